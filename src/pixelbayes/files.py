@@ -1,0 +1,34 @@
+"""Files that are either whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside `path`; what is written there takes `path`'s place at the end, synced.
+
+    An exception inside leaves an earlier file as it was and removes the half-written one.
+    Raises UserError where the folder cannot be written or the disk is full.
+
+    >>> with whole("/tmp/pixelbayes-doctest.txt") as temporary:
+    ...     _ = temporary.write_text("all of it")
+    """
+    target = Path(path)
+    # The suffix stays: writers choose a format by it.
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from error

@@ -1,0 +1,39 @@
+"""The folder that a command writes: claimed once, never overwritten by accident."""
+
+from pathlib import Path
+
+from .errors import UserError
+
+
+def next_run(name: str, root: str | Path = "runs") -> Path:
+    """The first free `root/NAME-001`, `root/NAME-002`, ...
+
+    >>> next_run("digits", "/nowhere").name
+    'digits-001'
+    """
+    number = 1
+    while (folder := Path(root) / f"{name}-{number:03d}").exists():
+        number += 1
+    return folder
+
+
+def claim_folder(out: str | Path, overwrite: bool = False, resume: bool = False) -> Path:
+    """Make `out` ready to be written and return it.
+
+    An existing folder that holds anything is refused unless it may be written into: with `overwrite` its files
+    are replaced one by one as new ones come, with `resume` they are continued. Nothing is deleted here.
+    Raises UserError, also for a file of that name and for a place that cannot be written.
+    """
+    folder = Path(out)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
+        if folder.is_dir() and any(folder.iterdir()) and not (overwrite or resume):
+            raise UserError(
+                f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite "
+                "(or --resume, to continue a training run)"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error
+    return folder

@@ -1,0 +1,50 @@
+"""Progress on long work, and the lines that accompany it."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+
+def bar(description: str, total: int | None = None, shown: bool = True) -> Progress:
+    """A rich progress bar on stderr with one task; it stays silent where there is no terminal."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not (shown and sys.stderr.isatty()),
+        transient=True,
+    )
+    progress.add_task(description, total=total)
+    return progress
+
+
+def track(items: Iterable[T], description: str, total: int | None = None, shown: bool = True) -> Iterator[T]:
+    """Iterate over `items` under a progress bar.
+
+    >>> list(track([1, 2], "counting"))
+    [1, 2]
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with bar(description, total, shown) as progress:
+        for item in items:
+            yield item
+            progress.advance(progress.task_ids[0])
+
+
+def say(text: str) -> None:
+    """One line of what the program has to tell, on stdout."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """One line that the user should notice, on stderr."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[yellow]note:[/yellow] {escape(text)}")
