@@ -1,0 +1,174 @@
+"""Discretised mixture of logistics (Salimans et al. 2017, PixelCNN++, eq. 2 and section 2.1 to 2.2).
+
+A logistic with mean m and scale s, in units of levels, gives level l the mass
+`sigmoid(a) - sigmoid(b)` with `a = (l - m + 1/2) / s`, `b = (l - m - 1/2) / s`. It is computed exactly,
+without a threshold, as `sigmoid(a) * sigmoid(-b) * (1 - exp(b - a))`, where `a - b = 1/s` is known. The
+lowest and the highest level take the tails.
+"""
+
+from dataclasses import dataclass
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import UserError
+from ..levels import ImageShape
+from .pixel import LevelDistribution, PixelDistribution
+
+
+TINY = 1e-12  # keeps a uniform number away from 0 and 1, where the logit ends
+
+
+def log_scale_floor(levels: int) -> float:
+    """The smallest log-scale on the signal's axis: the published -7 at 256 levels, moving with them."""
+    return -7.0 + log(255 / (levels - 1))
+
+
+def log_mass(level: Tensor, mean: Tensor, rate: Tensor, levels: int) -> Tensor:
+    """log P(level) under a discretised logistic, in nats; `mean` in levels, `rate` = 1/scale a level."""
+    centred = (level - mean) * rate
+    half = rate / 2
+    below_top = F.logsigmoid(centred + half)
+    above_bottom = F.logsigmoid(half - centred)
+    width = torch.log(-torch.expm1(-rate))
+    bottom, top = level == 0, level == levels - 1
+    inner = below_top + above_bottom + width
+    return torch.where(bottom, below_top, torch.where(top, above_bottom, inner))
+
+
+def pick(logits: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw a component along dimension 1 by inversion; what is left of `u` is uniform again.
+
+    Logits `(b, K, ...)` need not be normalised; `u` is `(b, 1, ...)`. Returns the index and the fresh
+    uniform, both `(b, 1, ...)`. In float64, so that one number serves both draws.
+    """
+    weights = logits.softmax(1, dtype=torch.float64)
+    upper = weights.cumsum(1)
+    index = (upper[:, :-1] < u).sum(1, keepdim=True)
+    rest = (u - upper.gather(1, index)) / weights.gather(1, index) + 1
+    return index, rest.clamp_(TINY, 1 - TINY)
+
+
+class LogisticMixtureLevel(LevelDistribution):
+    """A mixture of discretised logistics for one channel: `(b, K, h, w)` log-weights, means and rates."""
+
+    def __init__(self, log_weights: Tensor, mean: Tensor, rate: Tensor, levels: int):
+        self.log_weights, self.mean, self.rate, self.levels = log_weights, mean, rate, levels
+
+    def log_prob(self, level: Tensor) -> Tensor:
+        masses = log_mass(level.unsqueeze(1), self.mean, self.rate, self.levels)
+        return torch.logsumexp(self.log_weights + masses, 1)
+
+    def cdf(self, level: Tensor) -> Tensor:
+        at = level.unsqueeze(1)
+        below = ((at - self.mean + 0.5) * self.rate).sigmoid()
+        total = (self.log_weights.exp() * below).sum(1)
+        return torch.where(level >= self.levels - 1, 1.0, total)
+
+    def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
+        index, rest = pick(self.log_weights / temperature, u.unsqueeze(1))
+        mean, rate = self.mean.gather(1, index), self.rate.gather(1, index)
+        drawn = mean + rest.logit().to(mean.dtype) * (temperature / rate)
+        return drawn.round().clamp(0, self.levels - 1).squeeze(1).long()
+
+
+class MixtureByChannel(PixelDistribution):
+    """Every channel has a mixture of its own: logits, means and log-scales `(b, C, K, h, w)`."""
+
+    def __init__(self, parameters: Tensor, channels: int, levels: int):
+        b, _, h, w = parameters.shape
+        self.channels, self.levels = channels, levels
+        self.logits, means, log_scales = parameters.view(b, channels, 3, -1, h, w).unbind(2)
+        self.mean, self.rate = in_levels(means, log_scales, levels)
+
+    def channel(self, c: int, previous: Tensor) -> LogisticMixtureLevel:
+        weights = self.logits[:, c].log_softmax(1)
+        return LogisticMixtureLevel(weights, self.mean[:, c], self.rate[:, c], self.levels)
+
+    def log_prob(self, levels: Tensor) -> Tensor:
+        masses = log_mass(levels.unsqueeze(2), self.mean, self.rate, self.levels)
+        return torch.logsumexp(self.logits.log_softmax(2) + masses, 2).sum(1)
+
+
+class CoupledMixture(PixelDistribution):
+    """One mixture for the whole RGB pixel; the means of G and B lean on the channels before them."""
+
+    channels = 3
+
+    def __init__(self, parameters: Tensor, levels: int):
+        b, p, h, w = parameters.shape
+        self.levels = levels
+        self.logits, rest = parameters.split([p // 10, p - p // 10], 1)
+        self.rest = rest.view(b, 3, 3, p // 10, h, w)  # of each channel: means, log-scales, coefficients
+        self.means, self.log_scales, self.coefficients = self.rest.unbind(2)
+
+    def means_given(self, signal: Tensor) -> Tensor:
+        """Means `(b, 3, K, h, w)` given the pixel's own signal `(b, 3, 1, h, w)` (eq. 3)."""
+        red, green = signal[:, 0], signal[:, 1]
+        to_green, red_to_blue, green_to_blue = self.coefficients.tanh().unbind(1)
+        lean = to_green * red, red_to_blue * red + green_to_blue * green
+        return torch.stack([self.means[:, 0], self.means[:, 1] + lean[0], self.means[:, 2] + lean[1]], 1)
+
+    def masses(self, levels: Tensor) -> Tensor:
+        """log-mass of each channel under each component, `(b, 3, K, h, w)`."""
+        at = levels.unsqueeze(2)
+        signal = at.to(self.means.dtype) * (2 / (self.levels - 1)) - 1
+        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
+        return log_mass(at, mean, rate, self.levels)
+
+    def log_prob(self, levels: Tensor) -> Tensor:
+        return torch.logsumexp(self.logits.log_softmax(1) + self.masses(levels).sum(1), 1)
+
+    def channel(self, c: int, previous: Tensor) -> LogisticMixtureLevel:
+        levels = F.pad(previous.long(), (0, 0, 0, 0, 0, 3 - c))  # channels from c on do not count here
+        weights = (self.logits.log_softmax(1) + self.masses(levels)[:, :c].sum(1)).log_softmax(1)
+        signal = levels.unsqueeze(2).to(self.means.dtype) * (2 / (self.levels - 1)) - 1
+        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
+        return LogisticMixtureLevel(weights, mean[:, c], rate[:, c], self.levels)
+
+    def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
+        """Draw the component once for the pixel, then R, G and B from it; the law is the same.
+
+        In units of levels, where coefficient * signal is coefficient * (level - half).
+        """
+        half = (self.levels - 1) / 2
+        index, rest = pick(self.logits / temperature, u[:, :1])
+        noise = torch.cat([rest, u[:, 1:]], 1).logit_().to(self.means.dtype)
+        chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
+        mean, log_scale, coefficient = chosen.unbind(2)
+        scale = log_scale.clamp_min(log_scale_floor(self.levels)).exp_()
+        red, green, blue = torch.addcmul(mean + 1, noise, scale, value=temperature).mul_(half).unbind(1)
+        to_green, red_to_blue, green_to_blue = coefficient.tanh().unbind(1)
+        red = red.round().clamp_(0, 2 * half)
+        lean = red - half
+        green = torch.addcmul(green, to_green, lean).round_().clamp_(0, 2 * half)
+        blue = torch.addcmul(blue, red_to_blue, lean).addcmul_(green_to_blue, green - half)
+        return torch.stack([red, green, blue.round_().clamp_(0, 2 * half)], 1).long()
+
+
+def in_levels(means: Tensor, log_scales: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Means and log-scales on the signal's axis -> mean in levels, and rate = 1 / (scale in levels)."""
+    floored = log_scales.clamp_min(log_scale_floor(levels))
+    return (means + 1) * ((levels - 1) / 2), (2 / (levels - 1)) * torch.exp(-floored)
+
+
+@dataclass(frozen=True)
+class LogisticMixture:
+    """Discretised mixture of `mixtures` logistics; RGB channels are coupled as published."""
+
+    mixtures: int = 10
+
+    def __post_init__(self) -> None:
+        if self.mixtures < 1:
+            raise UserError(f"distribution.mixtures must be at least 1, not {self.mixtures}")
+
+    def parameters(self, shape: ImageShape, by_channel: bool) -> int:
+        coupled = shape.channels == 3 and not by_channel
+        return self.mixtures * (10 if coupled else 3 * shape.channels)
+
+    def __call__(self, parameters: Tensor, shape: ImageShape, by_channel: bool) -> PixelDistribution:
+        if shape.channels == 3 and not by_channel:
+            return CoupledMixture(parameters, shape.levels)
+        return MixtureByChannel(parameters, shape.channels, shape.levels)
