@@ -1,0 +1,32 @@
+"""Layers that see only the past, and the two ways of looking at an image."""
+
+from .convolution import (
+    CausalConv,
+    Enlarge,
+    FirstConv,
+    Kernel,
+    Pointwise,
+    above_and_left,
+    rows_above,
+)
+from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join, concat_elu
+from .scan import Glimpse, Scan, WholeImage
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "CausalConv",
+    "Enlarge",
+    "Feature",
+    "FirstConv",
+    "GatedResidual",
+    "Glimpse",
+    "Join",
+    "Kernel",
+    "Pointwise",
+    "Scan",
+    "WholeImage",
+    "above_and_left",
+    "concat_elu",
+    "rows_above",
+]

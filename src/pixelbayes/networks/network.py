@@ -1,0 +1,43 @@
+"""What every network is: image, label and scan -> parameters of the pixel distributions."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ..causal.scan import Scan
+from ..errors import UserError
+from ..fusion import Fusion
+from ..levels import ImageShape
+
+
+class Network(nn.Module):
+    """`forward(image, label, scan)`: signal `(b, c, H, W)` in [-1, 1] of the whole image and labels `(b,)`,
+    to parameters `(b, P, h, w)` of the cells under the scan. It must see only the past of each cell."""
+
+    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A network's settings; a subclass adds its fields and builds it."""
+
+    def by_channel(self, shape: ImageShape) -> bool:
+        """Whether a pixel is looked at once for every channel (colour masks)."""
+        return False
+
+    def build(self, shape: ImageShape, outputs: int, fusion: Fusion) -> Network:
+        """The network for such images, with `outputs` parameters a pixel."""
+        raise NotImplementedError
+
+    def require_positive(self, *names: str) -> None:
+        """`UserError` unless each of these fields is at least 1."""
+        for name in names:
+            if getattr(self, name) < 1:
+                raise UserError(f"network.{name} must be at least 1, not {getattr(self, name)}")
+
+    def require_share(self, *names: str) -> None:
+        """`UserError` unless each of these fields lies in [0, 1)."""
+        for name in names:
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"network.{name} must lie in [0, 1), not {getattr(self, name)}")
