@@ -1,0 +1,151 @@
+"""A model is a folder: `config.json` (plain data) and `model.safetensors`. Nothing in a file is executed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from . import distributions, networks
+from .errors import UserError
+from .files import whole
+from .fusion import STRATEGIES
+from .model import AutoregressiveImageModel, Calibration, from_spec, spec
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
+    """Write the model into `folder`, each file whole or not at all; an earlier model there is replaced.
+
+    Raises `UserError` where the folder cannot be written; what was there before then stays whole.
+    """
+    place = Path(folder)
+    text = json.dumps(_config(model), indent=2)
+    with whole(place / WEIGHTS) as temporary:
+        save_file(_tensors(model), temporary)
+    with whole(place / CONFIG) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return place
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> AutoregressiveImageModel:
+    """The model in a folder, or of that id on the Hugging Face Hub, ready to be used (evaluation mode).
+
+    Raises `UserError` for a folder that holds no model, or a truncated or foreign one.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        folder = _from_hub(str(path))
+    config = _read_config(folder)
+    try:
+        model = AutoregressiveImageModel(from_spec(config["model"]))
+        model.calibration = _calibration(config["calibration"])
+        model.prior = tuple(config["prior"]) if config.get("prior") else None
+        model.description = dict(config["description"])
+    except UserError as error:
+        raise UserError(f"{folder / CONFIG}: {error}{_extension_hint(config)}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{folder / CONFIG} does not describe a pixelbayes model ({error!r})") from error
+    _fill(model, folder / WEIGHTS)
+    return model.to(device).eval()
+
+
+def _config(model: AutoregressiveImageModel) -> dict[str, Any]:
+    from . import __version__
+
+    return {
+        "format": FORMAT,
+        "pixelbayes": __version__,
+        "model": spec(model.config),
+        "calibration": {
+            "temperature": model.calibration.temperature,
+            "offsets": list(model.calibration.offsets),
+        },
+        "prior": list(model.prior) if model.prior is not None else None,
+        "imports": _foreign_modules(model),
+        "description": model.description,
+    }
+
+
+def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
+    """Modules outside the package that the model's parts come from: recorded by name, loaded only when asked."""
+    kinds = [type(model.config.network), type(model.config.distribution)]
+    named = [kind.__module__ for kind in kinds] + STRATEGIES.origins(model.config.fusion.strategy)
+    return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
+
+
+def _extension_hint(config: dict[str, Any]) -> str:
+    modules = config.get("imports") or []
+    missing = [
+        kind
+        for kind, registry in (("network", networks.CONFIGS), ("distribution", distributions.CONFIGS))
+        if config.get("model", {}).get(kind, {}).get("name") not in registry
+    ]
+    if config.get("model", {}).get("fusion", {}).get("strategy") not in STRATEGIES:
+        missing.append("label strategy")
+    if not (modules and missing):
+        return ""
+    return f"; it comes from {', '.join(modules)}: load it with --import {' '.join(modules)}"
+
+
+def _calibration(data: dict[str, Any]) -> Calibration:
+    return Calibration(float(data["temperature"]), tuple(float(offset) for offset in data["offsets"]))
+
+
+def _tensors(model: AutoregressiveImageModel) -> dict[str, torch.Tensor]:
+    """The state dict with each tensor once, under its first name (a shared matrix has several)."""
+    seen: set[int] = set()
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() not in seen or not tensor.numel():
+            seen.add(tensor.data_ptr())
+            tensors[name] = tensor.detach().cpu().contiguous()
+    return tensors
+
+
+def _fill(model: AutoregressiveImageModel, file: Path) -> None:
+    if not file.is_file():
+        raise UserError(f"{file} is missing: the folder holds no whole model")
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{file} is truncated or no safetensors file ({error})") from error
+    expected = _tensors(model)
+    missing, foreign = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+    wrong = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
+    for problem, names in (("misses", missing), ("has foreign", foreign), ("has another shape of", sorted(wrong))):
+        if names:
+            raise UserError(f"{file} {problem} {len(names)} tensor(s), such as {names[0]}: it belongs to another model")
+    model.load_state_dict(tensors, strict=False)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    file = folder / CONFIG
+    if not file.is_file():
+        raise UserError(f"{folder} is not a model: it has no {CONFIG}")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} is not readable as JSON ({error})") from error
+    if not isinstance(config, dict) or "model" not in config or "format" not in config:
+        raise UserError(f"{file} does not describe a pixelbayes model")
+    if config["format"] != FORMAT:
+        raise UserError(f"{file} has format {config['format']}; this version reads format {FORMAT}")
+    return config
+
+
+def _from_hub(name: str) -> Path:
+    """The local copy of a model on the Hub; `UserError` when it is neither there nor a folder."""
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UserError(f"there is no model folder '{name}'")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"there is no folder '{name}', and the Hub gave no model of that name ({reason})") from error

@@ -1,0 +1,199 @@
+"""A model gives every pixel a probability distribution, given the pixels before it and the label."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import distributions, networks
+from .causal.scan import Scan, WholeImage
+from .distributions import DistributionConfig, PixelDistribution
+from .errors import UserError
+from .fusion import Fusion, FusionConfig
+from .labels import Labels
+from .levels import ImageShape, to_signal
+from .networks import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Posterior = softmax(log_joint / temperature + offsets); fitted on validation data."""
+
+    temperature: float = 1.0
+    offsets: tuple[float, ...] = ()
+
+    def posterior(self, log_joint: Tensor) -> Tensor:
+        """log p(x|c) + log p(c) `(n, classes)` in nats -> probabilities, float64."""
+        scores = log_joint.double() / self.temperature
+        return (scores + scores.new_tensor(self.offsets) if self.offsets else scores).softmax(1)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All that is needed to build a model without weights."""
+
+    shape: ImageShape
+    network: NetworkConfig
+    distribution: DistributionConfig
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    classes: tuple[str, ...] = ()
+
+
+class AutoregressiveImageModel(nn.Module):
+    """p(image | class), exactly: a network, what its output means for a pixel, and the names of the classes.
+
+    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `description` holds plain data on
+    how the model came about (preparation of the data, recipe, training).
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config, self.shape, self.classes = config, config.shape, Labels(config.classes)
+        self.by_channel = config.network.by_channel(config.shape)
+        outputs = config.distribution.parameters(config.shape, self.by_channel)
+        fusion = Fusion(config.fusion, len(config.classes))
+        self.network = config.network.build(config.shape, outputs, fusion)
+        fusion.check(networks.CONFIGS.name_of(config.network))
+        self.calibration = Calibration()
+        self.description: dict[str, Any] = {}
+        self.prior: tuple[float, ...] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def looks(self) -> list[tuple[int, ...]]:
+        """The channels that are chosen at each look at a pixel: all at once, or one after the other."""
+        channels = range(self.shape.channels)
+        return [(c,) for c in channels] if self.by_channel else [tuple(channels)]
+
+    def signal(self, levels: Tensor) -> Tensor:
+        """What the network sees of integer levels."""
+        return to_signal(levels.to(self.device), self.shape.levels, self.shape.signal, self.dtype)
+
+    def distribution(
+        self, image: Tensor, label: Tensor | None = None, scan: Scan | None = None
+    ) -> PixelDistribution:
+        """The distribution of each pixel under the scan, given those before it.
+
+        `image` is integer levels, or already the signal if it is floating (then gradients reach it).
+        """
+        return self.describe(self.pixel_parameters(image, label, scan))
+
+    def pixel_parameters(
+        self, image: Tensor, label: Tensor | None = None, scan: Scan | None = None
+    ) -> Tensor:
+        """The network's output `(n, P, h, w)` for the cells under the scan."""
+        signal = image if image.is_floating_point() else self.signal(image)
+        return self.network(signal, label, scan or WholeImage())
+
+    def describe(self, parameters: Tensor) -> PixelDistribution:
+        """Network output `(n, P, h, w)` -> what it means, always in float32 at least."""
+        wide = parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
+        return self.config.distribution(wide, self.shape, self.by_channel)
+
+    def log_prob_map(self, levels: Tensor, labels: Tensor | Sequence[int] | None = None) -> Tensor:
+        """log p of each pixel given those before it and the label, `(n, H, W)` in nats."""
+        self.check(levels)
+        label = self.check_labels(labels, len(levels))
+        levels = levels.to(self.device)
+        return self.distribution(levels, label).log_prob(levels)
+
+    def log_prob(self, levels: Tensor, labels: Tensor | Sequence[int] | None = None) -> Tensor:
+        """log p(image | label) in nats, summed in and returned as float64 `(n,)`.
+
+        `labels` is None for a model without classes. Raises `UserError` for images or labels that do not fit.
+        """
+        return self.log_prob_map(levels, labels).double().sum((1, 2))
+
+    @torch.no_grad()
+    def log_likelihoods(self, levels: Tensor, batch: int = 64) -> Tensor:
+        """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration."""
+        if not self.classes:
+            raise UserError("this model has no classes: it cannot classify")
+        self.check(levels)
+        rows = [self._of_each_class(part) for part in levels.split(batch)]
+        return torch.cat(rows) if rows else torch.zeros(0, len(self.classes), dtype=torch.float64)
+
+    def _of_each_class(self, levels: Tensor) -> Tensor:
+        labels = (torch.full((len(levels),), c) for c in range(len(self.classes)))
+        return torch.stack([self.log_prob(levels, label) for label in labels], 1)
+
+    def log_joint(self, levels: Tensor, batch: int = 64) -> Tensor:
+        """log p(x | c) + log p(c), `(n, classes)` in nats, float64; the prior is uniform unless `prior` is set."""
+        likelihoods = self.log_likelihoods(levels, batch)
+        prior = likelihoods.new_ones(len(self.classes)) if self.prior is None else likelihoods.new_tensor(self.prior)
+        return likelihoods + (prior / prior.sum()).log()
+
+    def check(self, levels: Tensor) -> None:
+        """`UserError` unless these are integer levels of such images as the model knows."""
+        if levels.dim() != 4 or levels.is_floating_point():
+            raise UserError(
+                f"images must be integer levels (n, {self.shape.channels}, height, width),"
+                f" not {levels.dtype} {tuple(levels.shape)}"
+            )
+        if levels.shape[1] != self.shape.channels:
+            raise UserError(f"the model knows images of {self.shape.channels} channel(s), not {levels.shape[1]}")
+        if levels.numel() and (int(levels.max()) >= self.shape.levels or int(levels.min()) < 0):
+            raise UserError(
+                f"levels must lie in 0..{self.shape.levels - 1}, not {int(levels.min())}..{int(levels.max())}"
+            )
+
+    def check_labels(self, labels: Tensor | Sequence[int] | None, count: int) -> Tensor | None:
+        """Labels as a tensor on the model's device; `UserError` for missing, unknown or foreign ones."""
+        if not self.classes:
+            return None
+        if labels is None:
+            raise UserError(f"this model needs a label for each image (classes: {', '.join(self.classes)})")
+        label = torch.as_tensor(labels)
+        if label.shape != (count,):
+            raise UserError(f"{count} images need {count} labels, not {tuple(label.shape)}")
+        if count and not (0 <= int(label.min()) and int(label.max()) < len(self.classes)):
+            raise UserError(f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)")
+        return label.to(self.device)
+
+
+def build(
+    shape: ImageShape,
+    classes: Labels,
+    network: NetworkConfig,
+    distribution: DistributionConfig,
+    fusion: FusionConfig | None = None,
+) -> AutoregressiveImageModel:
+    """An untrained model of these parts; `UserError` where they do not go together."""
+    config = ModelConfig(shape, network, distribution, fusion or FusionConfig(), classes.names)
+    return AutoregressiveImageModel(config)
+
+
+def spec(config: ModelConfig) -> dict[str, Any]:
+    """A configuration as plain data, for `config.json`."""
+    return {
+        "shape": asdict(config.shape),
+        "network": {"name": networks.CONFIGS.name_of(config.network), **asdict(config.network)},
+        "distribution": {
+            "name": distributions.CONFIGS.name_of(config.distribution),
+            **asdict(config.distribution),  # type: ignore[call-overload]
+        },
+        "fusion": asdict(config.fusion),
+        "classes": list(config.classes),
+    }
+
+
+def from_spec(data: dict[str, Any]) -> ModelConfig:
+    """Plain data -> a configuration; raises `UserError`, `KeyError` or `TypeError` where it is not one."""
+    network, distribution = dict(data["network"]), dict(data["distribution"])
+    fusion = {key: tuple(value) if isinstance(value, list) else value for key, value in data["fusion"].items()}
+    return ModelConfig(
+        ImageShape(**data["shape"]),
+        networks.CONFIGS[network.pop("name")](**network),
+        distributions.CONFIGS[distribution.pop("name")](**distribution),
+        FusionConfig(**fusion),
+        tuple(data["classes"]),
+    )

@@ -1,0 +1,109 @@
+"""The one loop over the pixels: generating, completing and coding differ only in what they choose."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .causal.scan import Glimpse
+from .distributions import PixelDistribution
+from .levels import ImageShape, to_signal
+from .model import AutoregressiveImageModel
+
+Choose = Callable[[PixelDistribution, tuple[int, int], Sequence[int], Tensor], Tensor]
+"""(distribution of one pixel, its row and column, the channels to choose, the levels so far `(b, C, H, W)`)
+-> the levels chosen `(b, channels, 1, 1)`."""
+
+Look = Callable[[Tensor, Tensor | None, int, int], PixelDistribution]
+"""(signal, labels, row, column) -> the distribution of that pixel."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row is finished: `levels` `(b, C, H, W)` holds the image so far, complete down to row `index`."""
+
+    index: int
+    levels: Tensor
+
+
+def cached_look(model: AutoregressiveImageModel, size: tuple[int, int]) -> Look:
+    """Looks that remember what they saw: the whole walk costs about one full pass."""
+    memory: dict[Any, Any] = {}
+
+    def look(signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
+        return model.distribution(signal, label, Glimpse(size, (row, row + 1), (column, column + 1), memory))
+
+    def prime(signal: Tensor, label: Tensor | None, rows: int) -> None:
+        model.pixel_parameters(signal, label, Glimpse(size, (0, rows), None, memory))
+
+    look.prime = prime  # type: ignore[attr-defined]
+    return look
+
+
+def naive_look(model: AutoregressiveImageModel, size: tuple[int, int]) -> Look:
+    """A full pass for every look: the oracle of the tests, and the other side of the benchmark."""
+
+    def look(signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
+        parameters = model.pixel_parameters(signal, label)
+        return model.describe(parameters[:, :, row : row + 1, column : column + 1])
+
+    return look
+
+
+@torch.inference_mode()
+def walk(
+    model: AutoregressiveImageModel,
+    label: Tensor | None,
+    choose: Choose,
+    batch: int,
+    shape: ImageShape | None = None,
+    known: Tensor | None = None,
+    looks: Callable[[AutoregressiveImageModel, tuple[int, int]], Look] = cached_look,
+) -> Iterator[Row]:
+    """Walk over the pixels in raster order, choosing each; yields every row as it is finished.
+
+    `known` are the levels `(b, C, k, W)` of the first k rows: they are read in one look and kept.
+    """
+    shape = shape or model.shape
+    height, width = shape.height, shape.width
+    levels = torch.zeros(batch, shape.channels, height, width, dtype=torch.int64, device=model.device)
+    start = 0 if known is None else known.shape[2]
+    if known is not None:
+        levels[:, :, :start] = known.to(levels)
+    signal = model.signal(levels)
+    look = looks(model, (height, width))
+    if start and hasattr(look, "prime"):
+        look.prime(signal, label, start)
+    for row in range(start, height):
+        for column in range(width):
+            for channels in model.looks:
+                place = slice(channels[0], channels[-1] + 1)
+                chosen = choose(look(signal, label, row, column), (row, column), channels, levels)[:, :, 0, 0]
+                levels[:, place, row, column] = chosen
+                signal[:, place, row, column] = to_signal(chosen, shape.levels, shape.signal, signal.dtype)
+        yield Row(row, levels.to(shape.dtype))
+
+
+def noise(seed: int, index: int, shape: ImageShape) -> Tensor:
+    """Uniform noise `(C, H, W)`, float64, of the image `index`: the same whatever the batch and the device."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
+    return torch.from_numpy(generator.random((shape.channels, shape.height, shape.width)))
+
+
+def sample(noise: Tensor, temperature: float = 1.0) -> Choose:
+    """Choose by drawing: noise `(b, C, H, W)` in (0, 1) picks each level by the model's distribution."""
+    cells = noise.permute(2, 3, 0, 1).contiguous()[..., None, None]
+
+    def choose(pixel: PixelDistribution, at: tuple[int, int], channels: Sequence[int], levels: Tensor) -> Tensor:
+        row, column = at
+        u = cells[row, column]
+        if len(channels) == pixel.channels:
+            return pixel.sample(u, temperature)
+        (c,) = channels
+        previous = levels[:, :c, row : row + 1, column : column + 1]
+        return pixel.channel(c, previous).sample(u[:, c], temperature).unsqueeze(1)
+
+    return choose
