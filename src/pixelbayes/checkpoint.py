@@ -1,17 +1,18 @@
 """A model is a folder: `config.json` (plain data) and `model.safetensors`. Nothing in a file is executed."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from . import distributions, networks
 from .errors import UserError
-from .files import whole
-from .fusion import STRATEGIES
+from .files import whole, write_tensors
+from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, from_spec, spec
 
 FORMAT = 1
@@ -25,8 +26,7 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     """
     place = Path(folder)
     text = json.dumps(_config(model), indent=2)
-    with whole(place / WEIGHTS) as temporary:
-        save_file(_tensors(model), temporary)
+    write_tensors(place / WEIGHTS, _tensors(model))
     with whole(place / CONFIG) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return place
@@ -44,7 +44,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
     try:
         model = AutoregressiveImageModel(from_spec(config["model"]))
         model.calibration = _calibration(config["calibration"])
-        model.prior = tuple(config["prior"]) if config.get("prior") else None
+        model.prior = tuple(float(weight) for weight in config["prior"]) if config.get("prior") else None
         model.description = dict(config["description"])
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}{_extension_hint(config)}") from error
@@ -72,24 +72,22 @@ def _config(model: AutoregressiveImageModel) -> dict[str, Any]:
 
 
 def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
-    """Modules outside the package that the model's parts come from: recorded by name, loaded only when asked."""
-    kinds = [type(model.config.network), type(model.config.distribution)]
-    named = [kind.__module__ for kind in kinds] + STRATEGIES.origins(model.config.fusion.strategy)
+    """Modules outside the package that registered the model's parts: recorded by name, loaded only when asked."""
+    config = model.config
+    named = [
+        *networks.CONFIGS.origins(networks.CONFIGS.name_of(config.network)),
+        *distributions.CONFIGS.origins(distributions.CONFIGS.name_of(config.distribution)),
+        *STRATEGIES.origins(config.fusion.strategy),
+        *(name for act in config.fusion.row().acts for name in OPERATIONS.origins(act.operation)),
+    ]
     return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
 
 
 def _extension_hint(config: dict[str, Any]) -> str:
-    modules = config.get("imports") or []
-    missing = [
-        kind
-        for kind, registry in (("network", networks.CONFIGS), ("distribution", distributions.CONFIGS))
-        if config.get("model", {}).get(kind, {}).get("name") not in registry
-    ]
-    if config.get("model", {}).get("fusion", {}).get("strategy") not in STRATEGIES:
-        missing.append("label strategy")
-    if not (modules and missing):
-        return ""
-    return f"; it comes from {', '.join(modules)}: load it with --import {' '.join(modules)}"
+    """Which modules, that are not loaded, the model's parts come from."""
+    modules = [name for name in config.get("imports") or [] if name not in sys.modules]
+    options = " ".join(f"--import {name}" for name in modules)
+    return f"; it comes from {', '.join(modules)}: load it with {options}" if modules else ""
 
 
 def _calibration(data: dict[str, Any]) -> Calibration:

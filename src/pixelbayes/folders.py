@@ -25,15 +25,23 @@ def claim_folder(out: str | Path, overwrite: bool = False, resume: bool = False)
     Raises UserError, also for a file of that name and for a place that cannot be written.
     """
     folder = Path(out)
+    refuse_occupied(folder, overwrite or resume)
     try:
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
-        if folder.is_dir() and any(folder.iterdir()) and not (overwrite or resume):
-            raise UserError(
-                f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite "
-                "(or --resume, to continue a training run)"
-            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error
     return folder
+
+
+def refuse_occupied(folder: Path, allowed: bool = False) -> None:
+    """Raise UserError for a file, and for a folder that holds anything unless that is allowed; makes nothing."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
+        if folder.is_dir() and not allowed and any(folder.iterdir()):
+            raise UserError(
+                f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite "
+                "(or --resume, to continue a training run)"
+            )
+    except OSError as error:
+        raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .causal.layer import Layer
 from .causal.residual import Fuse
 from .causal.scan import Scan
 from .errors import UserError
@@ -20,7 +21,7 @@ SITES = ("input", "stem", "encode", "decode", "head", "before", "enter", "leave"
 STREAMS = ("above", "left")
 
 
-class Operation(nn.Module):
+class Operation(Layer):
     """What a label does at one place: features `(b, channels, h, w)`, code `(b, width)` -> features."""
 
     def __init__(self, width: int, channels: int):
@@ -95,6 +96,7 @@ class Attend(Operation):
 OPERATIONS: Registry[type[Operation]] = Registry(
     "operation", {"bias": Bias, "scale": Scale, "scale_shift": ScaleShift, "attend": Attend}
 )
+register_operation = OPERATIONS.register
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ STRATEGIES: Registry[Strategy] = Registry(
         ),
     },
 )
+register_strategy = STRATEGIES.register
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def untouched(h: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
     return h
 
 
-class Fused(nn.Module):
+class Fused(Layer):
     """A place where the label acts by several operations."""
 
     def __init__(self, operations: list[Operation]):
@@ -201,7 +204,7 @@ class Fused(nn.Module):
         return h
 
 
-class LabelCode(nn.Module):
+class LabelCode(Layer):
     """Labels `(b,)` -> their code y `(b, width)`, one-hot or embedded; and what frames an image.
 
     The frame is what a first convolution finds beside the image inside its borders: a channel of ones, if

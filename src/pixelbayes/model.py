@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from .fusion import Fusion, FusionConfig
 from .labels import Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
+from .plain import from_plain
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ class AutoregressiveImageModel(nn.Module):
         outputs = config.distribution.parameters(config.shape, self.by_channel)
         fusion = Fusion(config.fusion, len(config.classes))
         self.network = config.network.build(config.shape, outputs, fusion)
-        fusion.check(networks.CONFIGS.name_of(config.network))
+        fusion.check(networks.CONFIGS.called(config.network))
         self.calibration = Calibration()
         self.description: dict[str, Any] = {}
-        self.prior: tuple[float, ...] | None = None
+        self.prior: tuple[float, ...] | None = None  # a weight for each class; None: all alike
 
     @property
     def device(self) -> torch.device:
@@ -128,9 +130,15 @@ class AutoregressiveImageModel(nn.Module):
 
     def log_joint(self, levels: Tensor, batch: int = 64) -> Tensor:
         """log p(x | c) + log p(c), `(n, classes)` in nats, float64; the prior is uniform unless `prior` is set."""
-        likelihoods = self.log_likelihoods(levels, batch)
-        prior = likelihoods.new_ones(len(self.classes)) if self.prior is None else likelihoods.new_tensor(self.prior)
-        return likelihoods + (prior / prior.sum()).log()
+        return self.with_prior(self.log_likelihoods(levels, batch))
+
+    def with_prior(self, log_likelihoods: Tensor) -> Tensor:
+        """log p(x | c) `(n, classes)` -> log p(x, c), by `prior`, whose weights need not sum to one."""
+        weights = self.prior if self.prior is not None else (1.0,) * len(self.classes)
+        if len(weights) != len(self.classes) or not all(0 <= weight < inf for weight in weights) or not sum(weights):
+            raise UserError(f"a prior needs a weight of 0 or more for each of {len(self.classes)} classes, not {weights}")
+        prior = log_likelihoods.new_tensor(weights)
+        return log_likelihoods + (prior / prior.sum()).log()
 
     def check(self, levels: Tensor) -> None:
         """`UserError` unless these are integer levels of such images as the model knows."""
@@ -189,11 +197,10 @@ def spec(config: ModelConfig) -> dict[str, Any]:
 def from_spec(data: dict[str, Any]) -> ModelConfig:
     """Plain data -> a configuration; raises `UserError`, `KeyError` or `TypeError` where it is not one."""
     network, distribution = dict(data["network"]), dict(data["distribution"])
-    fusion = {key: tuple(value) if isinstance(value, list) else value for key, value in data["fusion"].items()}
     return ModelConfig(
-        ImageShape(**data["shape"]),
-        networks.CONFIGS[network.pop("name")](**network),
-        distributions.CONFIGS[distribution.pop("name")](**distribution),
-        FusionConfig(**fusion),
+        from_plain(ImageShape, data["shape"], "shape"),
+        from_plain(networks.CONFIGS[network.pop("name")], network, "network"),
+        from_plain(distributions.CONFIGS[distribution.pop("name")], distribution, "distribution"),
+        from_plain(FusionConfig, data["fusion"], "fusion"),
         tuple(data["classes"]),
     )

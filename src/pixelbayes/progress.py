@@ -1,7 +1,7 @@
 """Progress on long work, and the lines that accompany it."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -32,7 +32,7 @@ def track(items: Iterable[T], description: str, total: int | None = None, shown:
     >>> list(track([1, 2], "counting"))
     [1, 2]
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(description, total, shown) as progress:
         for item in items:

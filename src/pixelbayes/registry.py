@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from .errors import UserError, unknown
 
@@ -30,7 +31,7 @@ class Registry(Mapping[str, T]):
             if taken is not None and repr(taken) != repr(part):
                 raise UserError(f"the {self.kind} '{name}' exists already")
             self._parts[name] = part
-            self._origins[name] = sys._getframe(1).f_globals.get("__name__", "")
+            self._origins[name] = _module_of(sys._getframe(1).f_globals)
             return part
 
         return add
@@ -40,7 +41,14 @@ class Registry(Mapping[str, T]):
         for name, known in self._parts.items():
             if known is part or known is type(part):
                 return name
-        raise UserError(f"this {self.kind} has no name: register it first ({type(part).__name__})")
+        raise UserError(
+            f"the {self.kind} {type(part).__name__} is not registered under a name: it can be used, but not saved"
+        )
+
+    def called(self, part: object) -> str:
+        """The registered name of `part`, or that of its class."""
+        names = (name for name, known in self._parts.items() if known is part or known is type(part))
+        return next(names, type(part).__name__)
 
     def origins(self, name: str) -> list[str]:
         """The module outside this one that registered `name`, if any."""
@@ -59,3 +67,9 @@ class Registry(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._parts)
+
+
+def _module_of(names: Mapping[str, Any]) -> str:
+    """The name under which the module with these globals can be imported; a script's is that of its file."""
+    module = str(names.get("__name__", ""))
+    return Path(names["__file__"]).stem if module == "__main__" and "__file__" in names else module

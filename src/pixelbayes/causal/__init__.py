@@ -9,6 +9,7 @@ from .convolution import (
     above_and_left,
     rows_above,
 )
+from .layer import Layer
 from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join, concat_elu
 from .scan import Glimpse, Scan, WholeImage
 
@@ -23,6 +24,7 @@ __all__ = [
     "Glimpse",
     "Join",
     "Kernel",
+    "Layer",
     "Pointwise",
     "Scan",
     "WholeImage",

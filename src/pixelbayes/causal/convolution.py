@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .layer import Layer
 from .scan import Scan
 
 Reach = tuple[int, int, int]
 
 
-class Kernel(nn.Module):
+class Kernel(Layer):
     """The weights of a convolution, normalised (one gain for each slice of dimension 0) or plain."""
 
     def __init__(self, *shape: int, bias: bool = True, normalise: bool = True):

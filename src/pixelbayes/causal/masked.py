@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .convolution import FirstConv, Kernel
+from .layer import Layer
 from .scan import Scan
 
 
@@ -68,7 +69,7 @@ class MaskedFirstConv(Masked):
     forward = FirstConv.forward
 
 
-class ColourNorm(nn.Module):
+class ColourNorm(Layer):
     """Layer normalisation at each position, within each colour's group: over all channels R would see G."""
 
     def __init__(self, channels: int, groups: int):

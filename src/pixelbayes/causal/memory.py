@@ -22,7 +22,7 @@ Past = tuple[Tensor, Tensor, Tensor | None]
 def multiply(x: Tensor, matrix: Tensor, added: Tensor) -> Tensor:
     """A 1x1 convolution of one pixel `(b, c, 1, 1)` by `matrix` `(c, out)`, plus `added`, which broadcasts."""
     product = torch.addmm(added, x.flatten(1), matrix)
-    return product.view(*product.shape, 1, 1)
+    return product.view(x.shape[0], -1, 1, 1)
 
 
 class RowWindow:
@@ -37,6 +37,7 @@ class RowWindow:
         self.canvas = x.new_zeros(x.shape[0], self.top, self.left + width + right, x.shape[1])
         here = self.kernel[:, :, self.top, : self.left + 1]  # what the kernel covers in the pixel's own row
         self.matrix = here.permute(2, 1, 0).flatten(0, 1).contiguous()
+        self.shape = (x.shape[0], len(self.kernel), 1, 1)  # of the convolution at a pixel
 
     def rows(self, x: Tensor, span: Span) -> Tensor:
         """Whole rows `(b, c, h, w)` -> the convolution there (at the coarse rows among them, if strided)."""
@@ -51,11 +52,11 @@ class RowWindow:
         """One pixel `(b, c, 1, 1)` -> the convolution there (nothing between the steps of a stride)."""
         if self.prepared != row:
             self._prepare(row)
-        self.cells[column].copy_(x.flatten(1))
+        self.cells[column].copy_(x)
         if self.stride > 1 and (row % self.stride or column % self.stride):
             return x[:, :, :0]
         product = torch.addmm(self.above[column // self.stride], self.windows[column], self.matrix)
-        return product.view(*product.shape, 1, 1)
+        return product.view(self.shape)
 
     def _advance(self, span: Span) -> None:
         """Make room for the rows of `span`, keeping the rows above that the kernel reaches."""
@@ -63,17 +64,23 @@ class RowWindow:
             return
         if span[0] != self.span[1]:
             raise ValueError(f"a walk goes forward: rows {span} cannot follow rows {self.span}")
-        batch, rows, width, channels = self.canvas.shape
-        canvas = self.canvas.new_zeros(batch, self.top + span[1] - span[0], width, channels)
-        canvas[:, : self.top] = self.canvas[:, rows - self.top :]
-        self.canvas, self.span = canvas, span
+        kept = self.canvas[:, self.canvas.shape[1] - self.top :]
+        batch, _, width, channels = kept.shape
+        rows = self.top + span[1] - span[0]
+        if self.canvas.shape[1] == rows:  # the same room again: what is not written anew is never read
+            self.canvas[:, : self.top] = kept.clone() if rows < 2 * self.top else kept
+        else:
+            canvas = self.canvas.new_zeros(batch, rows, width, channels)
+            canvas[:, : self.top] = kept
+            self.canvas = canvas
+        self.span = span
 
     def _prepare(self, row: int) -> None:
         """Before the first pixel of a row: views of its cells, and all that the rows above contribute."""
         self._advance((row, row + 1))
         here = self.canvas[:, self.top]
         batch, _, channels = here.shape
-        self.cells = here[:, self.left : self.left + self.width].unbind(1)
+        self.cells = here[:, self.left : self.left + self.width, :, None, None].unbind(1)
         run = (self.width, batch, (self.left + 1) * channels)
         self.windows = here.as_strided(run, (channels, here.stride(0), 1)).unbind(0)
         self.above = self._contribution_of_rows_above() if row % self.stride == 0 else []

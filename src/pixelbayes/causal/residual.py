@@ -1,7 +1,6 @@
 """Activations and the gated residual block (van den Oord et al. 2016; Salimans et al. 2017, section 2.4)."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from ..registry import Registry
 from .convolution import CausalConv, Kernel
+from .layer import Layer
 from .scan import Scan
 
 
@@ -44,10 +44,13 @@ class Feature:
 
     def __init__(self, value: Tensor, activation: Activation):
         self.value, self.activation = value, activation
+        self._active: Tensor | None = None
 
-    @cached_property
+    @property
     def active(self) -> Tensor:
-        return self.activation.function(self.value)
+        if self._active is None:
+            self._active = self.activation.function(self.value)
+        return self._active
 
 
 class Fuse(Protocol):
@@ -98,7 +101,7 @@ class Join(Kernel):
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-class GatedResidual(nn.Module):
+class GatedResidual(Layer):
     """x + a * sigmoid(b), where a and b come from two convolutions, other features and the label.
 
     `residual=False` is report 2's 'pure convolution': nothing is added to a * sigmoid(b).
@@ -137,7 +140,7 @@ class GatedResidual(nn.Module):
         h = scan.convolve(self.enter, self.fuse_before(x.active, y, scan))
         h = self.fuse_enter(h, y, scan)
         if self.join is not None:
-            h = h + self.join.forward(above, skip, scan)
+            h = h + self.join(above, skip, scan)
         h = self.activation.function(h)
         h = scan.convolve(self.leave, self.dropout(h) if self.training else h)
         gated = F.glu(self.fuse_leave(h, y, scan), 1)

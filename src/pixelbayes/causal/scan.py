@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .convolve import convolve
 from .memory import Attended, Enlarged, Past, Project, Recalled, RowWindow, Span, multiply
 
 T = TypeVar("T")
@@ -39,12 +40,13 @@ class WholeImage:
 
     def convolve(self, layer: Convolution, x: Tensor) -> Tensor:
         """The causal convolution of features `(b, c, h, w)`."""
-        top, left, right = layer.reach
-        return F.conv2d(F.pad(x, (left, right, top, 0)), layer.kernel(), layer.bias, layer.stride)
+        if layer.reach == (0, 0, 0) and layer.stride == 1:
+            return self.valid(layer, x)
+        return convolve(x, layer.kernel(), layer.bias, layer.reach, layer.stride)
 
     def valid(self, layer: Convolution, x: Tensor) -> Tensor:
         """A convolution without padding, of cells `(b, c, h, w)` that have been gathered already."""
-        return F.conv2d(x, layer.kernel(), layer.bias)
+        return F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
 
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         """Coarse features -> features of twice the size, cropped to the size of `like`."""
@@ -124,7 +126,11 @@ class Glimpse:
         slot = self.memory.get(layer)
         if slot is None:
             slot = self.memory[layer] = Enlarged(layer)
-        return slot.pixel(x, self.span[0], self.columns[0]) if self.pixel else slot.rows(x, self.span, self.columns)
+        return (
+            slot.pixel(x, self.span[0], self.columns[0])
+            if self.pixel
+            else slot.rows(x, self.span, self.columns)
+        )
 
     def rows(self, key: Hashable, compute: Callable[["Scan"], T]) -> T:
         if not self.pixel:
@@ -137,7 +143,9 @@ class Glimpse:
     def over_row(self, key: Hashable, compute: Callable[["Scan"], Tensor]) -> Tensor:
         if not self.pixel:
             return compute(self)
-        return self._once_a_row(("over", key), lambda: split_columns(compute(self._whole_rows())))[self.columns[0]]
+        return self._once_a_row(("over", key), lambda: split_columns(compute(self._whole_rows())))[
+            self.columns[0]
+        ]
 
     def _whole_rows(self) -> "Glimpse":
         return Glimpse(self.size, self.span, None, self.memory)

@@ -12,6 +12,8 @@ CONFIGS: Registry[type[Any]] = Registry(
     {"logistic_mixture": LogisticMixture, "categorical": Categorical, "bernoulli": Bernoulli},
 )
 
+register_distribution = CONFIGS.register
+
 __all__ = [
     "CONFIGS",
     "Bernoulli",
@@ -20,4 +22,5 @@ __all__ = [
     "LevelDistribution",
     "LogisticMixture",
     "PixelDistribution",
+    "register_distribution",
 ]

@@ -24,7 +24,8 @@ class CategoricalLevel(LevelDistribution):
 
     def cdf(self, level: Tensor) -> Tensor:
         upper = self.logits.double().softmax(1).cumsum(1)
-        return upper.gather(1, level.long().unsqueeze(1)).squeeze(1).clamp_max(1).to(self.logits.dtype)
+        found = upper.gather(1, level.long().unsqueeze(1)).squeeze(1).clamp_max(1).to(self.logits.dtype)
+        return torch.where(level >= self.logits.shape[1] - 1, 1.0, found)
 
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
         upper = (self.logits.double() / temperature).softmax(1).cumsum(1)

@@ -102,19 +102,23 @@ class CoupledMixture(PixelDistribution):
         self.levels = levels
         self.logits, rest = parameters.split([p // 10, p - p // 10], 1)
         self.rest = rest.view(b, 3, 3, p // 10, h, w)  # of each channel: means, log-scales, coefficients
-        self.means, self.log_scales, self.coefficients = self.rest.unbind(2)
+
+    @property
+    def log_scales(self) -> Tensor:
+        return self.rest[:, :, 1]
 
     def means_given(self, signal: Tensor) -> Tensor:
         """Means `(b, 3, K, h, w)` given the pixel's own signal `(b, 3, 1, h, w)` (eq. 3)."""
         red, green = signal[:, 0], signal[:, 1]
-        to_green, red_to_blue, green_to_blue = self.coefficients.tanh().unbind(1)
+        means, _, coefficients = self.rest.unbind(2)
+        to_green, red_to_blue, green_to_blue = coefficients.tanh().unbind(1)
         lean = to_green * red, red_to_blue * red + green_to_blue * green
-        return torch.stack([self.means[:, 0], self.means[:, 1] + lean[0], self.means[:, 2] + lean[1]], 1)
+        return torch.stack([means[:, 0], means[:, 1] + lean[0], means[:, 2] + lean[1]], 1)
 
     def masses(self, levels: Tensor) -> Tensor:
         """log-mass of each channel under each component, `(b, 3, K, h, w)`."""
         at = levels.unsqueeze(2)
-        signal = at.to(self.means.dtype) * (2 / (self.levels - 1)) - 1
+        signal = at.to(self.rest.dtype) * (2 / (self.levels - 1)) - 1
         mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
         return log_mass(at, mean, rate, self.levels)
 
@@ -124,7 +128,7 @@ class CoupledMixture(PixelDistribution):
     def channel(self, c: int, previous: Tensor) -> LogisticMixtureLevel:
         levels = F.pad(previous.long(), (0, 0, 0, 0, 0, 3 - c))  # channels from c on do not count here
         weights = (self.logits.log_softmax(1) + self.masses(levels)[:, :c].sum(1)).log_softmax(1)
-        signal = levels.unsqueeze(2).to(self.means.dtype) * (2 / (self.levels - 1)) - 1
+        signal = levels.unsqueeze(2).to(self.rest.dtype) * (2 / (self.levels - 1)) - 1
         mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
         return LogisticMixtureLevel(weights, mean[:, c], rate[:, c], self.levels)
 
@@ -135,7 +139,7 @@ class CoupledMixture(PixelDistribution):
         """
         half = (self.levels - 1) / 2
         index, rest = pick(self.logits / temperature, u[:, :1])
-        noise = torch.cat([rest, u[:, 1:]], 1).logit_().to(self.means.dtype)
+        noise = torch.cat([rest, u[:, 1:]], 1).logit_().to(self.rest.dtype)
         chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
         mean, log_scale, coefficient = chosen.unbind(2)
         scale = log_scale.clamp_min(log_scale_floor(self.levels)).exp_()

@@ -37,9 +37,9 @@ class PixelDistribution(ABC):
     channels: int
     levels: int
 
-    @abstractmethod
     def log_prob(self, levels: Tensor) -> Tensor:
-        """Integer levels `(b, C, h, w)` -> log-probability of each pixel `(b, h, w)` in nats."""
+        """Integer levels `(b, C, h, w)` -> log-probability of each pixel `(b, h, w)` in nats, its channels' sum."""
+        return sum(self.channel(c, levels[:, :c]).log_prob(levels[:, c]) for c in range(self.channels))  # type: ignore
 
     @abstractmethod
     def channel(self, c: int, previous: Tensor) -> LevelDistribution:

@@ -19,6 +19,8 @@ CONFIGS: Registry[type[Any]] = Registry(
     },
 )
 
+register_network = CONFIGS.register
+
 __all__ = [
     "CONFIGS",
     "GatedPixelCNNConfig",
@@ -27,4 +29,5 @@ __all__ = [
     "PixelCNNConfig",
     "PixelCNNPPConfig",
     "PixelSNAILConfig",
+    "register_network",
 ]

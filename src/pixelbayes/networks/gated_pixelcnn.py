@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..causal import CausalConv, FirstConv, Pointwise, Scan
+from ..causal import CausalConv, FirstConv, Layer, Pointwise, Scan
 from ..errors import UserError
 from ..fusion import Fusion
 from ..levels import ImageShape
@@ -43,7 +43,7 @@ def gate(x: Tensor) -> Tensor:
     return value.tanh() * opening.sigmoid()
 
 
-class VerticalLayer(nn.Module):
+class VerticalLayer(Layer):
     """Rows above -> the gate's input, and its output."""
 
     def __init__(self, config: GatedPixelCNNConfig, fusion: Fusion):
@@ -58,7 +58,7 @@ class VerticalLayer(nn.Module):
         return looked, gate(self.fuse_leave(looked, y, scan))
 
 
-class HorizontalLayer(nn.Module):
+class HorizontalLayer(Layer):
     """This row to the left, and the vertical layer beside it."""
 
     def __init__(self, config: GatedPixelCNNConfig, fusion: Fusion):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..causal import Scan
+from ..causal import Layer, Scan
 from ..causal.masked import ColourNorm, MaskedConv, MaskedFirstConv
 from ..errors import UserError
 from ..fusion import Fusion
@@ -46,7 +46,7 @@ class PixelCNNConfig(NetworkConfig):
         return PixelCNN(self, shape.channels, groups, outputs, fusion)
 
 
-class Block(nn.Module):
+class Block(Layer):
     """Normalise; ReLU and 1x1 to half the filters; ReLU and 7x7; ReLU and 1x1 back; add."""
 
     def __init__(self, config: PixelCNNConfig, groups: int, fusion: Fusion):

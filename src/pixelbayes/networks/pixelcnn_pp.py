@@ -19,6 +19,7 @@ from ..causal import (
     Feature,
     FirstConv,
     GatedResidual,
+    Layer,
     Pointwise,
     Scan,
     above_and_left,
@@ -58,7 +59,7 @@ class Features(NamedTuple):
     decode: Sequence[Feature | None]
 
 
-class Level(nn.Module):
+class Level(Layer):
     """One resolution of a stream: encode, the coarser level, decode."""
 
     def __init__(self, config: PixelCNNPPConfig, stream: str, scales: int, fusion: Fusion):
@@ -76,7 +77,7 @@ class Level(nn.Module):
             residual=config.residual,
         )
         self.encode = nn.ModuleList(block() for _ in range(n))
-        self.inner = None
+        self.inner: Level | None = None
         if scales > 1:
             self.fuse_shrink = fusion.place("shrink", width, stream)
             self.shrink = convolution(width, width, stride=2)
@@ -98,7 +99,7 @@ class Level(nn.Module):
             x = skips.pop()
             x = Feature(self.fuse_decode(x.value, y, scan), x.activation)
         else:
-            x, inner = self.through_coarser(skips[-1], y, scan, beside.inner)
+            x, inner = self.through_coarser(self.inner, skips[-1], y, scan, beside.inner)
         decoded = []
         for block, above in zip(self.decode, beside.decode, strict=True):
             x = block(x, y, scan, above=above, skip=skips.pop())
@@ -106,20 +107,20 @@ class Level(nn.Module):
         return x, Features(encoded, inner, decoded)
 
     def through_coarser(
-        self, x: Feature, y: Tensor | None, scan: Scan, beside: Features | None
+        self, level: "Level", x: Feature, y: Tensor | None, scan: Scan, beside: Features | None
     ) -> tuple[Feature, Features | None]:
         coarse = scan.coarser()
         small = self.shrink(self.fuse_shrink(x.value, y, scan), scan)
 
         def look() -> tuple[Tensor, Features]:
-            out, features = self.inner(Feature(small, x.activation), y, coarse, beside)
+            out, features = level(Feature(small, x.activation), y, coarse, beside)
             return out.value, features
 
         value, features = coarse.recall(self, look)
         return Feature(self.enlarge(value, scan, x.value), x.activation), features
 
 
-class Stream(nn.Module):
+class Stream(Layer):
     """A U with the label's places before and after it."""
 
     def __init__(self, config: PixelCNNPPConfig, stream: str, fusion: Fusion):

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..causal import ACTIVATIONS, Feature, FirstConv, GatedResidual, Pointwise, Scan, above_and_left
+from ..causal import ACTIVATIONS, Feature, FirstConv, GatedResidual, Layer, Pointwise, Scan, above_and_left
 from ..causal.attention import attend
 from ..causal.scan import Span
 from ..fusion import Fusion, untouched
@@ -49,7 +49,7 @@ def positions(rows: Span, columns: Span, size: tuple[int, int], like: Tensor) ->
     return grid.expand(like.shape[0], -1, -1, -1)
 
 
-class AttentionBlock(nn.Module):
+class AttentionBlock(Layer):
     """Convolutions, then attention to the past, read through gated 1x1 convolutions."""
 
     def __init__(self, config: PixelSNAILConfig, channels: int, fusion: Fusion):
