@@ -1,0 +1,22 @@
+"""Images as integer levels: folders, CSV splits, standard sets, arrays; their cache and augmentation."""
+
+from .arrays import from_arrays
+from .augmentation import Augment, AugmentConfig
+from .config import DataConfig
+from .image_set import Dataset, ImageSet
+from .opening import open_dataset, open_images
+from .saving import save_image
+from .sources import STANDARD_SETS
+
+__all__ = [
+    "STANDARD_SETS",
+    "Augment",
+    "AugmentConfig",
+    "DataConfig",
+    "Dataset",
+    "ImageSet",
+    "from_arrays",
+    "open_dataset",
+    "open_images",
+    "save_image",
+]

@@ -1,0 +1,122 @@
+"""A collection as found -> a data set ready for training."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..errors import UserError, unknown
+from ..labels import Labels
+from ..levels import ImageShape
+from ..plain import to_plain
+from .choice import choose, original
+from .collection import Collection, Part
+from .config import DataConfig
+from .decode_all import decode_all
+from .image_set import Dataset, ImageSet
+from .labelling import class_names, indices
+from .preparation import Preparation
+from .raw import Facts
+from .remarks import about_classes, about_duplicates
+from .splits import divide
+
+AllocateSplit = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
+
+
+def _in_memory(split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+    return np.empty(shape, kind)
+
+
+def assemble(
+    collection: Collection,
+    config: DataConfig,
+    shape: ImageShape | None = None,
+    allocate: AllocateSplit = _in_memory,
+) -> Dataset:
+    """Divide, choose a preparation, decode. Raises UserError for whatever the user has to mend."""
+    collection = _renamed(collection, config.class_names)
+    classes = class_names(collection, config.class_names)
+    parts, notices = divide(collection, classes, config)
+    for part in collection.splits.values():
+        indices(part, classes)  # a label outside the classes is found before hours of decoding
+    facts = facts_of(list(collection.splits.values()))
+    preparation, remarks = choose(facts, config, shape, collection.natural_size)
+    splits: dict[str, ImageSet] = {}
+    for split, part in parts.items():
+        images, skipped = decode_part(part, classes, preparation, config.skip_bad_images, split, allocate)
+        splits[split] = images
+        remarks += _about_skipped(skipped, split)
+    remarks += [*about_classes(splits["train"], _words(collection)), *about_duplicates(splits)]
+    record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
+    record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}
+    record |= {"asked_shape": to_plain(shape)} if shape else {}
+    notices = [*collection.notices, *notices, *remarks]
+    return Dataset(collection.name, splits, classes, preparation.shape, record, notices)
+
+
+def facts_of(parts: list[Part]) -> list[Facts]:
+    """The headers of all pictures. Raises UserError where none can be read."""
+    facts = [each for part in parts for each in part.pictures.facts()]
+    for part in parts if not facts else []:
+        decode_all(part.pictures, part.names, Preparation(1, 1, 1), skip_bad=False)
+    if not facts:
+        raise UserError("there are no images")
+    return facts
+
+
+def decode_part(
+    part: Part,
+    classes: Labels,
+    preparation: Preparation,
+    skip_bad: bool,
+    split: str = "all",
+    allocate: AllocateSplit = _in_memory,
+    indices_allowed: bool = True,
+) -> tuple[ImageSet, list[str]]:
+    """One split as levels and labels, and the names of files that were left out."""
+
+    def room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        return allocate(split, shape, kind)
+
+    what = "reading images" if split == "all" else f"reading {split} images"
+    levels, kept, skipped = decode_all(part.pictures, part.names, preparation, skip_bad, room, what)
+    if not kept:
+        raise UserError(f"none of the {len(part):,} {split} images can be read")
+    labels = indices(part, classes, indices_allowed)[kept]
+    names = part.names if len(kept) == len(part) else [part.names[row] for row in kept]
+    images = ImageSet(torch.from_numpy(levels), torch.from_numpy(labels), names, classes, preparation.shape)
+    return images, skipped
+
+
+def _renamed(collection: Collection, declared: tuple[str, ...] | None) -> Collection:
+    """The standard sets' classes under the names that the user gave."""
+    if declared is None or collection.names is None or collection.indices_allowed:
+        return collection
+    if len(declared) != len(collection.names):
+        count = len(collection.names)
+        raise UserError(f"{collection.name} has {count} classes, but {len(declared)} class names are given")
+    new = dict(zip(collection.names, declared, strict=True))
+    splits = {
+        split: replace(part, words=[new.get(word, word) for word in part.words])
+        for split, part in collection.splits.items()
+    }
+    return replace(collection, splits=splits, names=declared)
+
+
+def _words(collection: Collection) -> set[str]:
+    return {word for part in collection.splits.values() for word in part.words}
+
+
+def _about_skipped(skipped: list[str], split: str) -> list[str]:
+    if not skipped:
+        return []
+    more = f" and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
+    return [f"{len(skipped):,} unreadable {split} files are left out: {', '.join(skipped[:5])}{more}"]
+
+
+def the_split(dataset: Dataset, split: str) -> ImageSet:
+    """One split by name. Raises UserError where the data set has no such split."""
+    if split not in dataset.splits:
+        raise unknown(f"split of {dataset.name}:", split, dataset.splits)
+    return dataset.splits[split]

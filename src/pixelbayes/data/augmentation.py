@@ -1,0 +1,144 @@
+"""Augmentation on the device: integer levels in, integer levels out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..levels import ImageShape
+from .patches import swap_patches
+
+Batch = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What happens to a training image each time it is seen. Everything is off by default."""
+
+    flip: bool = False
+    """Mirror left and right, half of the time."""
+    rotate: float = 0.0
+    """Rotate by up to so many degrees, either way; corners show the mirrored image."""
+    jitter: float = 0.0
+    """Change brightness and contrast (and saturation, hue) by up to this factor, such as 0.2."""
+    crop: float = 0.0
+    """Cut away up to this share of the area, and enlarge the rest."""
+    noise: float = 0.0
+    """Standard deviation of added Gaussian noise, as a share of the whole range."""
+    mask: int = 0
+    """Side in pixels of a square that is set to zero."""
+    swap: int = 0
+    """Side in pixels of two squares that change places."""
+    custom: str | None = None
+    """'module:function': a function of your own, from levels [B, C, H, W] to levels."""
+
+    def __post_init__(self) -> None:
+        for name in ("rotate", "jitter", "crop", "noise", "mask", "swap"):
+            if getattr(self, name) < 0:
+                raise UserError(f"augmentation: {name} must not be negative, not {getattr(self, name)}")
+        for name in ("jitter", "crop"):
+            if getattr(self, name) >= 1:
+                raise UserError(f"augmentation: {name} is a share below 1, not {getattr(self, name)}")
+
+    @property
+    def active(self) -> bool:
+        return self != AugmentConfig()
+
+
+class Augment:
+    """Augments batches of levels; the same generator state gives the same images."""
+
+    def __init__(self, config: AugmentConfig, shape: ImageShape) -> None:
+        side = min(shape.height, shape.width)
+        for name in ("mask", "swap"):
+            if getattr(config, name) > side:
+                raise UserError(
+                    f"augmentation: {name} {getattr(config, name)} is larger than the image ({shape})"
+                )
+        self.config = config
+        self.shape = shape
+        self.steps = _kornia_steps(config, shape)
+        self.custom = _load_function(config.custom) if config.custom else None
+
+    def __call__(self, levels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Levels `[B, C, H, W]` -> levels of the same type, rounded and within 0..L-1."""
+        if not self.config.active:
+            return levels
+        device = generator.device if generator is not None else "cpu"
+        seed = int(torch.randint(2**62, (), generator=generator, device=device))
+        cuda = [levels.device] if levels.is_cuda else []
+        with torch.random.fork_rng(devices=cuda), torch.no_grad():  # kornia draws from the global generators
+            torch.manual_seed(seed)
+            return self._applied(levels)
+
+    def _applied(self, levels: Tensor) -> Tensor:
+        if self.config.swap:
+            levels = swap_patches(levels, self.config.swap)
+        if self.steps is not None:
+            top = self.shape.levels - 1
+            unit = self.steps(levels.float() / top)
+            levels = (unit * top).round().clamp(0, top).to(levels.dtype)
+        if self.custom is None:
+            return levels
+        return _checked(self.custom(levels), levels, self.config.custom, self.shape.levels)
+
+
+def _kornia_steps(config: AugmentConfig, shape: ImageShape) -> nn.Module | None:
+    """The chosen transformations of images in [0, 1], in order."""
+    if not (config.flip or config.rotate or config.jitter or config.crop or config.noise or config.mask):
+        return None
+    from kornia import augmentation as kornia
+
+    size, aspect = (shape.height, shape.width), shape.width / shape.height
+    steps: list[Any] = []
+    if config.flip:
+        steps.append(kornia.RandomHorizontalFlip(p=0.5))
+    if config.rotate:
+        steps.append(kornia.RandomAffine(degrees=config.rotate, padding_mode="reflection", p=1.0))
+    if config.crop:
+        steps.append(
+            kornia.RandomResizedCrop(size, scale=(1 - config.crop, 1.0), ratio=(aspect, aspect), p=1.0)
+        )
+    if config.jitter:
+        steps += _jitter(kornia, config.jitter, shape.channels)
+    if config.noise:
+        steps.append(kornia.RandomGaussianNoise(mean=0.0, std=config.noise, p=1.0))
+    if config.mask:
+        share = config.mask**2 / (shape.height * shape.width)
+        steps.append(kornia.RandomErasing(scale=(share, share), ratio=(1.0, 1.0), value=0.0, p=1.0))
+    return nn.Sequential(*steps)
+
+
+def _jitter(kornia: Any, strength: float, channels: int) -> list[Any]:
+    """Grey images have no saturation and hue; hue turns by a quarter of the strength."""
+    if channels == 3:
+        return [kornia.ColorJiggle(strength, strength, strength, min(strength / 4, 0.5), p=1.0)]
+    reach = (1 - strength, 1 + strength)
+    return [kornia.RandomBrightness(brightness=reach, p=1.0), kornia.RandomContrast(contrast=reach, p=1.0)]
+
+
+def _load_function(name: str) -> Batch:
+    module, colon, function = name.partition(":")
+    if not colon or not function:
+        raise UserError(f"augmentation: custom is 'module:function', not '{name}'")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"augmentation: custom '{name}' cannot be loaded: {error}") from error
+    if not callable(found):
+        raise UserError(f"augmentation: custom '{name}' is no function")
+    return found
+
+
+def _checked(result: Any, levels: Tensor, name: str | None, count: int) -> Tensor:
+    """What comes from outside must still be images of this shape and type."""
+    if not isinstance(result, Tensor) or result.shape != levels.shape or result.dtype != levels.dtype:
+        what = (
+            f"{result.dtype} {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
+        )
+        raise UserError(f"augmentation: {name} returned {what}, not {levels.dtype} {tuple(levels.shape)}")
+    return result.clamp(0, count - 1)

@@ -1,0 +1,171 @@
+"""Decoded images on disk, so that the second start is instant and ranks can share one memory map."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..labels import Labels
+from ..levels import ImageShape
+from ..plain import from_plain, to_plain
+from ..progress import warn
+from .image_set import Dataset, ImageSet
+
+VERSION = 1
+"""Raised when decoding changes, so that older copies are not used."""
+IN_MEMORY = 1 << 30
+"""Bytes up to which an array is read into memory; above, it stays a memory map."""
+
+
+def cache_folder() -> Path:
+    """$PIXELBAYES_CACHE, or ~/.cache/pixelbayes."""
+    named = os.environ.get("PIXELBAYES_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "pixelbayes"
+
+
+class Entry:
+    """The place of one data set, prepared in one way, with its files in one state."""
+
+    def __init__(self, question: dict[str, Any], files: Sequence[Path]) -> None:
+        self._kind = _digest({"version": VERSION, **question})
+        name = f"{self._kind}-{_digest(_states(files))}"
+        self.folder = cache_folder() / "images" / name
+        self._scratch: Path | None = None
+
+    def load(self) -> Dataset | None:
+        """The stored data set; None where there is none or it is broken."""
+        try:
+            return _read(self.folder)
+        except Exception:  # whatever a damaged file makes its reader raise: it is built anew
+            return None
+
+    def allocate(self, split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        """Room for the levels of one split: in memory, or for a large set in the file that will be the cache."""
+        needed = int(np.prod(shape)) * kind.itemsize
+        if needed <= IN_MEMORY:
+            return np.empty(shape, kind)
+        try:
+            target = self._scratch_folder(needed) / f"{split}.npy"
+            return np.lib.format.open_memmap(target, mode="w+", dtype=kind, shape=shape)
+        except OSError as error:
+            _not_cached(error)
+            return np.empty(shape, kind)
+
+    def store(self, dataset: Dataset) -> None:
+        """Write the data set, whole or not at all; where that fails, a warning is enough."""
+        needed = sum(images.levels.nbytes for images in dataset.splits.values())
+        try:
+            scratch = self._scratch_folder(needed if self._scratch is None else 0)
+            _write(dataset, scratch)
+            self._replace(scratch)
+        except OSError as error:
+            _not_cached(error)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written so far, unless it has found its place."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _scratch_folder(self, needed: int) -> Path:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder.parent).free < needed * 1.1 + (1 << 20):
+            raise OSError(28, "no space left on the device")
+        if self._scratch is None:
+            _sweep(self.folder.parent)
+            self._scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder.parent))
+        return self._scratch
+
+    def _replace(self, scratch: Path) -> None:
+        try:
+            os.replace(scratch, self.folder)
+        except OSError:  # there is an entry: a broken one, or another process has just written it
+            if self.load() is not None:
+                return
+            shutil.rmtree(self.folder, ignore_errors=True)
+            os.replace(scratch, self.folder)
+        for older in self.folder.parent.glob(f"{self._kind}-*"):
+            if older != self.folder:
+                shutil.rmtree(older, ignore_errors=True)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _states(files: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of every file; a vanished one counts as changed."""
+    states = []
+    for file in files:
+        try:
+            found = os.stat(file)
+        except OSError:
+            states.append((str(file), -1, -1))
+        else:
+            states.append((str(file), found.st_size, found.st_mtime_ns))
+    return states
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed have left, after a day."""
+    for scratch in folder.glob(".new-*"):
+        if time.time() - scratch.stat().st_mtime > 86_400:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _not_cached(error: OSError) -> None:
+    warn(f"the decoded images are not kept for the next start: {error.strerror or error} ({cache_folder()})")
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    for name, images in dataset.splits.items():
+        _save_levels(folder / f"{name}.npy", images.levels.numpy())
+        np.save(folder / f"{name}.labels.npy", images.labels.numpy())
+    record = {
+        "name": dataset.name,
+        "classes": list(dataset.classes.names),
+        "shape": to_plain(dataset.shape),
+        "preparation": dataset.preparation,
+        "notices": dataset.notices,
+        "paths": {name: images.paths for name, images in dataset.splits.items()},
+    }
+    (folder / "dataset.json").write_text(json.dumps(record))
+
+
+def _save_levels(target: Path, levels: np.ndarray) -> None:
+    if target.exists():  # a large set was decoded straight into it
+        written = np.load(target, mmap_mode="r+", allow_pickle=False)
+        if written.shape == levels.shape:
+            written.flush()
+            return
+        target.unlink()
+    np.save(target, levels)
+
+
+def _read(folder: Path) -> Dataset:
+    record = json.loads((folder / "dataset.json").read_text())
+    classes = Labels(tuple(record["classes"]))
+    shape = from_plain(ImageShape, record["shape"], "the cache")
+    splits = {}
+    for name, paths in record["paths"].items():
+        levels = _array(folder / f"{name}.npy")
+        labels = np.load(folder / f"{name}.labels.npy", allow_pickle=False)
+        if len(paths) != len(levels) or len(paths) != len(labels) or shape.dims * len(paths) != levels.size:
+            raise ValueError("the parts of the cached data set do not fit together")
+        splits[name] = ImageSet(torch.from_numpy(levels), torch.from_numpy(labels), paths, classes, shape)
+    return Dataset(record["name"], splits, classes, shape, record["preparation"], record["notices"])
+
+
+def _array(path: Path) -> np.ndarray:
+    """Copy on write where mapped: torch wants writable memory, and the file must stay as it is."""
+    large = path.stat().st_size > IN_MEMORY
+    return np.load(path, mmap_mode="c" if large else None, allow_pickle=False)

@@ -1,0 +1,76 @@
+"""What a source of images hands over: its splits, not yet decoded."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ..labels import Labels
+from .config import DataConfig
+from .raw import Joined, Pictures, Selected
+
+
+@dataclass
+class Part:
+    """The pictures of one split, with the word that names each one's class ('' where unknown)."""
+
+    pictures: Pictures
+    words: list[str]
+    names: list[str]
+    groups: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, rows: np.ndarray) -> "Part":
+        """Some of the pictures, in the order given."""
+
+        def pick(values: list[str]) -> list[str]:
+            return [values[row] for row in rows]
+
+        groups = None if self.groups is None else pick(self.groups)
+        return Part(Selected(self.pictures, rows), pick(self.words), pick(self.names), groups)
+
+
+def join(parts: list[Part]) -> Part:
+    """Several parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    groups = None
+    if all(part.groups is not None for part in parts):
+        groups = [group for part in parts for group in part.groups or []]
+    words = [word for part in parts for word in part.words]
+    names = [name for part in parts for name in part.names]
+    return Part(Joined([part.pictures for part in parts]), words, names, groups)
+
+
+@dataclass
+class Collection:
+    """A data set as found: splits 'train', 'validation', 'test', or 'all' where it is not divided yet."""
+
+    name: str
+    splits: dict[str, Part]
+    names: tuple[str, ...] | None = None
+    """Class names and their order, where the source itself states them."""
+    notices: list[str] = field(default_factory=list)
+    natural_size: tuple[int, int] | None = None
+    """The size at which the set is used, whatever the files' own."""
+    test_share: float = 0.0
+    """Share of 'all' that becomes a test split."""
+    indices_allowed: bool = True
+    """A class may also be given by its index (not in the sets of the literature: their '3' is a name)."""
+
+
+class Source(Protocol):
+    """One kind of DATA. `files` is asked first: when none of them changed, the cached copy serves."""
+
+    name: str
+
+    def files(self) -> list[Path]:
+        """Everything that the answer depends upon; empty where caching does not pay."""
+        ...
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        """The collection. `classes` are those of a model, where new images are opened for one."""
+        ...

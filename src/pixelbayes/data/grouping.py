@@ -1,0 +1,30 @@
+"""Groups of images that belong together (bursts of one object), found in their paths."""
+
+import re
+from collections.abc import Sequence
+
+from ..errors import UserError
+
+
+def groups_by_pattern(pattern: str | None, names: Sequence[str]) -> list[str] | None:
+    """Group 1 of the regular expression in each path; '' (no group) where it does not match.
+
+    Raises UserError for a pattern that is none, has no group, or matches no path.
+
+    >>> groups_by_pattern(r"([a-z]+)_[0-9]+", ["cats/tom_1.png", "cats/tom_2.png"])
+    ['tom', 'tom']
+    """
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"group_by '{pattern}' is no regular expression: {error}") from error
+    if not compiled.groups:
+        raise UserError(f"group_by '{pattern}' needs a group in parentheses, such as '([a-z]+)_[0-9]+'")
+    matches = [compiled.search(name) for name in names]
+    if not any(matches):
+        raise UserError(
+            f"group_by '{pattern}' matches none of the paths, such as {names[0] if names else '-'}"
+        )
+    return [(match.group(1) or "") if match else "" for match in matches]

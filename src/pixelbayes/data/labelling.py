@@ -1,0 +1,78 @@
+"""Words for classes -> names and indices."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import UserError
+from ..labels import UNKNOWN, Labels
+from .collection import Collection, Part
+
+UNKNOWN_WORDS = ("", "-1")
+
+
+def class_names(collection: Collection, declared: tuple[str, ...] | None) -> Labels:
+    """The classes of a data set: those declared, else those of the source, else the words that occur.
+
+    A single class is none: the model is unconditional.
+    """
+    known = declared or collection.names
+    if known is None:
+        train = collection.splits.get("train", collection.splits.get("all"))
+        parts = [train] if train is not None else list(collection.splits.values())
+        known = in_order({word for part in parts for word in part.words if word not in UNKNOWN_WORDS})
+    return Labels(tuple(known)) if len(known) > 1 else Labels(())
+
+
+def in_order(words: Iterable[str]) -> tuple[str, ...]:
+    """Sorted; as numbers where all are.
+
+    >>> in_order(["10", "9"])
+    ('9', '10')
+    """
+    unique = set(words)
+    if all(word.isdecimal() for word in unique):
+        return tuple(sorted(unique, key=int))
+    return tuple(sorted(unique))
+
+
+def indices(part: Part, classes: Labels, indices_allowed: bool = True) -> np.ndarray:
+    """int64 labels `[N]`; -1 where unknown or where there are no classes.
+
+    Raises UserError naming the files whose label is outside the classes.
+    """
+    if not len(classes):
+        return np.full(len(part), UNKNOWN, dtype=np.int64)
+    table = {word: _index(word, classes, indices_allowed) for word in set(part.words)}
+    outside = [word for word, index in table.items() if index is None]
+    if outside:
+        raise _outside(part, outside, classes)
+    return np.array([table[word] for word in part.words], dtype=np.int64)
+
+
+def foreign(parts: Sequence[Part], classes: Labels, indices_allowed: bool) -> bool:
+    """Whether no word at all names one of the classes (sub-folders that mean something else)."""
+    words = {word for part in parts for word in part.words if word not in UNKNOWN_WORDS}
+    return bool(words) and all(_index(word, classes, indices_allowed) is None for word in words)
+
+
+def _index(word: str, classes: Labels, indices_allowed: bool) -> int | None:
+    if word in UNKNOWN_WORDS and word not in classes.names:
+        return UNKNOWN
+    if word not in classes.names and not indices_allowed:
+        return None
+    try:
+        return classes.index(word)
+    except UserError:
+        return None
+
+
+def _outside(part: Part, outside: list[str], classes: Labels) -> UserError:
+    files = [name for name, word in zip(part.names, part.words, strict=True) if word in outside]
+    more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
+    labels = ", ".join(f"'{word}'" for word in in_order(outside)[:5])
+    known = ", ".join(classes.names[:20]) + (", ..." if len(classes) > 20 else "")
+    return UserError(
+        f"label {labels} of {', '.join(files[:3])}{more} is outside the classes "
+        f"(accepted: {known}, an index from 0 to {len(classes) - 1}, or -1 for unknown)"
+    )

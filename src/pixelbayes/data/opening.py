@@ -1,0 +1,162 @@
+"""DATA -> a data set for training, or images for a model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+from ..labels import UNKNOWN, Labels
+from ..levels import ImageShape
+from ..plain import from_plain, to_plain
+from .assembling import assemble, decode_part, facts_of, the_split
+from .cache import Entry
+from .choice import about_kinds
+from .collection import Part, join
+from .config import DataConfig
+from .image_set import Dataset, ImageSet
+from .labelling import foreign
+from .preparation import Preparation, deep_message, too_deep
+from .sources import find_source
+
+Data = str | Path | Sequence[str | Path]
+
+
+def open_dataset(source: Data, config: DataConfig | None = None, shape: ImageShape | None = None) -> Dataset:
+    """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
+
+    source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
+    or a pattern; shape: what a recipe or model wants where `config` leaves it open. Raises UserError.
+
+    >>> open_dataset("digits").shape
+    ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
+    """
+    config = config or DataConfig()
+    if config.root is not None:  # the description must hold in another working folder too
+        config = replace(config, root=str(Path(config.root).resolve()))
+    found = find_source(source, config)
+    word = canonical(source)
+    files = found.files()
+    if not files:
+        return _named(assemble(found.read(config, None), config, shape), word)
+    question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
+    entry = Entry(question, files)
+    dataset = entry.load()
+    if dataset is None:
+        try:
+            dataset = _named(assemble(found.read(config, None), config, shape, entry.allocate), word)
+            entry.store(dataset)
+        finally:
+            entry.discard()
+    return dataset
+
+
+def open_images(
+    source: Data,
+    model_shape: ImageShape,
+    preparation: dict[str, Any],
+    classes: Labels,
+    *,
+    split: str | None = None,
+    skip_bad_images: bool = False,
+    root: str | None = None,
+) -> ImageSet:
+    """Images for a model, prepared as in its training, in input order; labels -1 where unknown.
+
+    source: any DATA word, also one image, a pattern, or a list of files; split: only that split of a data
+    set, divided as for the training. Labels that name none of the model's classes at all are taken as
+    unknown. Raises UserError for images of another channel count or depth, and for labels outside.
+    """
+    stored = Preparation.from_dict(preparation, model_shape)
+    config = _stored_config(preparation, canonical(source), skip_bad_images, root)
+    if split is not None:
+        return _open_split(source, split, stored, preparation, config, classes)
+    found = find_source(source, config)
+    collection = found.read(config, classes)
+    part = join(list(collection.splits.values()))
+    facts = facts_of(list(collection.splits.values()))
+    check_channels([each.channels for each in facts], stored, collection.name)
+    if too_deep(max(each.maximum for each in facts), stored.levels):
+        raise UserError(deep_message(collection.name, stored.levels))
+    notices = [*collection.notices, *about_kinds(facts, stored)]
+    if len(classes) and foreign([part], classes, collection.indices_allowed) and not _from_table(source):
+        notices.append("the labels are none of the model's classes and are taken as unknown")
+        part = Part(part.pictures, [""] * len(part), part.names)
+    images, skipped = decode_part(
+        part, classes, stored, skip_bad_images, indices_allowed=collection.indices_allowed
+    )
+    notices += [f"unreadable and left out: {name}" for name in skipped[:5]]
+    return replace(images, notices=tuple(notices))
+
+
+def canonical(source: Data) -> str:
+    """The word for a source that also holds in another working folder."""
+    if not isinstance(source, str | Path):
+        return f"{len(source)} files"
+    return str(Path(source).resolve()) if Path(source).exists() else str(source)
+
+
+def check_channels(channels: Sequence[int], preparation: Preparation, name: str) -> None:
+    """Refuse images of another kind than the model was made for.
+
+    Single grey files among colour ones are converted, as in training; where the user set the channels,
+    everything is.
+    """
+    if preparation.channels_asked:
+        return
+    colour = sum(count == 3 for count in channels)
+    if preparation.channels == 1 and colour:
+        some = "is" if len(channels) == 1 else f"has {colour:,} of {len(channels):,} images"
+        raise UserError(f"{name} {some} in colour (3 channels), but the model takes grey images (1 channel)")
+    if preparation.channels == 3 and not colour:
+        raise UserError(f"{name} is grey (1 channel), but the model takes colour images (3 channels)")
+
+
+def _named(dataset: Dataset, source: str) -> Dataset:
+    return replace(dataset, preparation={"source": source, **dataset.preparation})
+
+
+def _from_table(source: Data) -> bool:
+    """In a CSV a label was written on purpose: a wrong one is an error."""
+    path = Path(source) if isinstance(source, str | Path) else Path()
+    return path.suffix.lower() == ".csv" or (path.is_dir() and (path / "train.csv").is_file())
+
+
+def _stored_config(preparation: dict[str, Any], source: str, skip_bad: bool, root: str | None) -> DataConfig:
+    """The user's settings at training; those about splits and files hold for that source alone."""
+    config = from_plain(DataConfig, preparation.get("config", {}), "the model's description of its data")
+    config = replace(config, skip_bad_images=config.skip_bad_images or skip_bad, root=root or config.root)
+    if preparation.get("source") != source:
+        config = replace(config, group_by=None, folds=0, fold=0, class_names=None)
+    return config
+
+
+def _open_split(
+    source: Data,
+    split: str,
+    stored: Preparation,
+    preparation: dict[str, Any],
+    config: DataConfig,
+    classes: Labels,
+) -> ImageSet:
+    asked = preparation.get("asked_shape")
+    shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
+    dataset = open_dataset(source, config, shape) if preparation.get("source") == canonical(source) else None
+    if dataset is None or dataset.shape != stored.shape:
+        config = replace(config, size=None, channels=None, levels=None, signal="linear")
+        dataset = open_dataset(source, config, stored.shape)
+    check_channels(dataset.preparation["file_channels"], stored, dataset.name)
+    images = the_split(dataset, split)
+    labels = torch.tensor(
+        [classes.names.index(name) if name in classes.names else -2 for name in dataset.classes]
+    )
+    mapped = (
+        labels[images.labels] if len(dataset.classes) and len(classes) else torch.full_like(images.labels, -1)
+    )
+    mapped = torch.where(images.labels == UNKNOWN, UNKNOWN, mapped)
+    if bool((mapped == -2).any()):
+        outside = [name for name in dataset.classes if name not in classes.names]
+        raise UserError(f"{dataset.name}: {', '.join(outside[:5])} are outside the model's classes")
+    return replace(images, labels=mapped, classes=classes, notices=tuple(dataset.notices))

@@ -1,0 +1,143 @@
+"""train.csv, validation.csv and test.csv with rows `path,label`."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import UserError
+from ...labels import Labels
+from ..collection import Collection, Part
+from ..config import DataConfig
+from ..decoding import SUFFIXES
+from ..file_pictures import FilePictures
+from ..grouping import groups_by_pattern
+from .class_folders import SPLIT_NAMES, names_from
+
+PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "img", "name")
+LABEL_COLUMNS = ("label", "class", "true", "target", "category")
+
+
+def has_csv_splits(folder: Path) -> bool:
+    """Whether the folder says its splits by CSV files."""
+    return "train" in _csv_files(folder)
+
+
+def _csv_files(folder: Path) -> dict[str, Path]:
+    return {
+        split: folder / f"{name}.csv"
+        for split, names in SPLIT_NAMES.items()
+        for name in reversed(names)
+        if (folder / f"{name}.csv").is_file()
+    }
+
+
+@dataclass
+class Table:
+    """The rows of a CSV file: paths as written, class words, and the groups if a column holds them."""
+
+    paths: list[str]
+    words: list[str]
+    groups: list[str] | None
+
+
+class CsvSplits:
+    """A folder with train.csv and perhaps validation.csv and test.csv."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = str(folder)
+        self.tables = _csv_files(folder)
+
+    def files(self) -> list[Path]:
+        images = [self.folder / path for table in self.tables.values() for path in read_table(table).paths]
+        names = self.folder / "classes.txt"
+        return [*self.tables.values(), *([names] if names.is_file() else []), *images]
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        parts = {split: part_of(table, config) for split, table in self.tables.items()}
+        return Collection(self.name, {split: part for split, part in parts.items() if len(part)},
+                          names_from(self.folder))  # fmt: skip
+
+
+class CsvFile:
+    """One CSV file: a set without a division."""
+
+    def __init__(self, table: Path) -> None:
+        self.table = table
+        self.name = str(table)
+
+    def files(self) -> list[Path]:
+        return [self.table, *(self.table.parent / path for path in read_table(self.table).paths)]
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        return Collection(self.name, {"all": part_of(self.table, config)}, names_from(self.table.parent))
+
+
+def part_of(table: Path, config: DataConfig) -> Part:
+    """The images that a CSV file names. Raises UserError for rows naming missing files."""
+    rows = read_table(table, config.group_by)
+    paths = [table.parent / path for path in rows.paths]
+    missing = [name for name, path in zip(rows.paths, paths, strict=True) if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        noun = "a missing file" if len(missing) == 1 else f"{len(missing):,} missing files"
+        raise UserError(
+            f"{table} names {noun}: {', '.join(missing[:3])}{more} (paths are relative to the CSV)"
+        )
+    groups = rows.groups if rows.groups is not None else groups_by_pattern(config.group_by, rows.paths)
+    return Part(FilePictures(paths), rows.words, rows.paths, groups)
+
+
+def read_table(table: Path, group_by: str | None = None) -> Table:
+    """Parse a CSV file with or without a header. Raises UserError for rows that are not `path,label`."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{table} cannot be read as text: {error}") from error
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+    rows = [
+        [cell.strip() for cell in row]
+        for row in csv.reader(text.splitlines(), delimiter=delimiter)
+        if any(row)
+    ]
+    header = rows.pop(0) if rows and _is_header(rows[0], table.parent) else None
+    path_column, label_column = _columns(header)
+    for number, row in enumerate(rows, start=1 if header is None else 2):
+        if len(row) <= path_column or not row[path_column]:
+            raise UserError(f"{table}, row {number}: no path in '{','.join(row)}' (accepted: path,label)")
+    words = [row[label_column] if 0 <= label_column < len(row) else "" for row in rows]
+    return Table([row[path_column] for row in rows], words, _group_column(rows, header, group_by))
+
+
+def _is_header(row: list[str], folder: Path) -> bool:
+    """A first row without an image's name; 'missing.png,0' is a row that is wrong, not a header."""
+    return not any(
+        Path(cell).suffix.lower() in SUFFIXES or (cell and (folder / cell).is_file()) for cell in row
+    )
+
+
+def _columns(header: list[str] | None) -> tuple[int, int]:
+    """Where path and label stand; label -1 where a header has none."""
+    if header is None:
+        return 0, 1
+    lower = [cell.lower() for cell in header]
+    path = next((lower.index(name) for name in PATH_COLUMNS if name in lower), 0)
+    other = next((column for column in range(len(lower)) if column != path), -1)
+    known = next((lower.index(name) for name in LABEL_COLUMNS if name in lower), other)
+    return path, known
+
+
+def _group_column(rows: list[list[str]], header: list[str] | None, group_by: str | None) -> list[str] | None:
+    """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern."""
+    if group_by is None:
+        return None
+    if header is not None and group_by in header:
+        column = header.index(group_by)
+    elif group_by.isdecimal():
+        column = int(group_by)
+    else:
+        return None
+    if any(len(row) <= column for row in rows):
+        raise UserError(f"group_by '{group_by}': not every row has such a column (numbers count from 0)")
+    return [row[column] for row in rows]

@@ -1,0 +1,168 @@
+"""MNIST and its relatives: idx files, plain or .gz."""
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UserError
+from ...labels import Labels
+from ..collection import Collection, Part
+from ..config import DataConfig
+from ..raw import ArrayPictures
+from .authors_files import checksum_notice, find, missing, read_whole, roots
+
+DIGITS = tuple("0123456789")
+SIDE = 28
+OFFICIAL_COUNT = {"train": 60_000, "test": 10_000}
+PREFIX = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    classes: tuple[str, ...]
+    folders: tuple[str, ...]
+    md5: dict[str, str]
+
+
+SETS = {
+    "mnist": Facts(
+        DIGITS,
+        ("MNIST/raw", "mnist"),
+        {
+            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+        },
+    ),
+    "fashion_mnist": Facts(
+        (
+            "t-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
+        ("FashionMNIST/raw", "fashion-mnist", "fashion"),
+        {
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+    ),
+    "kmnist": Facts(
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        ("KMNIST/raw", "kuzushiji-mnist"),
+        {
+            "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+    ),
+}
+
+
+class Idx:
+    """MNIST (LeCun et al.), Fashion-MNIST (Xiao et al. 2017), KMNIST (Clanuwat et al. 2018)."""
+
+    def __init__(self, name: str, config: DataConfig) -> None:
+        self.name = name
+        self.facts = SETS[name]
+        self.folders = [
+            folder / below for folder in roots(name, config.root) for below in ("", *self.facts.folders)
+        ]
+
+    @cached_property
+    def pairs(self) -> dict[str, tuple[Path, Path]]:
+        """(images, labels) of each split that is there. Raises UserError where there is none."""
+        found = {}
+        for split, prefix in PREFIX.items():
+            images, labels = self._file(f"{prefix}", "images-idx3"), self._file(prefix, "labels-idx1")
+            if (images is None) != (labels is None):
+                which = f"{prefix}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte"
+                raise missing(self.name, f"{which}(.gz)", self.folders)
+            if images is not None and labels is not None:
+                found[split] = (images, labels)
+        if not found:
+            raise missing(self.name, "train-images-idx3-ubyte(.gz) and the other idx files", self.folders)
+        return found
+
+    def _file(self, prefix: str, kind: str) -> Path | None:
+        """By the authors' name, else a part of the set under a name such as t10k-first3000-images-idx3-ubyte.gz."""
+        names = tuple(
+            f"{prefix}-{stem}-ubyte{end}" for stem in (kind, kind.replace("-", ".")) for end in ("", ".gz")
+        )
+        exact = find(names, self.folders)
+        parts = (path for folder in self.folders for path in sorted(folder.glob(f"{prefix}-*-{kind}-ubyte*")))
+        return exact or next(parts, None)
+
+    def files(self) -> list[Path]:
+        return [path for pair in self.pairs.values() for path in pair]
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        splits, notices = {}, []
+        for split, (images, labels) in self.pairs.items():
+            pixels, targets = read_images(images), read_labels(labels)
+            if len(pixels) != len(targets):
+                raise UserError(
+                    f"{images.name} has {len(pixels):,} images, but {labels.name} {len(targets):,} labels"
+                )
+            if targets.size and targets.max() >= len(self.facts.classes):
+                raise UserError(f"{labels} has label {targets.max()}; {self.name} has 10 classes")
+            if len(pixels) != OFFICIAL_COUNT[split]:
+                notices.append(
+                    f"{images.name} holds {len(pixels):,} of {self.name}'s {OFFICIAL_COUNT[split]:,} images"
+                )
+            else:
+                notices += [
+                    line for file in (images, labels) for line in checksum_notice(file, self.facts.md5)
+                ]
+            names = [f"{self.name}/{split}/{row:05d}" for row in range(len(pixels))]
+            words = [self.facts.classes[target] for target in targets]
+            splits[split] = Part(ArrayPictures(pixels[..., None]), words, names)
+        return Collection(self.name, splits, self.facts.classes, notices, indices_allowed=False)
+
+
+def read_images(path: Path) -> np.ndarray:
+    """`[N, 28, 28]` uint8 from an idx3 file. Raises UserError naming a truncated or foreign one."""
+    content = read_whole(path)
+    count, height, width = _header(content, path, magic=2051, fields=3)
+    if (height, width) != (SIDE, SIDE):
+        raise UserError(f"{path} holds images of {height}x{width}, not {SIDE}x{SIDE}: it is of another set")
+    return _body(content, path, 16, (count, height, width))
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """`[N]` uint8 from an idx1 file. Raises UserError naming a truncated or foreign one."""
+    content = read_whole(path)
+    (count,) = _header(content, path, magic=2049, fields=1)
+    return _body(content, path, 8, (count,))
+
+
+def _header(content: bytes, path: Path, magic: int, fields: int) -> tuple[int, ...]:
+    if len(content) < 4 + 4 * fields:
+        raise UserError(f"{path} is truncated: {len(content)} bytes")
+    found, *sizes = struct.unpack(f">{1 + fields}i", content[: 4 + 4 * fields])
+    if found != magic:
+        raise UserError(
+            f"{path} is no idx{fields} file of unsigned bytes (it starts with {found}, not {magic})"
+        )
+    return tuple(sizes)
+
+
+def _body(content: bytes, path: Path, start: int, shape: tuple[int, ...]) -> np.ndarray:
+    wanted = int(np.prod(shape))
+    if len(content) - start != wanted:
+        word = "truncated" if len(content) - start < wanted else "too long"
+        raise UserError(f"{path} is {word}: {len(content) - start:,} bytes of data, {wanted:,} expected")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

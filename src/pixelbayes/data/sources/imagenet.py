@@ -1,0 +1,115 @@
+"""Down-sampled ImageNet: npz batches; labels start at 1."""
+
+import zipfile
+import zlib
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UserError
+from ...labels import Labels
+from ..collection import Collection, Part
+from ..config import DataConfig
+from ..raw import Facts, Picture
+from .authors_files import missing, roots
+
+BATCHES = {"train": "train_data_batch_*.npz", "validation": "val_data*.npz"}
+READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+class DownsampledImageNet:
+    """P. Chrabaszcz, I. Loshchilov, F. Hutter, A downsampled variant of ImageNet, 2017."""
+
+    def __init__(self, name: str, config: DataConfig) -> None:
+        self.name = name
+        self.side = int(name.removeprefix("imagenet"))
+        below = ("", f"Imagenet{self.side}_train_npz", f"Imagenet{self.side}_val_npz", f"Imagenet{self.side}_train",
+                 f"Imagenet{self.side}_val")  # fmt: skip
+        self.folders = [folder / inner for folder in roots(name, config.root) for inner in below]
+
+    @cached_property
+    def paths(self) -> dict[str, list[Path]]:
+        """The batches, in the order of their numbers. Raises UserError where there are none."""
+        found = {split: self._matching(pattern) for split, pattern in BATCHES.items()}
+        if not any(found.values()):
+            raise missing(self.name, "train_data_batch_1.npz and so on, or val_data.npz", self.folders)
+        return {split: paths for split, paths in found.items() if paths}
+
+    def _matching(self, pattern: str) -> list[Path]:
+        unique = {path.name: path for folder in reversed(self.folders) for path in folder.glob(pattern)}
+        return sorted(unique.values(), key=lambda path: (len(path.name), path.name))
+
+    def files(self) -> list[Path]:
+        return [path for paths in self.paths.values() for path in paths]
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        splits = {}
+        for split, paths in self.paths.items():
+            labels = [_labels(path) for path in paths]
+            words = [str(label) for batch in labels for label in batch]
+            names = [f"{self.name}/{path.stem}/{row}" for path, batch in zip(paths, labels, strict=True)
+                     for row in range(len(batch))]  # fmt: skip
+            pictures = BatchPictures(paths, [len(batch) for batch in labels], self.side)
+            splits[split] = Part(pictures, words, names)
+        known = sorted({int(word) for part in splits.values() for word in part.words})
+        names_of_classes = tuple(str(label) for label in known)
+        return Collection(
+            self.name, splits, names_of_classes, [], (self.side, self.side), indices_allowed=False
+        )
+
+
+class BatchPictures:
+    """Pictures in npz batches, of which one is in memory at a time."""
+
+    sequential = True
+
+    def __init__(self, paths: list[Path], counts: list[int], side: int) -> None:
+        self.paths = paths
+        self.side = side
+        self._counts = counts
+        self._ends = np.cumsum(counts)
+        self._open: tuple[int, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def facts(self) -> list[Facts]:
+        return [Facts(self.side, self.side, 3, 255)]
+
+    def read(self, index: int) -> Picture:
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        if self._open is None or self._open[0] != number:
+            self._open = None  # two batches at once would double the memory
+            self._open = (number, self._load(number))
+        row = index - (int(self._ends[number - 1]) if number else 0)
+        return Picture(self._open[1][row].reshape(3, self.side, self.side).transpose(1, 2, 0), 255)
+
+    def _load(self, number: int) -> np.ndarray:
+        path, wanted = self.paths[number], (self._counts[number], 3 * self.side**2)
+        data = _entry(path, "data")
+        if data.dtype != np.uint8 or data.shape != wanted:
+            raise UserError(
+                f"{path} holds {data.dtype} data of shape {data.shape}, not uint8 {wanted}: another set"
+            )
+        return data
+
+
+def _labels(path: Path) -> np.ndarray:
+    labels = _entry(path, "labels").reshape(-1)
+    if (
+        not np.issubdtype(labels.dtype, np.integer)
+        or not labels.size
+        or labels.min() < 1
+        or labels.max() > 1000
+    ):
+        raise UserError(f"{path}: labels must be whole numbers from 1 to 1000; it is of another set")
+    return labels
+
+
+def _entry(path: Path, key: str) -> np.ndarray:
+    try:
+        with np.load(path, allow_pickle=False) as batch:
+            return batch[key]
+    except READ_ERRORS as error:
+        raise UserError(f"{path} is truncated, or no npz batch with 'data' and 'labels' ({error})") from error

@@ -1,0 +1,48 @@
+"""One image, a pattern such as 'photos/*.png', or a list of images: unlabelled, in the order given."""
+
+from glob import glob, has_magic
+from pathlib import Path
+
+from ...errors import UserError
+from ...labels import Labels
+from ..collection import Collection, Part
+from ..config import DataConfig
+from ..file_pictures import FilePictures, is_image
+from ..grouping import groups_by_pattern
+
+
+def is_pattern(word: str) -> bool:
+    return has_magic(word)
+
+
+class SingleFiles:
+    """Files named one by one."""
+
+    def __init__(self, paths: list[Path], name: str) -> None:
+        self.paths = paths
+        self.name = name
+
+    @staticmethod
+    def matching(pattern: str) -> "SingleFiles":
+        """The images whose names fit a shell pattern. Raises UserError where there are none."""
+        paths = sorted(
+            path for path in map(Path, glob(pattern, recursive=True)) if path.is_file() and is_image(path)
+        )
+        if not paths:
+            raise UserError(f"no image fits the pattern {pattern}")
+        return SingleFiles(paths, pattern)
+
+    def files(self) -> list[Path]:
+        return []
+
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        if not self.paths:
+            raise UserError("no images were given (an empty list)")
+        missing = [str(path) for path in self.paths if not path.is_file()]
+        if missing:
+            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+            raise UserError(f"no such file: {', '.join(missing[:3])}{more}")
+        names = [str(path) for path in self.paths]
+        groups = groups_by_pattern(config.group_by, names)
+        part = Part(FilePictures(self.paths), [""] * len(names), names, groups)
+        return Collection(self.name, {"all": part})
