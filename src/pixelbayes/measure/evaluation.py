@@ -1,0 +1,100 @@
+"""Held-out likelihood and classification in one pass over the images."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data import ImageSet
+from ..errors import UserError
+from ..files import whole
+from ..model import AutoregressiveImageModel
+from ..tasks.classify import class_log_likelihoods, from_log_likelihoods
+from .likelihood import bits_per_dim
+from .scores import Scores, confusion_matrix, scores
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a model reaches on a set of images.
+
+    `bits_per_dim` is -log2 p(x | its class) / (C*H*W), averaged over the images of known class (over all of
+    them for a model without classes). `marginal_bits_per_dim` is that of p(x) = sum_c p(c) p(x | c) over all
+    images; it needs no labels. Classification is of the images of known class, by the calibrated posterior;
+    `uncalibrated` is Bayes' rule as it stands. None where there was nothing to measure.
+    """
+
+    images: int
+    labelled: int
+    classes: tuple[str, ...]
+    bits_per_dim: float | None
+    marginal_bits_per_dim: float
+    calibrated: Scores | None = None
+    uncalibrated: Scores | None = None
+    confusion: list[list[int]] | None = None
+    """A row for each true class, a column for each predicted one (calibrated)."""
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.calibrated.accuracy if self.calibrated else None
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        return self.calibrated.balanced_accuracy if self.calibrated else None
+
+    @property
+    def macro_f1(self) -> float | None:
+        return self.calibrated.macro_f1 if self.calibrated else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain data; the calibrated scores lie at the top."""
+        top = {name: value for name, value in asdict(self).items() if name != "calibrated"}
+        known = asdict(self.calibrated) if self.calibrated else dict.fromkeys(Scores.__dataclass_fields__)
+        tail = {name: top.pop(name) for name in ("uncalibrated", "confusion")}
+        return {**top, **known, **tail}
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The numbers as JSON, also written to `path` if given."""
+        text = json.dumps(self.as_dict(), indent=2) + "\n"
+        if path is not None:
+            with whole(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        return text
+
+
+def evaluate(
+    model: AutoregressiveImageModel, images: ImageSet, batch: int | None = None, progress: bool = True
+) -> Metrics:
+    """Measure `model` on `images`; one pass gives likelihood and classification.
+
+    `batch` counts pairs of an image and a class that go through the network at once. Images of unknown class
+    enter `marginal_bits_per_dim` only. Raises UserError when there are no images or they do not fit.
+    """
+    if not len(images):
+        raise UserError("there are no images to evaluate")
+    nats = class_log_likelihoods(model, images.levels, batch, progress)
+    return measure(model, nats, images.labels)
+
+
+def measure(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> Metrics:
+    """log p(x | c) [N, K] (`[N, 1]` without classes) and labels [N] -> Metrics."""
+    if not len(model.classes):
+        bits = bits_per_dim(nats[:, 0], model.shape)
+        return Metrics(len(nats), 0, (), bits, bits)
+    labels = labels.cpu()
+    known = labels >= 0
+    log_joint = model.with_prior(nats)
+    posterior = from_log_likelihoods(model, nats).posterior
+    own = nats[known].gather(1, labels[known, None])[:, 0]
+    return Metrics(
+        images=len(nats),
+        labelled=int(known.sum()),
+        classes=model.classes.names,
+        bits_per_dim=bits_per_dim(own, model.shape) if len(own) else None,
+        marginal_bits_per_dim=bits_per_dim(torch.logsumexp(log_joint, 1), model.shape),
+        calibrated=scores(posterior, labels),
+        uncalibrated=scores(log_joint.softmax(1), labels),
+        confusion=confusion_matrix(posterior, labels) if len(own) else None,
+    )

@@ -1,0 +1,31 @@
+import numpy as np
+from PIL import Image
+
+from pixelbayes.pictures import confusion
+from pixelbayes.pictures.matrix import most_confused
+
+
+def test_the_diagonal_is_dark_where_all_are_right(tmp_path):
+    confusion([[9, 0], [0, 5]], ["yes", "no"], tmp_path / "right.png")
+    confusion([[0, 9], [5, 0]], ["yes", "no"], tmp_path / "wrong.png")
+    right, wrong = (
+        np.asarray(Image.open(tmp_path / name).convert("L")) for name in ("right.png", "wrong.png")
+    )
+
+    assert (right < 90).mean() > 0.1
+    assert np.cov(np.argwhere(right < 90).T)[0, 1] > 0 > np.cov(np.argwhere(wrong < 90).T)[0, 1]
+
+
+def test_many_classes_are_cut_to_the_most_confused(tmp_path):
+    counts = np.diag(np.full(50, 10))
+    counts[30, 40] = 7
+    assert {30, 40} <= set(most_confused(counts).tolist())
+    assert len(most_confused(counts)) == 20
+    confusion(counts, [f"a long class name {index}" for index in range(50)], tmp_path / "many.png")
+    assert max(Image.open(tmp_path / "many.png").size) < 2500
+
+
+def test_a_class_without_images_and_a_single_class_are_drawn(tmp_path):
+    confusion([[3, 0], [0, 0]], ["seen", "absent"], tmp_path / "absent.png")
+    confusion([[3]], ["only"], tmp_path / "only.png")
+    assert (tmp_path / "only.png").stat().st_size > 1000
