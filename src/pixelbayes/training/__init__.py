@@ -1,0 +1,23 @@
+"""Training: from a data set and a recipe to a model in a folder."""
+
+from typing import TYPE_CHECKING, Any
+
+from .config import TrainingConfig
+
+if TYPE_CHECKING:
+    from ..data import AugmentConfig
+    from .automatic import Plan, plan
+    from .trainer import train
+
+__all__ = ["AugmentConfig", "Plan", "TrainingConfig", "plan", "train"]
+
+_HOMES = {"AugmentConfig": "..data", "Plan": ".automatic", "plan": ".automatic", "train": ".trainer"}
+
+
+def __getattr__(name: str) -> Any:
+    # The configuration is read without waiting for what trains.
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(_HOMES[name], __name__), name)

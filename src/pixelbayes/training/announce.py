@@ -1,0 +1,68 @@
+"""The plan, as it is printed before training starts."""
+
+from typing import Any
+
+from ..progress import say, warn
+from .display import spell_seconds
+from .pacing import Pacing
+from .run import Run
+
+
+def announce(run: Run, pacing: Pacing) -> None:
+    """Say what will be done, in a few lines; nothing on other ranks than the first."""
+    if not run.first:
+        return
+    for line in (_model(run), _training(run), _speed(run, pacing), _checks(run, pacing)):
+        if line:
+            say(line)
+    if run.memory.step:
+        say(f"resumed at step {run.memory.step:,}")
+    elif run.validation is None and not run.config.include_validation:
+        warn("there is no validation set: the last weights are kept, and nothing is calibrated")
+
+
+def _model(run: Run) -> str:
+    config: dict[str, Any] = run.memory.model
+    network = {name: value for name, value in config["network"].items() if name != "name"}
+    settings = ", ".join(f"{name} {value}" for name, value in network.items())
+    parameters = sum(p.numel() for p in run.model.parameters())
+    fusion = f", labels: {config['fusion']['strategy']}" if run.model.classes else ""
+    return (
+        f"model: {config['network']['name']} ({settings}), {config['distribution']['name']}{fusion}; "
+        f"{parameters:,} parameters, images {run.model.shape}"
+    )
+
+
+def _training(run: Run) -> str:
+    config = run.config
+    length = f"{run.memory.minutes:g} minutes" if run.memory.minutes else f"{config.epochs:g} epochs"
+    parts = [f"batch {config.batch}", f"{config.optimiser}, {config.schedule} from {config.learning_rate:g}"]
+    parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
+    parts += ["classes balanced"] if config.balanced else []
+    parts += [f"augmented: {', '.join(run.memory.augment_words)}"] if run.memory.augment_words else []
+    return f"training: {length}, {', '.join(parts)}, {_arithmetic(run)}"
+
+
+def _arithmetic(run: Run) -> str:
+    words = "bf16" if run.memory.precision == "bf16-mixed" else "float32"
+    words += ", compiled" if run.memory.compiled else ""
+    return f"{words} on {run.fabric.world_size} x {run.fabric.device.type}"
+
+
+def _speed(run: Run, pacing: Pacing) -> str:
+    speed = run.config.batch / pacing.step_seconds
+    seconds = max(0.0, pacing.expected_seconds - run.memory.elapsed)
+    epochs = seconds * speed / len(run.images)
+    return (
+        f"speed: {speed:,.0f} images/s measured; about {spell_seconds(seconds)} left, "
+        f"{epochs:.1f} epochs of {len(run.images):,} images"
+    )
+
+
+def _checks(run: Run, pacing: Pacing) -> str:
+    if run.validation is None:
+        return ""
+    of = run.validation.describe(len(run.model.classes))
+    every = pacing.every * run.config.batch / len(run.images)
+    often = "as the clock allows" if run.memory.minutes else f"every {every:.3g} epochs"
+    return f"validation: {often}, {len(run.validation.images):,} images" + (f" ({of})" if of else "")

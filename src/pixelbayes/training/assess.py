@@ -1,0 +1,148 @@
+"""A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import checkpoint
+from ..measure import Metrics
+from ..progress import warn
+from .journal import COLUMNS
+from .run import Run
+from .sheets import draw_curves
+from .validation import fitted_bits, validate
+
+LEARNED_BY_HEART = 0.1  # of the training bits/dim, by which validation lies above them
+
+
+def assess(run: Run) -> None:
+    """Validate the averaged weights at this step, keep them if they are the best, and write it down."""
+    memory = run.memory
+    metrics, nats, fitted = _measure(run)
+    figures = _figures(metrics, fitted)
+    value = _value(run, metrics)
+    better = run.validation is None or (value is not None and (memory.best is None or value > memory.best))
+    memory.stale = 0 if better else memory.stale + 1
+    if better:
+        memory.best, memory.best_step, memory.best_figures, run.nats = value, memory.step, figures, nats
+        keep(run)
+    memory.validated = memory.step
+    if run.config.patience and memory.stale >= run.config.patience and not memory.stopped:
+        memory.stopped = f"no better {run.config.select} in {memory.stale} validations"
+    run.pulse()
+    write_row(run, figures)
+    if run.first:
+        draw_curves(run.out)
+        _report(run, figures, better)
+    run.save()
+
+
+def keep(run: Run) -> None:
+    """Make the averaged weights the model in the run's folder."""
+    if run.first:
+        run.averaged.description = {**run.model.description, "training": account(run)}
+        checkpoint.save(run.averaged, run.out)
+
+
+def account(run: Run) -> dict[str, Any]:
+    """How the model came about, as plain data."""
+    memory = run.memory
+    return {
+        "config": memory.training,
+        "augment": memory.augment,
+        "seed": memory.seed,
+        "minutes": memory.minutes,
+        "max_steps": memory.max_steps,
+        "step": memory.best_step if memory.best_step >= 0 else memory.step,
+        "steps": memory.step,
+        "epochs": round(run.epoch, 3),
+        "seconds": round(memory.elapsed, 1),
+        "skipped_steps": memory.skipped,
+        "precision": memory.precision,
+        "compiled": memory.compiled,
+        "device": str(run.fabric.device.type),
+        "ranks": run.fabric.world_size,
+        "images": len(run.images),
+        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "validation": memory.best_figures if run.validation is not None else None,
+        "validation_of": run.validation.describe(len(run.model.classes)) if run.validation is not None else "",
+        "trained_on_validation": run.config.include_validation,
+        "finished": run.over,
+        "stopped": memory.stopped,
+    }
+
+
+def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
+    """A row of the journal: the loss since the last row, and figures where there are any."""
+    train = run.watch.take_mean()
+    if run.journal is None:
+        return
+    values: dict[str, float | None] = {
+        "step": run.memory.step,
+        "epoch": run.epoch,
+        "seconds": run.now,
+        "learning_rate": run.rate,
+        "images_per_second": run.speed or None,
+        "skipped": run.memory.skipped,
+        "train_bits_per_dim": train,
+        **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
+    }
+    run.journal.write(values)
+
+
+def _measure(run: Run) -> tuple[Metrics | None, Tensor | None, float | None]:
+    """Validation figures (None without a validation set or with weights gone astray) and training bits/dim."""
+    if run.validation is None:
+        return None, None, None
+    training = run.averaged.training
+    run.averaged.eval()
+    try:
+        fitted = fitted_bits(run.fabric, run.averaged, run.probe, run.check)
+        metrics, nats = validate(run.fabric, run.averaged, run.validation, run.check)
+    finally:
+        run.averaged.train(training)
+    return metrics, nats, fitted
+
+
+def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float | None]:
+    if metrics is None or metrics.bits_per_dim is None or fitted is None:
+        return {}
+    scores = metrics.uncalibrated
+    return {
+        "validation_bits_per_dim": metrics.bits_per_dim,
+        "fitted_bits_per_dim": fitted,
+        "gap_bits_per_dim": metrics.bits_per_dim - fitted,
+        "validation_accuracy": scores.accuracy if scores else None,
+        "validation_balanced_accuracy": scores.balanced_accuracy if scores else None,
+    }
+
+
+def _value(run: Run, metrics: Metrics | None) -> float | None:
+    """The figure that chooses, the larger the better; None when it is not finite."""
+    if metrics is None or metrics.bits_per_dim is None:
+        return None
+    scores = metrics.uncalibrated
+    chosen = -metrics.bits_per_dim
+    if scores is not None and run.config.select != "bits_per_dim":
+        # Equal accuracies are common on small sets: then the likelihood decides.
+        chosen = getattr(scores, run.config.select) + 1e-6 * chosen
+    return chosen if torch.isfinite(torch.tensor(metrics.bits_per_dim)) else None
+
+
+def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
+    if not figures:
+        return
+    bits, fitted = figures["validation_bits_per_dim"], figures["fitted_bits_per_dim"]
+    accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
+    text = f"epoch {run.epoch:.1f}, step {run.memory.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
+    if accuracy is not None and len(run.model.classes) > 1:
+        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
+    run.display.line(text + (", the best so far" if better else ""))
+    gap = (bits or 0.0) - (fitted or 0.0)
+    if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.memory.warned:
+        run.memory.warned.append("heart")
+        warn(
+            f"the training images are being learned by heart: {fitted:.3f} bits/dim on them, {bits:.3f} on validation; "
+            "the best weights are kept. More images, dropout, augmentation or fewer filters would help"
+        )

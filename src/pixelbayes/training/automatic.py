@@ -1,0 +1,174 @@
+"""The automatic plan of `pixelbayes train DATA`: network, batch, schedule and augmentation from the data.
+
+Without minutes the plan is a function of the data and the kind of device alone, so that a run can be repeated and
+resumed bit for bit. With minutes the machine's speed is measured first, and the network is made to fit the budget.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..data import AugmentConfig, DataConfig, Dataset
+from ..distributions import CONFIGS as DISTRIBUTIONS
+from ..errors import UserError
+from ..fusion import FusionConfig
+from ..labels import UNKNOWN
+from ..model import build
+from ..networks import CONFIGS as NETWORKS
+from .config import TrainingConfig
+from .place import pick_device, world_size
+from .speed import step_seconds
+
+SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 160))
+"""Networks by size: residual blocks at each resolution, and filters."""
+WORK_A_SECOND = {"cpu": 5e8, "cuda": 2e10, "mps": 2e9}
+"""What machines do in the units of `work`, before one is measured: two cores of a laptop, an older card."""
+DEFAULT_MINUTES = 10.0
+LEAST_IMAGES = 40_000  # that a network sees in training, before a larger one is worth its price
+LEAST_EPOCHS = 10.0
+MOST_EPOCHS = 60.0
+UNBALANCED = 1.5  # the largest class over the smallest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe's parts, chosen, and the reasons in words."""
+
+    network: Any
+    distribution: Any
+    fusion: FusionConfig
+    training: TrainingConfig
+    augment: AugmentConfig
+    reasons: tuple[str, ...]
+    name: str = "automatic"
+    summary: str = "planned from the data"
+    source: str = ""
+    classes: tuple[str, ...] = ()
+    data: DataConfig = field(default_factory=DataConfig)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What of a training set matters for the plan."""
+
+    images: int
+    pixels: int
+    channels: int
+    levels: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Facts":
+        train, shape = dataset.train, dataset.shape
+        known = int((train.labels != UNKNOWN).sum()) if len(dataset.classes) else len(train)
+        counts = tuple(count for count in train.counts() if count) if len(dataset.classes) else ()
+        return cls(known, shape.height * shape.width, shape.channels, shape.levels, counts)
+
+    @property
+    def ratio(self) -> float:
+        """Images of the largest class over those of the smallest."""
+        return max(self.counts) / min(self.counts) if self.counts else 1.0
+
+    @property
+    def photographs(self) -> bool:
+        """Colour images of many levels: mirrored, they are the same kind of image. Digits and letters are not."""
+        return self.channels == 3 and self.levels >= 64
+
+
+def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -> Plan:
+    """Choose everything for `dataset`. Raises UserError when it has no images to train on."""
+    facts = Facts.of(dataset)
+    if not facts.images:
+        raise UserError(f"{dataset.name} has no training images of a known class")
+    kind = pick_device(device).type
+    seconds = 60 * (minutes or DEFAULT_MINUTES)
+    measured = minutes is not None and world_size() == 1
+    speed = measure(dataset, device) if measured else WORK_A_SECOND[kind] * world_size()
+    resnets, filters = choose_size(facts, speed * seconds)
+    affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
+    epochs = max(1.0, round(min(affordable, MOST_EPOCHS)))
+    dropout = choose_dropout(affordable if minutes else epochs)
+    reasons = (
+        f"network: {resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
+        f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed",
+        *_reasons(facts, dropout),
+    )
+    return Plan(
+        network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
+        distribution=_distribution(facts),
+        fusion=FusionConfig(),
+        training=_training(facts, epochs, filters, kind),
+        augment=AugmentConfig(flip=facts.photographs),
+        reasons=reasons,
+        classes=dataset.classes.names,
+    )
+
+
+def work(resnets: int, filters: int, pixels: int) -> float:
+    """About what an image costs in training, in multiplications of its blocks; small layers wait for memory."""
+    return pixels * (resnets + 0.5) * (filters**2 + 40 * filters)
+
+
+def choose_size(facts: Facts, budget: float) -> tuple[int, int]:
+    """The largest network that sees enough images in the budget (in units of `work`)."""
+    wanted = max(LEAST_IMAGES, LEAST_EPOCHS * facts.images)
+    # Few images are learned by heart by a large network, however long there is.
+    most = 64 if facts.images < 3000 else 160
+    fitting = [s for s in SIZES if s[1] <= most and budget / work(*s, facts.pixels) >= wanted]
+    return fitting[-1] if fitting else SIZES[0]
+
+
+def choose_dropout(epochs: float) -> float:
+    """More, the more often each image is seen."""
+    steps = ((12, 0.0), (30, 0.1), (60, 0.2), (120, 0.35))
+    return next((rate for limit, rate in steps if epochs < limit), 0.5)
+
+
+def measure(dataset: Dataset, device: str) -> float:
+    """The machine's speed in units of `work` a second, from a batch in a small network."""
+    resnets, filters = 1, 40
+    facts, place = Facts.of(dataset), pick_device(device)
+    network = NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters)
+    with torch.random.fork_rng(devices=[]):
+        model = build(dataset.shape, dataset.classes, network, _distribution(facts), FusionConfig()).to(place)
+    batch = torch.arange(choose_batch(place.type, facts.pixels)) % len(dataset.train)
+    labels = dataset.train.labels[batch].clamp_min(0).to(place) if len(dataset.classes) else None
+    seconds = step_seconds(model, dataset.train.levels[batch].to(place), labels, repeats=2)
+    return work(resnets, filters, facts.pixels) * len(batch) / seconds
+
+
+def choose_batch(kind: str, pixels: int) -> int:
+    """Enough pixels to keep the device busy."""
+    return 64 if kind == "cuda" else max(16, min(64, 2**14 // pixels))
+
+
+def _distribution(facts: Facts) -> Any:
+    if facts.levels == 2:
+        return DISTRIBUTIONS["bernoulli"]()
+    return DISTRIBUTIONS["logistic_mixture"](mixtures=5 if facts.images < 20_000 else 10)
+
+
+def _training(facts: Facts, epochs: float, filters: int, kind: str) -> TrainingConfig:
+    batch = max(1, min(choose_batch(kind, facts.pixels), facts.images))
+    return TrainingConfig(
+        batch=batch,
+        epochs=epochs,
+        learning_rate=1e-3 if filters <= 64 else 5e-4,
+        schedule="cosine",
+        ema=0.05,
+        clip=1.0,
+        balanced=facts.ratio > UNBALANCED,
+        sample_every=max(1.0, epochs / 5),
+    )
+
+
+def _reasons(facts: Facts, dropout: float) -> tuple[str, ...]:
+    reasons = []
+    if facts.ratio > UNBALANCED:
+        reasons.append(f"classes are unbalanced ({facts.ratio:.1f} to 1): each is drawn equally often")
+    if dropout:
+        reasons.append(f"each image is seen many times: dropout {dropout:g}")
+    if facts.photographs:
+        reasons.append("photographs: mirrored at random")
+    return tuple(reasons)

@@ -1,0 +1,71 @@
+"""The end of a run: calibration, the last pictures, and what is said."""
+
+import json
+from typing import Any
+
+from .. import checkpoint
+from ..files import whole
+from ..measure import fit_calibration
+from ..model import AutoregressiveImageModel
+from .assess import account, assess
+from .display import spell_seconds
+from .run import Run
+from .sheets import draw_samples
+from .validation import score
+
+
+def finish(run: Run) -> AutoregressiveImageModel:
+    """Validate, calibrate the best weights, draw, and return the model as it lies in the run's folder."""
+    if run.memory.validated != run.memory.step:
+        assess(run)
+    else:
+        run.save()
+    # Every rank reads what the first one wrote.
+    run.fabric.barrier()
+    model = checkpoint.load(run.out, run.fabric.device)
+    run.fabric.barrier()
+    told = _calibrate(run, model)
+    model.description["training"] = {**account(run), "calibrated": told}
+    if run.first:
+        checkpoint.save(model, run.out)
+        draw_samples(model, run.out / "samples.png", run.memory.seed, f"{run.out.name}, the best weights")
+        _write_summary(run, model.description["training"])
+        _tell(run, told)
+    return model
+
+
+def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
+    """Fit a temperature and offsets on the validation images; False where that cannot be."""
+    plan = run.validation
+    if plan is None or len(model.classes) < 2 or not run.config.calibrate or run.memory.best is None:
+        return False
+    nats = run.nats
+    if nats is None:
+        nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
+    if not nats.isfinite().all():
+        return False
+    model.calibration = fit_calibration(model.with_prior(nats), plan.images.labels)
+    return True
+
+
+def _write_summary(run: Run, training: dict[str, Any]) -> None:
+    with whole(run.out / "training.json") as temporary:
+        temporary.write_text(json.dumps(training, indent=2) + "\n", encoding="utf-8")
+
+
+def _tell(run: Run, calibrated: bool) -> None:
+    memory, line = run.memory, run.display.line
+    steps = f"{memory.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.span.elapsed)}"
+    line(f"trained {steps}" + (f"; stopped early: {memory.stopped}" if memory.stopped else ""))
+    figures = memory.best_figures
+    if memory.skipped:
+        line(f"{memory.skipped} steps were skipped, since the loss or its gradient was not finite")
+    if figures:
+        line(f"best at step {memory.best_step:,}: {figures['validation_bits_per_dim']:.4f} bits/dim on validation")
+    elif run.config.include_validation:
+        line("trained on the validation images too: there are no validation figures, and no calibration")
+    else:
+        line("there is no validation set: no validation figures, and no calibration")
+    if calibrated:
+        line("calibrated on validation: a temperature and one offset a class, stored in the model")
+

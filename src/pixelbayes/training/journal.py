@@ -1,0 +1,84 @@
+"""What happened, row by row: journal.csv, TensorBoard, and Weights & Biases where wanted."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..files import whole
+from ..progress import warn
+from .events import Events
+
+COLUMNS = (
+    "step", "epoch", "seconds", "learning_rate", "images_per_second", "skipped",
+    "train_bits_per_dim", "fitted_bits_per_dim", "validation_bits_per_dim", "gap_bits_per_dim",
+    "validation_accuracy", "validation_balanced_accuracy",
+)  # fmt: skip
+"""train: the loss as it was trained (with dropout and augmentation); fitted: the averaged weights on some training
+images as they are; gap: validation - fitted, which grows as images are learned by heart."""
+
+
+class Journal:
+    """Appends rows to `OUT/journal.csv` and to TensorBoard's events in `OUT/events`.
+
+    A resumed run goes on after the last row of its `step`; what an interrupted one wrote later is dropped.
+    """
+
+    def __init__(self, out: Path, step: int = 0, wandb: bool = False, name: str = "") -> None:
+        self.path = out / "journal.csv"
+        self._keep(step)
+        try:
+            self._events = Events(out / "events", step or None)
+        except OSError as error:
+            raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
+        self._wandb = _start_wandb(out, name) if wandb else None
+
+    def _keep(self, step: int) -> None:
+        rows = read_rows(self.path) if step else []
+        with whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(row for row in rows if int(row["step"]) <= step)
+
+    def write(self, values: dict[str, float | None]) -> None:
+        """Add a row; `values` has a step, and of the other columns what is known."""
+        known = {name: value for name, value in values.items() if value is not None}
+        step = int(known["step"])
+        row = {name: _short(value) for name, value in known.items()}
+        try:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
+            self._events.write(step, {name: value for name, value in known.items() if name != "step"})
+        except OSError as error:
+            raise UserError(f"cannot write {self.path}: {error.strerror or error}") from error
+        if self._wandb is not None:
+            self._wandb.log(known, step=step)
+
+    def close(self) -> None:
+        """Flush what is held back."""
+        try:
+            self._events.close()
+        except OSError as error:
+            warn(f"the events of TensorBoard are incomplete: {error.strerror or error}")
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a journal that are whole."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
+
+
+def _short(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
+
+
+def _start_wandb(out: Path, name: str) -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise UserError("the extra 'wandb' is not installed: pip install 'pixelbayes[wandb]'") from None
+    return wandb.init(project="pixelbayes", name=name or out.name, dir=str(out), resume="allow")

@@ -1,0 +1,62 @@
+"""What a run remembers besides its tensors."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .place import Arithmetic
+
+
+@dataclass
+class Memory:
+    """Plain data, saved in every state."""
+
+    seed: int
+    minutes: float | None
+    max_steps: int | None
+    training: dict[str, Any]
+    """The fields of the TrainingConfig."""
+    augment: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """As it goes into the model's description."""
+    model: dict[str, Any] = field(default_factory=dict)
+    """What the model is built from (`model.spec`)."""
+    precision: Arithmetic = "32-true"
+    compiled: bool = False
+    step: int = 0
+    """Steps done."""
+    elapsed: float = 0.0
+    """Seconds, over all sittings."""
+    mass: float = 0.0
+    """Of the averaged weights."""
+    skipped: int = 0
+    first_bits: float | None = None
+    validated: int = -1
+    """The step of the last validation."""
+    best: float | None = None
+    best_step: int = -1
+    best_figures: dict[str, float | None] = field(default_factory=dict)
+    stale: int = 0
+    """Validations since the best one."""
+    stopped: str = ""
+    """Why training ended before its end."""
+    sheet_step: int = -1
+    sheet_last: float = 0.0
+    """Seconds of the last one."""
+    sheet_seconds: float = 0.0
+    """Spent on sample sheets."""
+    warned: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Memory":
+        """The inverse of `to_dict`; what other versions wrote beside is left out."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+    @property
+    def augment_words(self) -> list[str]:
+        """What augmentation does, in words."""
+        return [name if value is True else f"{name} {value}" for name, value in self.augment.items() if value]

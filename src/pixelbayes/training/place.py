@@ -1,0 +1,80 @@
+"""Where a run happens: the device, and the ranks that torchrun started."""
+
+import os
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+
+Arithmetic = Literal["32-true", "bf16-mixed"]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick_device(word: str = "auto") -> torch.device:
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps` -> a device that is there. Raises UserError.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    kind, _, number = word.partition(":")
+    if kind not in DEVICES or (number and not number.isdigit()):
+        raise UserError(f"unknown device '{word}' (accepted: auto, cpu, cuda, cuda:N, mps)")
+    if kind == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu" or torch.backends.mps.is_available())
+    if int(number or 0) >= found:
+        raise UserError(f"there is no device '{word}' here ({found} of that kind); use --device auto")
+    return torch.device(word)
+
+
+def world_size() -> int:
+    """How many processes torchrun (or Slurm with its variables) started for this run."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def launch(device: torch.device, precision: Arithmetic) -> Any:
+    """Fabric on this device; under torchrun one process for each rank (nccl on CUDA, gloo on the CPU)."""
+    from lightning_fabric import Fabric  # seconds to import, so not before it is needed
+
+    world = world_size()
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
+    single = [device.index or 0] if device.type == "cuda" else 1
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=single if world == 1 else local,
+        num_nodes=max(1, world // local),
+        strategy="auto" if world == 1 else "ddp",
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def my_part(fabric: Any, total: int) -> slice:
+    """This rank's part of `total` rows: consecutive, the first ranks one row longer where they do not divide."""
+    share, rest = divmod(total, fabric.world_size)
+    start = fabric.global_rank * share + min(fabric.global_rank, rest)
+    return slice(start, start + share + (fabric.global_rank < rest))
+
+
+def gather_rows(fabric: Any, rows: Tensor, total: int) -> Tensor:
+    """The rows that `my_part` gave each rank [n, ...] -> all of them [total, ...] in order, on every rank."""
+    if fabric.world_size == 1:
+        return rows
+    most = -(-total // fabric.world_size)
+    padded = torch.zeros(most, *rows.shape[1:], dtype=rows.dtype, device=fabric.device)
+    padded[: len(rows)] = rows.to(fabric.device)
+    gathered = fabric.all_gather(padded).flatten(0, 1).cpu()
+    share, rest = divmod(total, fabric.world_size)
+    kept = [rank * most + row for rank in range(fabric.world_size) for row in range(share + (rank < rest))]
+    return gathered[kept]
+
+
+def agree(fabric: Any, *numbers: float) -> list[float]:
+    """The same numbers on every rank: the largest of each."""
+    if fabric.world_size == 1:
+        return list(numbers)
+    table = torch.tensor(numbers, dtype=torch.float64).to(fabric.device, torch.float64)
+    return [float(number) for number in fabric.all_reduce(table, reduce_op="max").tolist()]

@@ -1,0 +1,185 @@
+"""A run: its parts, and what one step, one state and one look at the clock are."""
+
+from dataclasses import dataclass, field
+from math import log
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data import Augment, ImageSet
+from ..model import AutoregressiveImageModel
+from .average import Average, decay_of
+from .batches import Batches
+from .config import TrainingConfig
+from .display import Display
+from .guard import Guard
+from .journal import Journal
+from .memory import Memory
+from .optimiser import set_rate
+from .order import Order
+from .place import agree, my_part
+from .schedule import learning_rate
+from .seeds import derive
+from .span import Span
+from .state import State, load_state, pack, pack_optimiser, save_state, unpack, unpack_optimiser
+from .step import Stepper
+from .validation import ValidationPlan
+from .watch import LossWatch
+
+SOUND = 16  # images on which weights are tried before they are saved
+LOOK_EVERY = 10  # steps between looks at a GPU's results; waiting for each would cost more than it gives
+
+
+@dataclass
+class Run:
+    """Everything that training works with, put together by `prepare`."""
+
+    out: Path
+    fabric: Any
+    config: TrainingConfig
+    memory: Memory
+    model: AutoregressiveImageModel
+    average: Average | None
+    stepper: Stepper
+    images: ImageSet
+    batches: Batches
+    order: Order
+    augment: Augment | None
+    validation: ValidationPlan | None
+    probe: ImageSet
+    """A few training images, scored beside the validation ones to see what is learned by heart."""
+    span: Span
+    watch: LossWatch
+    guard: Guard
+    journal: Journal | None
+    """None on all ranks but the first."""
+    display: Display
+    now: float = 0.0
+    """Seconds of the run, the same on all ranks; it moves with `pulse`."""
+    speed: float = 0.0
+    """Images a second, lately."""
+    asked: bool = False
+    """Whether a signal asked any rank to stop."""
+    nats: Tensor | None = field(default=None, repr=False)
+    """log p(x | c) of the validation images under the best weights, when this sitting has them."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the rank that writes."""
+        return bool(self.fabric.is_global_zero)
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other rank."""
+        return bool(self.fabric.world_size == 1)
+
+    @property
+    def averaged(self) -> AutoregressiveImageModel:
+        """The model whose figures are reported and that is kept."""
+        return self.average.model if self.average is not None else self.model
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done."""
+        return self.span.progress(self.memory.step, self.now)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done."""
+        return self.memory.step * self.config.batch / len(self.images)
+
+    @property
+    def over(self) -> bool:
+        """Whether training has come to its end."""
+        limit = self.memory.max_steps
+        return bool(self.memory.stopped) or self.progress >= 1 or (limit is not None and self.memory.step >= limit)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the coming step."""
+        return learning_rate(self.config, self.memory.step, self.progress)
+
+    def step(self) -> None:
+        """One step of the optimiser."""
+        step = self.memory.step
+        levels, labels = self.batch(step)
+        if not self.alone:
+            torch.manual_seed(derive(self.memory.seed, "rank", self.fabric.global_rank, step))
+        set_rate(self.stepper.optimiser, self.rate)
+        loss, refused = self.stepper(levels, labels, self.config.batch)
+        self._average()
+        self.watch.add(step, loss, refused)
+        self.memory.step += 1
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
+        """This rank's part of a step's batch. The noise of augmentation and dropout is seeded for the step."""
+        indices = self.order.indices(step)
+        mine = my_part(self.fabric, len(indices))
+        torch.manual_seed(derive(self.memory.seed, "step", step))
+        coming = None if self.batches.resident else self.order.indices(step + 1)
+        if self.augment is None:
+            return self.batches.take(indices[mine], None if coming is None else coming[mine])
+        # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
+        levels, labels = self.batches.take(indices, coming)
+        return self.augment(levels)[mine], labels[mine] if labels is not None else None
+
+    def _average(self) -> None:
+        if self.average is None:
+            return
+        total = self.span.total_steps(self.memory.step, self.progress)
+        fixed = self.config.ema_decay
+        self.average.update(fixed if fixed is not None else decay_of(self.config.ema, total))
+        self.memory.mass = self.average.mass
+
+    @property
+    def look_due(self) -> bool:
+        """Whether it is time to wait for the device: always on a CPU, now and then on a GPU."""
+        waited = self.fabric.device.type == "cpu" or self.memory.step % LOOK_EVERY == 0
+        return waited or (self.alone and self.guard.asked)
+
+    def pulse(self) -> None:
+        """Wait for the device, judge the losses, and agree with the other ranks on the time and on signals."""
+        self.watch.look()
+        self.memory.skipped, self.memory.first_bits = self.watch.skipped, self.watch.first
+        asked, self.now = agree(self.fabric, float(self.guard.asked), self.span.elapsed)
+        self.asked = asked > 0
+        self.memory.elapsed = self.now
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal came; with other ranks only `pulse` may stop, on all at once."""
+        if self.alone:
+            self.guard.check()
+
+    def save(self) -> None:
+        """Write the state, unless the weights have gone astray: the last good one stays."""
+        if not self.first or not self.watch.healthy or not self._sound():
+            return
+        tensors = pack("model", self.model) | pack_optimiser(self.stepper.optimiser)
+        if self.average is not None:
+            tensors |= pack("average", self.average.model)
+        save_state(self.out, self.memory.step, State(tensors, self.memory.to_dict()))
+
+    @torch.no_grad()
+    def _sound(self) -> bool:
+        """Whether the weights after the last step still explain images: the loss that was seen is of those before."""
+        indices = self.order.indices(self.memory.step)[:SOUND]
+        levels, labels = self.batches.take(indices)
+        nats = -self.model.log_prob_map(levels, labels).float().mean() / self.model.shape.channels
+        return not self.watch.astray(float(nats) / log(2))
+
+    def restore(self, state: State) -> None:
+        """Continue from a state (`memory` was read from it already)."""
+        unpack("model", self.model, state.tensors)
+        unpack_optimiser(self.stepper.optimiser, state.tensors)
+        if self.average is not None:
+            unpack("average", self.average.model, state.tensors)
+            self.average.mass = self.memory.mass
+        self.watch.skipped, self.watch.first = self.memory.skipped, self.memory.first_bits
+
+
+def memory_of(out: Path) -> tuple[Memory, State] | None:
+    """The newest state of the run in `out` that can be read; None where there is none."""
+    state = load_state(out)
+    return (Memory.from_dict(state.memory), state) if state is not None else None

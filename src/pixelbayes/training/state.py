@@ -1,0 +1,117 @@
+"""The state of a run, in one file that is whole or not there: what `--resume` continues from.
+
+`OUT/state/000001200.safetensors` holds the tensors (weights, averaged weights, the optimiser's moments) and,
+in the same file's header, everything else as JSON. One file, so that one rename makes a state. The last two are
+kept; a newest one that cannot be read is passed over for the one before.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import UserError
+from ..files import write_tensors
+from ..progress import warn
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """Tensors by name, and plain data."""
+
+    tensors: dict[str, Tensor]
+    memory: dict[str, Any]
+
+
+def state_folder(out: Path) -> Path:
+    """Where a run's states lie."""
+    return out / "state"
+
+
+def save_state(out: Path, step: int, state: State) -> Path:
+    """Write a state and drop all but the last two. Raises UserError on a full disk, earlier ones staying whole."""
+    folder = state_folder(out)
+    path = folder / f"{step:09d}.safetensors"
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    write_tensors(path, tensors, {"memory": json.dumps(state.memory)})
+    for old in list_states(out)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def list_states(out: Path) -> list[Path]:
+    """The files of the states, oldest first."""
+    return sorted(state_folder(out).glob("[0-9]*.safetensors"))
+
+
+def clear_states(out: Path) -> None:
+    """Forget an earlier run in this folder."""
+    for path in list_states(out):
+        path.unlink(missing_ok=True)
+
+
+def load_state(out: Path) -> State | None:
+    """The newest state that can be read, None where there is none. Raises UserError when all are broken."""
+    files = list_states(out)
+    for path in reversed(files):
+        try:
+            return _read(path)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            warn(f"the state {path} cannot be read ({error}); the one before it is tried")
+    if files:
+        raise UserError(f"none of the states in {state_folder(out)} can be read; train anew with --overwrite")
+    return None
+
+
+def _read(path: Path) -> State:
+    with safe_open(path, framework="pt") as file:
+        memory = json.loads(file.metadata()["memory"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    return State(tensors, memory)
+
+
+def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """A module's weights and buffers, named with a prefix; what has several names appears once."""
+    return {f"{prefix}.{name}": value for name, value in _contents(module).items()}
+
+
+def unpack(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put weights that `pack` named back into a module, in place. Raises UserError where they do not fit."""
+    own = _contents(module)
+    given = {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in given.items()}:
+        raise UserError("the state of the run is of another network; train anew with --overwrite")
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(given[name])
+
+
+def _contents(module: nn.Module) -> dict[str, Tensor]:
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's moments by number of the parameter."""
+    moments = optimiser.state_dict()["state"]
+    return {
+        f"optimiser.{number}.{name}": torch.as_tensor(value)
+        for number, own in moments.items()
+        for name, value in own.items()
+    }
+
+
+def unpack_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put the moments back; the learning rates and other settings stay the optimiser's own."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimiser."):
+            _, number, name = key.split(".", 2)
+            moments.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,0 +1,133 @@
+"""The loop: steps, and between them validation, sheets and states."""
+
+import time
+from pathlib import Path
+
+import torch
+
+from .. import checkpoint
+from ..data import Dataset
+from ..model import AutoregressiveImageModel
+from .announce import announce
+from .assess import assess, keep, write_row
+from .automatic import plan
+from .display import Display, spell_seconds
+from .finish import finish
+from .guard import Guard, Interrupted
+from .pacing import Pacing
+from .place import pick_device
+from .prepare import Request, prepare
+from .recipe_like import RecipeLike
+from .run import Run
+from .sheets import draw_augmented, draw_samples
+from .span import Span
+from .state import list_states
+
+
+def train(
+    dataset: Dataset,
+    recipe: RecipeLike | None = None,
+    out: str | Path | None = None,
+    *,
+    minutes: float | None = None,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    start: AutoregressiveImageModel | str | Path | None = None,
+) -> AutoregressiveImageModel:
+    """Train a model on `dataset` and return it; the folder `out` (by default runs/NAME-001, ...) is that model.
+
+    `recipe`: network, distribution, fusion, training and augmentation; None plans them (or, with `resume`, takes the
+    run's own). `minutes`: a budget that the schedule spans instead of epochs; progress is then read from the clock,
+    and a run cannot be repeated bit for bit. `max_steps` only stops. `resume` continues from the last state in `out`
+    with what the run was begun with. `start`: a model whose weights and network to begin with.
+
+    Raises UserError for whatever the user can mend, KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM,
+    both once the state is saved.
+    """
+    span = Span(1)
+    place = pick_device(device)
+    model = checkpoint.load(start) if isinstance(start, str | Path) else start
+    folder = Path(out) if out is not None else None
+    if recipe is None and not (resume and folder is not None and list_states(folder)):
+        recipe = plan(dataset, device, minutes)
+    request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
+    devices = [place] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), Guard() as guard, Display() as display:
+        run = prepare(request, guard, display, span)
+        return _carry_out(run)
+
+
+def _carry_out(run: Run) -> AutoregressiveImageModel:
+    """Train, and whatever happens leave the folder in order."""
+    try:
+        pacing = Pacing(run)
+        announce(run, pacing)
+        run.display.start(run.first)
+        _open(run)
+        _loop(run, pacing)
+        model = finish(run)
+    except Interrupted:
+        _leave(run)
+    finally:
+        if run.journal is not None:
+            run.journal.close()
+    return model
+
+
+def _open(run: Run) -> None:
+    """Before the first step: a model and a state in the folder, and what training sees."""
+    if run.memory.step > 0:
+        return
+    keep(run)
+    run.save()
+    if run.first and run.augment is not None:
+        draw_augmented(run.images, run.augment, run.out / "augmented.png", run.memory.seed)
+
+
+def _loop(run: Run, pacing: Pacing) -> None:
+    """Steps until the end of the run; its clock starts here."""
+    prepared = run.span.begin()
+    if run.span.seconds is not None:
+        run.display.line(f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now")
+    run.pulse()
+    pacing.resume()
+    while True:
+        if run.asked:
+            raise Interrupted
+        _between(run, pacing)
+        if run.over:
+            return
+        run.step()
+        if run.look_due or run.over:
+            run.pulse()
+            pacing.seen()
+
+
+def _between(run: Run, pacing: Pacing) -> None:
+    """What is due before the next step; the state is the same before and after."""
+    if pacing.validation_due:
+        pacing.time_validation(lambda: assess(run))
+    if pacing.row_due:
+        write_row(run)
+    if pacing.sheet_due:
+        begun = time.monotonic()
+        path = run.out / "samples" / f"step-{run.memory.step:07d}.png"
+        draw_samples(run.averaged, path, run.memory.seed, f"epoch {run.epoch:.1f}")
+        pacing.sheet_done(time.monotonic() - begun)
+    if pacing.state_due:
+        run.save()
+
+
+def _leave(run: Run) -> None:
+    """Save and end as the signal asks."""
+    run.save()
+    if run.memory.best_step < 0:
+        keep(run)
+    run.display.line(
+        f"stopped by a signal at step {run.memory.step:,}; the state is saved in {run.out}: continue with --resume"
+    )
+    run.guard.leave()
+

@@ -1,0 +1,101 @@
+"""Watching the loss: steps that were refused, divergence, memorisation."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite, log
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+
+DIVERGED = 3.0  # times the bits of the model that knows nothing
+SETTLING = 50  # steps over which the loss is averaged before divergence is named
+
+
+@dataclass
+class LossWatch:
+    """Collects the losses of steps on the device and looks at them now and then.
+
+    `uniform_bits` is what the uniform model needs for a dimension; `images_of(step)` are a step's indices.
+    """
+
+    uniform_bits: float
+    tolerate: int
+    images_of: Callable[[int], Tensor]
+    skipped: int = 0
+    streak: int = 0
+    first: float | None = None
+    """Bits/dim of the run's first step."""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=SETTLING))
+    total: float = 0.0
+    count: int = 0
+    _waiting: list[tuple[int, Tensor, Tensor]] = field(default_factory=list)
+
+    def add(self, step: int, loss: Tensor, refused: Tensor) -> None:
+        """Note a step's loss (nats/dim) and whether it was refused, without waiting for the device."""
+        self._waiting.append((step, loss, refused))
+
+    def look(self) -> None:
+        """Wait for the device and judge the steps since the last look. Raises UserError when the run is lost."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        table = torch.stack([torch.stack([loss.float(), refused.float()]) for _, loss, refused in waiting]).tolist()
+        for (step, _, _), (loss, refused) in zip(waiting, table, strict=True):
+            self._judge(step, loss / log(2), bool(refused))
+
+    def _judge(self, step: int, bits: float, refused: bool) -> None:
+        if refused:
+            self.skipped += 1
+            self.streak += 1
+            if self.streak >= self.tolerate:
+                raise UserError(self._hopeless(step, bits))
+            return
+        self.streak = 0
+        self.first = bits if self.first is None else self.first
+        self.recent.append(bits)
+        self.total += bits
+        self.count += 1
+        if self.diverging:
+            raise UserError(
+                f"training diverges: {self.recent_bits:.3g} bits/dim at step {step}, where a model that knows "
+                f"nothing needs {self.uniform_bits:.3g}; lower the learning rate, lengthen the warm-up, or set "
+                "clip (such as 1.0). The model folder keeps the best weights so far"
+            )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the latest steps were taken."""
+        return self.streak == 0
+
+    @property
+    def recent_bits(self) -> float:
+        """Mean bits/dim of the latest steps."""
+        return sum(self.recent) / len(self.recent) if self.recent else float("nan")
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the loss stays far above where it began and above what knowing nothing costs."""
+        return len(self.recent) == SETTLING and self.astray(self.recent_bits)
+
+    def astray(self, bits: float) -> bool:
+        """Whether a loss in bits/dim is not finite, or far above what knowing nothing costs."""
+        return not isfinite(bits) or bits > DIVERGED * max(self.uniform_bits, (self.first or bits) / 2)
+
+    def take_mean(self) -> float | None:
+        """Mean bits/dim since this was last asked; None when no step was taken."""
+        mean = self.total / self.count if self.count else None
+        self.total, self.count = 0.0, 0
+        return mean
+
+    def _hopeless(self, step: int, bits: float) -> str:
+        indices = self.images_of(step).tolist()
+        shown = ", ".join(str(index) for index in indices[:16]) + (", ..." if len(indices) > 16 else "")
+        return (
+            f"the loss or its gradient was not finite (loss {bits:.3g} bits/dim) in {self.streak} steps one after "
+            f"the other, the last of them step {step} with the training images {shown}; the steps were not taken "
+            "and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set clip "
+            "(such as 1.0), then use --resume or --overwrite"
+        )

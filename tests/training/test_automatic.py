@@ -1,0 +1,76 @@
+"""The automatic plan."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pixelbayes.data import Dataset, ImageSet
+from pixelbayes.errors import UserError
+from pixelbayes.labels import Labels
+from pixelbayes.levels import ImageShape
+from pixelbayes.training import plan, train
+from pixelbayes.training.automatic import Facts, choose_dropout, choose_size, work
+
+
+def made_up(counts: list[int], shape: ImageShape) -> Dataset:
+    labels = torch.cat([torch.full([count], index) for index, count in enumerate(counts)])
+    noise = torch.Generator().manual_seed(0)
+    size = (len(labels), shape.channels, shape.height, shape.width)
+    levels = torch.randint(0, shape.levels, size, generator=noise, dtype=torch.int64).to(shape.dtype)
+    classes = Labels(tuple(f"class{index}" for index in range(len(counts))))
+    images = ImageSet(levels, labels, [str(index) for index in range(len(labels))], classes, shape)
+    return Dataset("made up", {"train": images, "validation": images[::4]}, classes, shape, {})
+
+
+PHOTOS, DIGITS = ImageShape(3, 32, 32, 256), ImageShape(1, 8, 8, 17)
+
+
+def test_without_minutes_the_plan_is_a_function_of_the_data(digits: Dataset) -> None:
+    assert plan(digits, "cpu") == plan(digits, "cpu")
+
+
+def test_photographs_are_mirrored_and_digits_are_not() -> None:
+    assert plan(made_up([60, 60], PHOTOS), "cpu").augment.flip
+    assert not plan(made_up([60, 60], DIGITS), "cpu").augment.flip
+
+
+def test_unbalanced_classes_are_balanced_and_it_is_said() -> None:
+    chosen = plan(made_up([100, 20], DIGITS), "cpu")
+    assert chosen.training.balanced
+    assert any("unbalanced" in reason for reason in chosen.reasons)
+    assert not plan(made_up([60, 50], DIGITS), "cpu").training.balanced
+
+
+def test_more_time_allows_a_larger_network_and_few_images_forbid_it() -> None:
+    many = Facts(images=20_000, pixels=1024, channels=3, levels=256, counts=())
+    costs = [work(*choose_size(many, budget), 1024) for budget in (1e9, 1e12, 1e14)]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]
+    few = replace(many, images=400)
+    assert choose_size(few, 1e14)[1] < choose_size(many, 1e14)[1]
+
+
+def test_dropout_grows_with_the_number_of_looks_at_an_image() -> None:
+    rates = [choose_dropout(epochs) for epochs in (3, 20, 50, 100, 1000)]
+    assert rates == sorted(rates)
+    assert (rates[0], rates[-1]) == (0.0, 0.5)
+
+
+def test_a_set_without_known_classes_is_refused() -> None:
+    dataset = made_up([4, 4], DIGITS)
+    unknown = replace(dataset.train, labels=torch.full([8], -1))
+    with pytest.raises(UserError, match="no training images"):
+        plan(replace(dataset, splits={"train": unknown}), "cpu")
+
+
+def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = train(made_up([30, 10], DIGITS), None, out, minutes=0.1, device="cpu")
+    told = capsys.readouterr().out
+    assert "images/s measured" in told
+    assert "parameters" in told
+    training = model.description["training"]
+    assert training["minutes"] == 0.1
+    assert training["finished"]
+    assert (out / "samples.png").exists()

@@ -1,0 +1,98 @@
+"""Starting from a trained model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.run_small import recipe
+
+from pixelbayes.data import Dataset
+from pixelbayes.errors import UserError
+from pixelbayes.fusion import FusionConfig
+from pixelbayes.labels import Labels
+from pixelbayes.levels import ImageShape
+from pixelbayes.model import AutoregressiveImageModel, ModelConfig
+from pixelbayes.training import train
+from pixelbayes.training.finetune import grow, join_classes, relabel
+
+OLD, NEW = Labels(("a", "b", "c")), Labels(("a", "b", "c", "d", "e"))
+
+
+def model_of(classes: Labels, strategy: str, shape: ImageShape | None = None) -> AutoregressiveImageModel:
+    parts = recipe()
+    fusion = FusionConfig(strategy)
+    shape = shape or ImageShape(1, 8, 8, 17)
+    return AutoregressiveImageModel(ModelConfig(shape, parts.network, parts.distribution, fusion, classes.names)).eval()
+
+
+@pytest.mark.parametrize("strategy", ["none", "mild", "strong", "film", "input", "embedding", "shared", "attention"])
+def test_old_classes_keep_their_likelihoods_when_classes_are_added(strategy: str) -> None:
+    torch.manual_seed(0)
+    old, new = model_of(OLD, strategy), model_of(NEW, strategy)
+    new.load_state_dict(grow(old.state_dict(), new.state_dict(), 3, 5))
+    levels = torch.randint(0, 17, (3, 1, 8, 8), dtype=torch.uint8)
+    assert torch.allclose(old.log_prob(levels, [0, 1, 2]), new.log_prob(levels, [0, 1, 2]), rtol=1e-4)
+
+
+def test_new_classes_start_from_the_mean() -> None:
+    old, new = model_of(OLD, "mild"), model_of(NEW, "mild")
+    grown = grow(old.state_dict(), new.state_dict(), 3, 5)
+    changed = [name for name, value in old.state_dict().items() if grown[name].shape != value.shape]
+    assert changed
+    for name in changed:
+        mean = old.state_dict()[name].mean(1)
+        assert torch.allclose(grown[name][:, 3], mean)
+        assert torch.allclose(grown[name][:, 4], mean)
+
+
+def test_another_network_is_refused() -> None:
+    with pytest.raises(UserError, match="start from"):
+        grow(model_of(OLD, "mild").state_dict(), model_of(OLD, "strong").state_dict(), 3, 3)
+
+
+def test_classes_are_matched_by_name(digits: Dataset) -> None:
+    joined, index = join_classes(Labels(("9", "0")), digits.classes)
+    moved = relabel(digits, joined, index)
+    names = [digits.classes[int(label)] for label in digits.train.labels]
+    assert [joined[int(label)] for label in moved.train.labels] == names
+    assert joined.names[:3] == ("9", "0", "1")
+
+
+def only(dataset: Dataset, classes: int) -> Dataset:
+    """The images of the first classes alone."""
+    labels = Labels(dataset.classes.names[:classes])
+    splits = {}
+    for name, images in dataset.splits.items():
+        some = images[images.labels < classes]
+        splits[name] = replace(some, classes=labels)
+    return replace(dataset, splits=splits, classes=labels)
+
+
+def test_fine_tuning_adds_classes_and_starts_from_the_weights(digits: Dataset, tmp_path: Path) -> None:
+    first = train(only(digits, 6), recipe(2), tmp_path / "first")
+    model = train(digits, recipe(1, learning_rate=1e-6), tmp_path / "second", start=tmp_path / "first", max_steps=1)
+    assert model.classes == digits.classes
+    images = only(digits, 6).train
+    before, after = first.log_prob(images.levels, images.labels), model.log_prob(images.levels, images.labels)
+    assert torch.allclose(before, after, rtol=1e-3)
+
+
+def test_fine_tuning_at_another_size(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(0.2), tmp_path / "first")
+    shape = replace(digits.shape, height=6, width=5)
+    cut = {name: replace(s, levels=s.levels[:, :, :6, :5], shape=shape) for name, s in digits.splits.items()}
+    model = train(replace(digits, splits=cut, shape=shape), recipe(0.2), tmp_path / "second", start=tmp_path / "first")
+    assert (model.shape.height, model.shape.width) == (6, 5)
+
+
+def test_trained_on_validation_too_no_validation_figures_are_shown(
+    digits: Dataset, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = train(digits, recipe(0.2, include_validation=True, focus=("2", "1")), out)
+    training = model.description["training"]
+    assert training["trained_on_validation"]
+    assert training["validation"] is None
+    assert training["images"] == 140
+    assert model.calibration.temperature == 1.0
+    assert "validation images too" in capsys.readouterr().out

@@ -1,0 +1,73 @@
+"""Before the first step: a refused run leaves nothing behind, and preparing does not eat the minutes."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pixelbayes.cli import main
+from pixelbayes.data import Dataset
+from pixelbayes.distributions import Bernoulli
+from pixelbayes.errors import UserError
+from pixelbayes.fusion import FusionConfig
+from pixelbayes.networks import CONFIGS
+from pixelbayes.training import train
+from pixelbayes.training.pacing import Pacing
+from pixelbayes.training.span import Span
+
+
+@pytest.mark.parametrize(
+    ("part", "wanted"),
+    [
+        ({"distribution": Bernoulli()}, "for 2 levels, not 17"),
+        ({"fusion": FusionConfig("downsampling"), "network": CONFIGS["gated_pixelcnn"]()}, "acts at 'shrink'"),
+    ],
+)
+def test_parts_that_do_not_go_together_leave_no_folder(
+    part: dict, wanted: str, recipe, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out in (None, tmp_path / "mine"):
+        with pytest.raises(UserError, match=wanted):
+            train(digits, replace(recipe, **part), out, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_leaves_no_empty_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "digits", "--recipe", "digits", "--distribution", "bernoulli", "--device", "cpu"]
+    assert main(words) == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_occupied_folder_is_refused_before_anything_is_built(recipe, digits: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "photo").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        train(digits, replace(recipe, distribution=Bernoulli()), tmp_path, device="cpu")
+
+
+def test_the_clock_starts_at_the_first_step() -> None:
+    span = Span(10, seconds=5.0, carried=2.0)
+    span.begun -= 100
+    assert span.progress(0) == 1
+    assert span.begin() == pytest.approx(100, abs=1)
+    assert span.elapsed == pytest.approx(2, abs=1)
+    assert span.progress(0) < 1
+
+
+def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
+    recipe, digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure = Pacing._measure
+
+    def slowly(self: Pacing) -> float:
+        time.sleep(2.5)
+        return measure(self)
+
+    monkeypatch.setattr(Pacing, "_measure", slowly)
+    model = train(digits, recipe, out, minutes=0.03, device="cpu")
+    assert model.description["training"]["steps"] >= 2
+    told = capsys.readouterr().out
+    assert "prepared in " in told
+    assert "the 0.03 minutes begin now" in told

@@ -1,0 +1,157 @@
+"""Nothing is lost: runs that are stopped, or killed, and go on."""
+
+import os
+import random
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.training.run_small import child, recipe, train_small
+
+from pixelbayes import checkpoint
+from pixelbayes.data import Dataset
+from pixelbayes.errors import UserError
+from pixelbayes.training import train
+from pixelbayes.training.guard import Guard
+from pixelbayes.training.journal import read_rows
+from pixelbayes.training.state import list_states
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def same_state(one: Path, other: Path) -> bool:
+    first, second = load_file(list_states(one)[-1]), load_file(list_states(other)[-1])
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Path:
+    """A run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(digits, recipe(), folder, seed=3)
+    return folder
+
+
+def test_the_folder_of_a_run_is_a_model_with_its_papers(whole: Path, digits: Dataset) -> None:
+    model = checkpoint.load(whole)
+    assert model.classes == digits.classes
+    assert model.description["data"] == digits.preparation
+    assert model.description["training"]["steps"] == 30
+    assert model.calibration.temperature > 0
+    assert len(model.calibration.offsets) == 10
+    names = {path.name for path in whole.iterdir()}
+    assert {"journal.csv", "curves.png", "samples.png", "augmented.png", "training.json", "events", "state"} <= names
+
+
+def test_another_seed_gives_another_model(whole: Path, digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path / "run", seed=4)
+    assert not same_weights(whole, tmp_path / "run")
+
+
+def test_a_run_in_two_sittings_is_the_run_in_one(whole: Path, digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, seed=3, max_steps=11)
+    assert not same_state(whole, tmp_path)
+    # Without a recipe, the run's own is taken.
+    train(digits, None, tmp_path, resume=True, max_steps=1000)
+    assert same_state(whole, tmp_path)
+    assert same_weights(whole, tmp_path)
+    steps = [int(row["step"]) for row in read_rows(tmp_path / "journal.csv")]
+    assert steps == sorted(steps)
+    assert steps[-1] == 30
+
+
+def test_resuming_a_finished_run_changes_nothing(whole: Path, digits: Dataset) -> None:
+    before = load_file(whole / "model.safetensors")
+    train(digits, recipe(), whole, resume=True)
+    after = load_file(whole / "model.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_broken_last_state_costs_the_steps_since_the_one_before(whole: Path, digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, seed=3, max_steps=11)
+    newest = list_states(tmp_path)[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    train(digits, recipe(), tmp_path, resume=True, max_steps=30)
+    assert same_state(whole, tmp_path)
+
+
+def wait_for_state(process: BaseProcess, out: Path) -> None:
+    """Until the run has begun to write states, or has ended."""
+    known = list_states(out)
+    while list_states(out) == known and process.is_alive():
+        time.sleep(0.002)
+
+
+def test_killed_at_random_moments_a_run_ends_as_if_nothing_had_happened(whole: Path, tmp_path: Path) -> None:
+    moments, out, told = random.Random(0), tmp_path / "run", tmp_path / "told.txt"
+    for _ in range(6):
+        process = child(train_small, told, out, recipe(), resume=True)
+        wait_for_state(process, out)
+        time.sleep(moments.uniform(0.0, 0.3))
+        process.kill()
+        process.join()
+        if (out / "config.json").exists():
+            checkpoint.load(out)
+    train_small(out, recipe(), resume=True)
+    assert same_state(whole, out)
+    assert same_weights(whole, out)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends(tmp_path: Path, number: int, code: int) -> None:
+    out, file = tmp_path / "run", tmp_path / "told.txt"
+    process = child(train_small, file, out, recipe(100))
+    wait_for_state(process, out)
+    os.kill(process.pid or 0, number)
+    process.join(60)
+    told = file.read_text()
+    assert process.exitcode == code, told
+    assert "--resume" in told
+    assert "Traceback" not in told
+    assert f"step {int(list_states(out)[-1].stem)};" in told
+    assert checkpoint.load(out).description["training"]["finished"] is False
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    def stubborn() -> None:
+        with Guard():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    process = child(stubborn, tmp_path / "told.txt")
+    process.join(30)
+    assert process.exitcode == 143
+
+
+def test_a_folder_with_something_in_it_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(UserError, match="--overwrite"):
+        train(digits, recipe(), tmp_path, max_steps=1)
+    train(digits, recipe(), tmp_path, max_steps=1, overwrite=True)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_resuming_in_an_empty_folder_begins(digits: Dataset, tmp_path: Path) -> None:
+    model = train(digits, recipe(), tmp_path, max_steps=1, resume=True)
+    assert model.description["training"]["steps"] == 1
+
+
+def test_overwriting_forgets_the_earlier_run(whole: Path, digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, seed=1, max_steps=3)
+    train(digits, recipe(), tmp_path, seed=3, overwrite=True)
+    assert same_weights(whole, tmp_path)
+    assert len(read_rows(tmp_path / "journal.csv")) == len(read_rows(whole / "journal.csv"))
+
+
+def test_a_run_does_not_go_on_with_another_network(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, max_steps=1)
+    with pytest.raises(UserError, match="begun with another network"):
+        train(digits, recipe().still(), tmp_path, resume=True)

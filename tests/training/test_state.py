@@ -1,0 +1,80 @@
+import errno
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from pixelbayes.errors import UserError
+from pixelbayes.training import state
+from pixelbayes.training.state import State, list_states, load_state, save_state
+
+
+def numbered(step: int) -> State:
+    return State(
+        {"weights": torch.full([64], float(step))}, {"step": step, "figures": {"bits": 1.5, "none": None}}
+    )
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    save_state(tmp_path, 7, numbered(7))
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found.memory == numbered(7).memory
+    assert torch.equal(found.tensors["weights"], numbered(7).tensors["weights"])
+
+
+def test_the_last_two_are_kept(tmp_path: Path) -> None:
+    for step in (5, 90, 100):
+        save_state(tmp_path, step, numbered(step))
+    assert [path.name for path in list_states(tmp_path)] == ["000000090.safetensors", "000000100.safetensors"]
+    assert not [path for path in (tmp_path / "state").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100])
+def test_a_broken_newest_state_is_passed_over(tmp_path: Path, kept: int) -> None:
+    save_state(tmp_path, 1, numbered(1))
+    newest = save_state(tmp_path, 2, numbered(2))
+    newest.write_bytes(newest.read_bytes()[:kept])
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found.memory["step"] == 1
+
+
+def test_only_broken_states_are_an_error(tmp_path: Path) -> None:
+    save_state(tmp_path, 1, numbered(1)).write_bytes(b"nothing")
+    with pytest.raises(UserError, match="can be read"):
+        load_state(tmp_path)
+
+
+def test_no_state_is_none(tmp_path: Path) -> None:
+    assert load_state(tmp_path) is None
+
+
+def test_a_full_disk_is_one_line_and_leaves_earlier_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_state(tmp_path, 1, numbered(1))
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(state, "save_file", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        save_state(tmp_path, 2, numbered(2))
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found.memory["step"] == 1
+    assert len(list((tmp_path / "state").iterdir())) == 1
+
+
+def test_safetensors_own_error_on_a_full_disk_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(state, "save_file", full)
+    with pytest.raises(UserError, match="No space left"):
+        save_state(tmp_path, 2, numbered(2))

@@ -1,0 +1,120 @@
+"""Validation figures: what of, how often, and the right numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.run_small import recipe
+
+from pixelbayes import measure
+from pixelbayes.data import Dataset
+from pixelbayes.labels import Labels
+from pixelbayes.model import AutoregressiveImageModel, ModelConfig
+from pixelbayes.training import train
+from pixelbayes.training.place import launch
+from pixelbayes.training.validation import (
+    FORWARD_COST,
+    SHARE,
+    fitted_bits,
+    plan_validation,
+    steps_between,
+    validate,
+)
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.fixture
+def model(digits: Dataset) -> AutoregressiveImageModel:
+    parts = recipe()
+    torch.manual_seed(0)
+    config = ModelConfig(digits.shape, parts.network, parts.distribution, parts.fusion, digits.classes.names)
+    return AutoregressiveImageModel(config).eval()
+
+
+def test_the_figures_are_those_of_evaluate(digits: Dataset, model: AutoregressiveImageModel) -> None:
+    held, fabric = digits.splits["validation"], launch(torch.device("cpu"), "32-true")
+    plan = plan_validation(held, 10_000, seed=0)
+    assert plan is not None
+    assert plan.describe(10) == ""
+    found, nats = validate(fabric, model, plan, nothing)
+    expected = measure.evaluate(model, held, progress=False)
+    assert found is not None
+    assert found.bits_per_dim == pytest.approx(expected.bits_per_dim, rel=1e-5)
+    assert found.accuracy == expected.accuracy
+    assert nats.shape == (20, 10)
+
+
+def test_with_many_pairs_images_and_then_candidates_are_thinned_out_and_said(
+    digits: Dataset, model: AutoregressiveImageModel
+) -> None:
+    some = plan_validation(replace(digits.train, classes=digits.classes), 400, seed=0)
+    assert some is not None
+    assert len(some.images) == 120
+    assert some.candidates is not None
+    assert some.candidates.shape == (120, 3)
+    assert (some.candidates == some.images.labels[:, None]).sum(1).eq(1).all()
+    assert all(len(set(row.tolist())) == 3 for row in some.candidates)
+    assert "3 candidate classes of 10" in some.describe(10)
+    figures, nats = validate(launch(torch.device("cpu"), "32-true"), model, some, nothing)
+    assert (nats.isfinite().sum(1) == 3).all()
+    assert figures is not None
+    full = -model.log_prob(some.images.levels, some.images.labels).mean().item()
+    assert figures.bits_per_dim == pytest.approx(full / (64 * torch.log(torch.tensor(2.0)).item()), rel=1e-5)
+
+
+def test_bits_of_training_images_are_under_their_own_classes(digits: Dataset, model: AutoregressiveImageModel) -> None:
+    some = digits.train[:12]
+    bits = fitted_bits(launch(torch.device("cpu"), "32-true"), model, some, nothing)
+    assert bits == pytest.approx(measure.bits_per_dim(model.log_prob(some.levels, some.labels), digits.shape), rel=1e-5)
+
+
+def test_weights_gone_astray_have_no_figures(digits: Dataset, model: AutoregressiveImageModel) -> None:
+    with torch.no_grad():
+        next(iter(model.parameters())).fill_(float("nan"))
+    plan = plan_validation(digits.splits["validation"], 10_000, seed=0)
+    assert plan is not None
+    assert validate(launch(torch.device("cpu"), "32-true"), model, plan, nothing)[0] is None
+
+
+def test_validation_takes_a_tenth_of_the_time_at_most() -> None:
+    assert steps_between(pairs=100, wanted=50, batch=16) == 50
+    steps = steps_between(pairs=100_000, wanted=50, batch=16)
+    validation, training = 100_000 * FORWARD_COST, steps * 16
+    assert validation / (validation + training) == pytest.approx(SHARE, rel=1e-3)
+
+
+def test_without_classes_there_are_likelihoods_only(digits: Dataset, out: Path) -> None:
+    none = Labels(())
+    splits = {name: replace(s, classes=none, labels=torch.full_like(s.labels, -1)) for name, s in digits.splits.items()}
+    model = train(replace(digits, splits=splits, classes=none), recipe(0.5), out)
+    figures = model.description["training"]["validation"]
+    assert figures["validation_bits_per_dim"] > 0
+    assert figures["validation_accuracy"] is None
+
+
+def test_training_learns_and_the_best_weights_are_kept(digits: Dataset, out: Path) -> None:
+    model = train(digits, recipe(5, learning_rate=1e-2, checkpoint_seconds=60.0), out, seed=0)
+    figures = model.description["training"]["validation"]
+    assert figures["validation_bits_per_dim"] < 3.0
+    held = digits.splits["validation"]
+    bits = measure.bits_per_dim(model.log_prob(held.levels, held.labels), digits.shape)
+    assert bits == pytest.approx(figures["validation_bits_per_dim"], rel=1e-5)
+
+
+def test_training_stops_when_nothing_gets_better(digits: Dataset, out: Path) -> None:
+    tiny = replace(digits, splits={**digits.splits, "validation": digits.splits["validation"][:2]})
+    parts = recipe(50, learning_rate=1e-12, patience=1, validate_every=0.1)
+    training = train(tiny, parts, out).description["training"]
+    assert training["stopped"]
+    assert training["epochs"] < 50
+
+
+def test_unknown_labels_are_never_trained_on(digits: Dataset, out: Path) -> None:
+    labels = digits.train.labels.clone()
+    labels[:100] = -1
+    unknown = replace(digits, splits={**digits.splits, "train": replace(digits.train, labels=labels)})
+    assert train(unknown, recipe(0.5), out).description["training"]["images"] == 20

@@ -1,0 +1,90 @@
+"""Losses that go astray: skipped, counted, named."""
+
+import errno
+from math import log
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tests.training.run_small import recipe
+from tests.training.small import SmallRecipe
+
+from pixelbayes import checkpoint
+from pixelbayes.data import Dataset
+from pixelbayes.errors import UserError
+from pixelbayes.training import train
+from pixelbayes.training.state import list_states
+from pixelbayes.training.watch import LossWatch
+
+
+def watch(tolerate: int = 3) -> LossWatch:
+    return LossWatch(8.0, tolerate, lambda step: torch.arange(step, step + 4))
+
+
+def feed(watched: LossWatch, losses: list[float]) -> None:
+    for step, bits in enumerate(losses):
+        loss = torch.tensor(bits * log(2))
+        watched.add(step, loss, ~loss.isfinite())
+        watched.look()
+
+
+def test_single_non_finite_losses_are_counted_and_survived() -> None:
+    watched = watch()
+    feed(watched, [5.0, float("nan"), float("inf"), 4.0, float("nan"), 3.0])
+    assert (watched.skipped, watched.streak, watched.healthy) == (3, 0, True)
+    assert watched.take_mean() == pytest.approx(4.0)
+
+
+def test_repeated_ones_stop_the_run_and_name_the_batch() -> None:
+    watched = watch()
+    with pytest.raises(UserError, match=r"3 steps.*step 4.*images 4, 5, 6, 7"):
+        feed(watched, [5.0, 5.0, *[float("nan")] * 3])
+
+
+def test_a_streak_is_not_worth_a_state() -> None:
+    watched = watch()
+    feed(watched, [5.0, float("nan")])
+    assert not watched.healthy
+
+
+def test_divergence_is_named_with_what_to_change() -> None:
+    with pytest.raises(UserError, match=r"diverges.*learning rate"):
+        feed(watch(), [9.0] * 30 + [80.0] * 60)
+
+
+def test_a_bad_start_that_improves_is_no_divergence() -> None:
+    feed(watch(), [60.0 * 0.97**step for step in range(200)])
+
+
+def test_a_learning_rate_that_makes_nan_leaves_a_model_and_a_good_state(digits: Dataset, out: Path) -> None:
+    parts: SmallRecipe = recipe(5, learning_rate=1e30, schedule="constant", warmup=0.0, checkpoint_seconds=0.0)
+    with pytest.raises(UserError, match=r"not finite.*training images.*learning rate"):
+        train(digits, parts, out)
+    model = checkpoint.load(out)
+    assert torch.isfinite(model.log_prob(digits.train.levels[:4], digits.train.labels[:4])).all()
+    assert list_states(out)
+    # With a sane rate the run goes on from that state.
+    model = train(digits, recipe(0.5), out, resume=True)
+    assert model.description["training"]["validation"]["validation_bits_per_dim"] < 10
+
+
+def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
+    digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, calls = safetensors.torch.save_file, []
+
+    def filling(tensors: object, path: Path, metadata: object) -> None:
+        calls.append(path)
+        if len([call for call in calls if call.parent.name == "state"]) > 2:
+            path.write_bytes(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(tensors, path, metadata)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(safetensors.torch, "save_file", filling)
+    with pytest.raises(UserError, match="No space left on device"):
+        train(digits, recipe(checkpoint_seconds=0.0), out, seed=3)
+    monkeypatch.undo()
+    checkpoint.load(out)
+    assert len(list_states(out)) == 2
+    assert train(digits, None, out, resume=True).description["training"]["finished"]
