@@ -1,0 +1,88 @@
+"""pixelbayes: image models with exact likelihoods, which generate images and classify them by Bayes' rule.
+
+    import pixelbayes as pb
+
+    model = pb.train("digits", minutes=1)
+    images = pb.generate(model, labels=[0, 1, 2])
+    answer = pb.classify(model, images)
+
+Names are imported when they are first used, so that `import pixelbayes` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .api import create as create
+    from .api import train as train
+    from .causality import check_causality as check_causality
+    from .checkpoint import load as load
+    from .checkpoint import save as save
+    from .data import Dataset as Dataset
+    from .data import ImageSet as ImageSet
+    from .data import open_dataset as open_dataset
+    from .data import save_image as save_image
+    from .distributions import register_distribution as register_distribution
+    from .errors import UserError as UserError
+    from .fusion import register_operation as register_operation
+    from .fusion import register_strategy as register_strategy
+    from .labels import Labels as Labels
+    from .levels import ImageShape as ImageShape
+    from .measure import bits_per_dim as bits_per_dim
+    from .measure import evaluate as evaluate
+    from .model import AutoregressiveImageModel as AutoregressiveImageModel
+    from .networks import register_network as register_network
+    from .outside import adapt as adapt
+    from .recipe import Recipe as Recipe
+    from .recipe import load_recipe as load_recipe
+    from .reference_weights import import_weights as import_weights
+    from .tasks.classify import classify as classify
+    from .tasks.generate import generate as generate
+
+_PLACES = {
+    "AutoregressiveImageModel": "model",
+    "Dataset": "data",
+    "ImageSet": "data",
+    "ImageShape": "levels",
+    "Labels": "labels",
+    "Recipe": "recipe",
+    "UserError": "errors",
+    "adapt": "outside",
+    "bits_per_dim": "measure",
+    "check_causality": "causality",
+    "classify": "tasks.classify",
+    "create": "api",
+    "evaluate": "measure",
+    "generate": "tasks.generate",
+    "import_weights": "reference_weights",
+    "load": "checkpoint",
+    "load_recipe": "recipe",
+    "open_dataset": "data",
+    "register_distribution": "distributions",
+    "register_network": "networks",
+    "register_operation": "fusion",
+    "register_strategy": "fusion",
+    "save": "checkpoint",
+    "save_image": "data",
+    "train": "api",
+}
+
+_ROOMS = ("data", "distributions", "fusion", "measure", "networks", "training")
+
+__all__ = ["__version__", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name not in _PLACES:
+        raise AttributeError(f"module 'pixelbayes' has no attribute '{name}'")
+    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,179 @@
+"""What the command line and Python share: recipes, data and training put together."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import checkpoint
+from .data import DataConfig, Dataset, ImageSet, from_arrays, open_dataset, open_images
+from .errors import UserError
+from .extensions import import_extensions
+from .labels import Labels
+from .model import AutoregressiveImageModel, build
+from .progress import say, warn
+from .recipe import Recipe, from_dict, load_recipe, override
+from .training import plan
+from .training import train as run_training
+from .training.run import memory_of
+
+FINE_TUNING_RATE = 0.2
+"""Of the learning rate that a model was trained with, where fine-tuning is given none."""
+
+
+def create(
+    recipe: "str | Path | Recipe", classes: Iterable[str] | None = None, **overrides: Any
+) -> AutoregressiveImageModel:
+    """An untrained model; no data are needed, since a recipe knows the shape and the classes of its data set.
+
+    `overrides` are fields of the recipe: `network={"filters": 8}`, `filters=8`, or `**{"network.filters": 8}`.
+    Raises UserError for an unknown recipe, field or value.
+
+    >>> model = create("digits", filters=4)
+    >>> len(model.classes), model.shape.levels
+    (10, 17)
+    """
+    chosen = resolve(recipe, overrides)
+    if chosen.shape is None:
+        raise UserError(
+            f"the recipe {chosen.name} leaves the images' shape to the data: set data.size, data.channels"
+        )
+    names = chosen.classes if classes is None else tuple(classes)
+    model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
+    model.description["recipe"] = chosen.to_dict()
+    return model.eval()
+
+
+def resolve(recipe: "str | Path | Recipe", overrides: Mapping[str, Any]) -> Recipe:
+    """A recipe from its name, file or value, with some fields changed (see `recipe.override`)."""
+    base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    return override(base, overrides) if overrides else base
+
+
+def train(
+    data: Any,
+    labels: Any = None,
+    *,
+    recipe: "str | Path | Recipe | None" = None,
+    out: str | Path | None = None,
+    minutes: float | None = None,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    start: str | Path | AutoregressiveImageModel | None = None,
+    imports: Iterable[str] = (),
+    **overrides: Any,
+) -> AutoregressiveImageModel:
+    """Train on `data`, a word as on the command line, or arrays `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]`.
+
+    Without a recipe, network and schedule are planned from the data, the device and the minutes. `start` is a
+    model to begin with (fine-tuning). The run's folder `out` is itself the model, which is returned.
+    Raises UserError for whatever the user can mend.
+    """
+    import_extensions(imports)
+    origin = checkpoint.load(start) if isinstance(start, str | Path) else start
+    base = _base(recipe, origin, out if resume else None)
+    settings = override(base or Recipe(name="own"), overrides)
+    dataset = _open(data, labels, settings, origin)
+    if resume and out is None:
+        raise UserError("name the run to resume with --out")
+    _tell(dataset)
+    if base is None:
+        settings = _planned(dataset, settings.data, device, minutes, overrides)
+    return run_training(
+        dataset,
+        settings,
+        out,
+        minutes=minutes,
+        max_steps=max_steps,
+        seed=settings.seed if seed is None and base is not None else seed,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        start=origin,
+    )
+
+
+def _base(
+    recipe: "str | Path | Recipe | None", origin: AutoregressiveImageModel | None, resumed: str | Path | None
+) -> Recipe | None:
+    """The recipe that was asked for; else that of the run to resume, or of the model to start from; None: plan one."""
+    if recipe is not None:
+        return resolve(recipe, {})
+    earlier = memory_of(Path(resumed)) if resumed is not None else None
+    if earlier is not None:
+        return from_dict(earlier[0].recipe, f"the recipe of {resumed}")
+    return _for_fine_tuning(origin) if origin is not None else None
+
+
+def _for_fine_tuning(origin: AutoregressiveImageModel) -> Recipe:
+    """The model's own recipe, at a lower learning rate."""
+    known = from_dict(origin.description.get("recipe") or {"name": "own"}, "the model's recipe")
+    config = origin.config
+    parts = replace(known, network=config.network, distribution=config.distribution, fusion=config.fusion)
+    return override(parts, {"training.learning_rate": known.training.learning_rate * FINE_TUNING_RATE})
+
+
+def _open(data: Any, labels: Any, settings: Recipe, origin: AutoregressiveImageModel | None) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    shape = origin.shape if origin is not None and settings.data.size is None else settings.shape
+    if isinstance(data, str | Path):
+        return open_dataset(data, settings.data, shape)
+    return from_arrays(data, labels, config=settings.data, shape=shape)
+
+
+def _planned(
+    dataset: Dataset, data: DataConfig, device: str, minutes: float | None, overrides: Mapping[str, Any]
+) -> Recipe:
+    """The automatic recipe, with what the user set by hand on top."""
+    chosen = plan(dataset, device, minutes)
+    if is_first():
+        for reason in chosen.reasons:
+            say(f"plan: {reason}")
+    parts = ("network", "distribution", "fusion", "training", "augment")
+    recipe = Recipe(
+        name="automatic", summary=chosen.summary, data=data, **{p: getattr(chosen, p) for p in parts}
+    )
+    return override(recipe, overrides)
+
+
+def _tell(dataset: Dataset) -> None:
+    """What the images are, and what the user should know about them before training."""
+    if not is_first():
+        return
+    for line in dataset.describe():
+        say(line)
+    for notice in dataset.notices:
+        warn(notice)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks, of those that torchrun started."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def held_out(
+    model: AutoregressiveImageModel,
+    data: str | Path | None = None,
+    split: str | None = None,
+    skip_bad_images: bool = False,
+    root: str | None = None,
+) -> ImageSet:
+    """The images to evaluate a model on: those that it was not trained on, unless others are named.
+
+    `root` is the folder of a standard set's files, where it is not the one of the training.
+    """
+    preparation = model.description.get("data") or {}
+    source = data if data is not None else preparation.get("source")
+    if source is None:
+        raise UserError("the model does not know which data it was trained on: name them with --data")
+    if data is None and split is None:
+        split = "validation"
+    return open_images(
+        source, model.shape, preparation, model.classes,
+        split=split, skip_bad_images=skip_bad_images, root=root,
+    )  # fmt: skip

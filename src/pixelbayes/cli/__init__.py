@@ -1,0 +1,96 @@
+"""The command line: reads arguments, calls a task, presents the answer. One small file a command."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from .. import __version__
+from ..errors import UserError, unknown
+
+COMMANDS = {
+    "demo": "train on the bundled digits and write a one-page report",
+    "train": "train a model on a folder of images, a CSV split or a known data set",
+    "generate": "draw images of each class",
+    "classify": "classify images by Bayes' rule on their likelihoods",
+    "evaluate": "bits/dim and accuracy on held-out images, with a confusion picture",
+    "list": "recipes, runs and models",
+    "import": "turn a reference checkpoint (.pth) into a model",
+}
+
+HELP = """\
+usage: pixelbayes COMMAND ...
+
+Image models with exact likelihoods: one model generates images and classifies them by Bayes' rule.
+
+commands:
+{commands}
+
+  pixelbayes COMMAND --help explains a command, its options and examples.
+
+start here:
+  pixelbayes demo                                   two minutes: train, draw, classify handwritten digits
+  pixelbayes train photos/ --minutes 10             a folder with one sub-folder for each class
+  pixelbayes generate runs/photos-001 --per-class 25
+  pixelbayes classify runs/photos-001 new/ --csv predictions.csv
+  pixelbayes evaluate runs/photos-001
+  pixelbayes list recipes                           ready-made configurations
+
+DATA is one word everywhere: digits; a folder; a folder with train.csv, validation.csv, test.csv; an image.
+A model is a folder too, and every command that writes takes --out FOLDER.
+"""
+
+
+def help_text() -> str:
+    """The answer to `pixelbayes --help`; it needs no heavy import."""
+    rows = (f"  {name:<10} {summary}" for name, summary in COMMANDS.items())
+    return HELP.format(commands="\n".join(rows))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, 2 (the user can mend it), 130 (Ctrl-C), 1 (a bug)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except UserError as error:
+        return _fail(str(error), 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(_spell(error), 2, bug=error)
+    except Exception as error:
+        report = "set PIXELBAYES_DEBUG=1 to see where, and please report it"
+        return _fail(f"a bug, not your mistake: {type(error).__name__}: {error} ({report})", 1, bug=error)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(help_text())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"pixelbayes {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        raise unknown("command", words[0], COMMANDS)
+    module = import_module(f"{__name__}.{words[0]}_command")
+    try:
+        module.run(words[1:])
+    except SystemExit as stop:  # tyro leaves this way after --help
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
+
+
+def _spell(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
+
+
+def _fail(text: str, code: int, bug: BaseException | None = None) -> int:
+    if bug is not None and os.environ.get("PIXELBAYES_DEBUG"):
+        traceback.print_exception(bug)
+    print(f"pixelbayes: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    return code

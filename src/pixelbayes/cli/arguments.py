@@ -1,0 +1,90 @@
+"""Arguments of a command, read by tyro into a dataclass; a mistake becomes one line."""
+
+import io
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from typing import Any, TypeVar
+
+import tyro
+
+from ..errors import UserError
+
+T = TypeVar("T")
+
+PLAINER = {
+    r"^Missing from .*?:": "missing:",
+    r"^Error parsing (\S+):": r"\1:",
+    r"invalid literal for int\(\) with base 10: ('.*?')": r"\1 is not a whole number",
+    r"could not convert string to float: ('.*?')": r"\1 is not a number",
+    r"Expected 1 values": "It takes one",
+}
+"""What Python and tyro say, in the user's words."""
+
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+"""An option that is only ever switched on."""
+
+
+def read(kind: type[T], arguments: Sequence[str], command: str) -> T:
+    """Parse `arguments` into `kind`, whose docstring is the command's help text.
+
+    Raises UserError for anything that tyro refuses, with the nearest option where there is one.
+    """
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            return tyro.cli(kind, args=list(arguments), prog=f"pixelbayes {command}")
+    except SystemExit as stop:
+        if stop.code:
+            raise UserError(_one_line(complaint.getvalue(), command)) from None
+        print(complaint.getvalue(), end="", file=sys.stderr)
+        raise
+
+
+def _one_line(box: str, command: str) -> str:
+    """The first part of tyro's box (below its title), and the first option that it proposes."""
+    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
+    parts = re.split(r"\n[-─]*\n", re.sub(r"^[-─]+$", "", "\n".join(lines[1:]), flags=re.MULTILINE))
+    text = " ".join(next((part for part in parts if part.strip()), box).split())
+    near = re.search(r"(?:Perhaps you meant|Similar).*?(--[\w.-]+)", " ".join(lines))
+    hint = f": did you mean '{near.group(1)}'?" if near else ""
+    for pattern, words in PLAINER.items():
+        text = re.sub(pattern, words, text)
+    return f"{text[:1].lower()}{text[1:]}{hint} (see pixelbayes {command} --help)"
+
+
+def optional(metavar: str, **more: Any) -> Any:
+    """How help shows an option that may be left out: what it takes, and no 'None' as its value."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", **more)
+
+
+def peek(arguments: Sequence[str], option: str) -> str | None:
+    """The value of `--option VALUE` or `--option=VALUE`, before the whole is parsed; the last one wins.
+
+    >>> peek(["digits", "--recipe", "digits"], "--recipe")
+    'digits'
+    """
+    found = peek_all(arguments, option)
+    return found[-1] if found else None
+
+
+def peek_all(arguments: Sequence[str], option: str) -> list[str]:
+    """All values of `--option`, in their order."""
+    found = []
+    for place, word in enumerate(arguments):
+        if word == option and place + 1 < len(arguments):
+            found.append(arguments[place + 1])
+        elif word.startswith(f"{option}="):
+            found.append(word.partition("=")[2])
+    return found
+
+
+def given(arguments: Sequence[str]) -> set[str]:
+    """The options that were written, without dashes in front and with underscores within.
+
+    >>> sorted(given(["digits", "--data.levels=2", "--training.learning-rate", "0.1"]))
+    ['data.levels', 'training.learning_rate']
+    """
+    options = (word[2:].partition("=")[0] for word in arguments if word.startswith("--") and len(word) > 2)
+    return {option.replace("-", "_") for option in options}

@@ -1,0 +1,102 @@
+"""`pixelbayes generate`: images of each class, as PNG files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from .arguments import Flag, optional, read
+
+if TYPE_CHECKING:
+    from ..model import AutoregressiveImageModel
+
+
+@dataclass
+class Generate:
+    """Draw images of each class, pixel by pixel, from the model's own distribution.
+
+    Writes OUT/CLASS/0001.png ... for each class (OUT/images/ for a model without classes) and OUT/samples.png, a
+    row for each class. The same seed gives the same images for the same model, number of images and machine.
+
+    examples:
+      pixelbayes generate runs/demo --per-class 25 --out digits
+      pixelbayes generate runs/photos-001 --classes panda,koala --temperature 0.9 --seed 7
+    """
+
+    model: Annotated[str, Positional, arg(metavar="MODEL")]
+    """A model's folder, or its name on the Hugging Face hub."""
+    per_class: int = 25
+    """Images of each class (in all, for a model without classes)."""
+    out: Annotated[Path | None, optional("FOLDER")] = None
+    """The folder to write; runs/MODEL-images-001, counted up, when not given."""
+    classes: Annotated[str | None, optional("A,B")] = None
+    """Only these classes: names or indices with commas between them."""
+    temperature: float = 1.0
+    """Below 1: more typical images, above: more varied ones."""
+    seed: int = 0
+    """Where the noise comes from."""
+    batch: int = 64
+    """Images drawn at once."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    overwrite: Flag = False
+    """Replace the folder if it exists."""
+    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
+    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    options = read(Generate, arguments, "generate")
+    from .. import checkpoint
+    from ..extensions import import_extensions
+    from ..folders import claim_folder
+    from ..progress import say
+    from ..training.place import pick_device
+    from .presenting import check_positive, default_out
+
+    check_positive(options.per_class, "--per-class")
+    import_extensions(options.imports)
+    model = checkpoint.load(options.model, device=pick_device(options.device))
+    wanted = model.classes.parse(options.classes) if options.classes else list(range(len(model.classes)))
+    out = claim_folder(
+        options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
+    )
+    count = draw(model, wanted, options, out)
+    say(f"{count} images are in {out}, all of them at a glance in {out / 'samples.png'}")
+    if len(model.classes):
+        say(f"Does the model recognise them?  pixelbayes classify {options.model} {out}")
+
+
+def draw(model: "AutoregressiveImageModel", wanted: list[int], options: Generate, out: Path) -> int:
+    """Generate `options.per_class` images of each class in `wanted`, write them under `out`, and count them."""
+    from ..data import save_image
+    from ..pictures import sheet
+    from ..tasks.generate import generate
+
+    each = options.per_class
+    levels = generate(
+        model,
+        labels=[label for label in wanted for _ in range(each)] if wanted else None,
+        count=None if wanted else each,
+        seed=options.seed,
+        temperature=options.temperature,
+        batch=options.batch,
+        progress=True,
+    )
+    for row, name in enumerate([model.classes[label] for label in wanted] or ["images"]):
+        folder = out / folder_name(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("[0-9][0-9][0-9][0-9].png"):
+            old.unlink()  # of an earlier run that is overwritten
+        for column, image in enumerate(levels[row * each : (row + 1) * each]):
+            save_image(image, folder / f"{column + 1:04d}.png", model.shape)
+    rows = [model.classes[label] for label in wanted]
+    sheet(levels, model.shape, out / "samples.png", rows=rows or None)
+    return len(levels)
+
+
+def folder_name(name: str) -> str:
+    """A class's name as the name of a folder."""
+    return "".join("_" if letter in '/\\:*?"<>|' else letter for letter in name).strip(". ") or "_"

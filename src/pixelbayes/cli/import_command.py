@@ -1,0 +1,44 @@
+"""`pixelbayes import`: a reference checkpoint becomes a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from .arguments import Flag, optional, read
+
+
+@dataclass
+class Import:
+    """Turn the weights of the PyTorch port of PixelCNN++ into a model (sizes are read from the tensors).
+
+    Only tensors are read from the file; nothing in it is executed.
+
+    examples:
+      pixelbayes import pcnn_cpen455.pth --out runs/imported
+    """
+
+    file: Annotated[Path, Positional, arg(metavar="FILE.pth")]
+    """An unconditional checkpoint: a state dictionary (.pth, or .safetensors)."""
+    out: Annotated[Path | None, optional("FOLDER")] = None
+    """The model's folder; runs/FILE-001, counted up, when not given."""
+    overwrite: Flag = False
+    """Replace the folder if it exists."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    options = read(Import, arguments, "import")
+    from .. import checkpoint
+    from ..folders import claim_folder
+    from ..reference_weights import import_weights
+    from ..progress import say
+    from .presenting import default_out
+
+    model = import_weights(options.file)
+    out = claim_folder(options.out or default_out(options.file.stem), options.overwrite)
+    checkpoint.save(model, out)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    say(f"a model of {count:,} parameters for images of {model.shape} is in {out}")
+    say(f"Draw from it:  pixelbayes generate {out} --per-class 16")

@@ -1,0 +1,115 @@
+"""`pixelbayes list`: what recipes, runs and models there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from ..errors import UserError, unknown
+from .arguments import optional, read
+
+WHAT = ("recipes", "runs", "models")
+
+
+@dataclass
+class List:
+    """List recipes, training runs or models; with a NAME, the whole of one.
+
+    A recipe's name prints it as TOML, to be saved and changed. For runs and models, NAME may be the folder that
+    they lie in (runs/ when not given) or one of them.
+
+    examples:
+      pixelbayes list recipes
+      pixelbayes list recipes cpen455-small > mine.toml
+      pixelbayes list runs runs/
+      pixelbayes list models runs/demo
+    """
+
+    what: Annotated[Literal["recipes", "runs", "models"], Positional, arg(metavar="recipes|runs|models")]
+    """What to list."""
+    name: Annotated[str | None, Positional, optional("NAME")] = None
+    """One of them, or the folder to look in."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    words = [word for word in arguments if not word.startswith("-")]
+    if words and words[0] not in WHAT:
+        raise unknown("list", words[0], WHAT)
+    options = read(List, arguments, "list")
+    if options.what == "recipes":
+        _recipes(options.name)
+    elif options.what == "runs":
+        _runs(options.name or "runs")
+    else:
+        _models(options.name or "runs")
+
+
+def _recipes(name: str | None) -> None:
+    from ..recipe import load_recipe, recipes, to_toml
+
+    if name is not None:
+        print(to_toml(load_recipe(name)), end="")
+        return
+    from ..cost import remembered_cost
+    from ..progress import track
+    from .presenting import plain_table, show
+
+    table = plain_table("recipes (pixelbayes list recipes NAME prints one)", "recipe", "what it is")
+    for heading in ("parameters", "GFLOP an image"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in track(recipes(), "counting"):
+        recipe = load_recipe(each)
+        cost = remembered_cost(recipe)
+        table.add_row(each, recipe.summary, f"{cost.parameters:,}", f"{cost.flop / 1e9:.3g}")
+    show(table)
+
+
+def _runs(place: str) -> None:
+    from ..runs import find_runs
+    from .presenting import number, plain_table, show
+
+    found = find_runs(place)
+    if not found:
+        raise UserError(f"there are no runs in {place}")
+    table = plain_table(f"runs in {place}", "run", "recipe", "data")
+    for heading in ("steps", "bits/dim", "accuracy", "minutes"):
+        table.add_column(heading, justify="right")
+    for each in found:
+        table.add_row(
+            str(each.folder), each.recipe, each.data, number(each.steps, ",d"),
+            number(each.bits_per_dim, ".4f"), number(each.accuracy, ".1%"), number(each.minutes, ".1f"),
+        )  # fmt: skip
+    show(table)
+
+
+def _models(place: str) -> None:
+    import json
+    from pathlib import Path
+
+    from ..runs import find_models
+    from .presenting import plain_table, show
+
+    found = find_models(place)
+    if not found:
+        raise UserError(f"there are no models in {place}")
+    if found[0].folder == Path(place):
+        print(json.dumps(found[0].config, indent=2))
+        return
+    table = plain_table(f"models in {place}", "model", "network", "images", "classes")
+    for each in found:
+        table.add_row(str(each.folder), *_spell(each.config))
+    show(table)
+
+
+def _spell(config: dict[str, Any]) -> tuple[str, str, str]:
+    """Network, images and classes of a model's config.json."""
+    parts = config.get("model", {})
+    shape, classes = parts.get("shape", {}), parts.get("classes", [])
+    images = "x".join(str(shape.get(name)) for name in ("channels", "height", "width"))
+    names = ", ".join(classes[:6]) + (f", ... ({len(classes)})" if len(classes) > 6 else "")
+    return (
+        str(parts.get("network", {}).get("name", "")),
+        f"{images}, {shape.get('levels')} levels",
+        names or "none",
+    )

@@ -1,0 +1,75 @@
+"""What several commands share when they check words and show answers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..measure import Scores
+
+
+def show(table: Table) -> None:
+    """Print a table on stdout; wide ones are not cut where there is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+
+
+def check_positive(value: float | None, option: str) -> None:
+    if value is not None and value <= 0:
+        raise UserError(f"{option} must be above 0, not {value}")
+
+
+def default_out(name: str) -> Path:
+    """runs/NAME-001, or the next number that is free."""
+    from ..folders import next_run
+
+    return next_run(name)
+
+
+def refuse_existing(path: Path | None, overwrite: bool) -> None:
+    """A file that exists is not written over unasked; a folder never is."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file to write")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists already; choose another name or give --overwrite")
+
+
+def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str], most: int = 20) -> Table:
+    """Rows are the true classes, columns the predicted ones; at most `most` classes are shown."""
+    table = plain_table("true class (rows), predicted class (columns)")
+    table.add_column("")
+    for name in names[:most]:
+        table.add_column(name, justify="right")
+    for name, row in list(zip(names, matrix, strict=True))[:most]:
+        table.add_row(name, *(str(count) for count in list(row)[:most]))
+    if len(names) > most:
+        table.caption = f"the first {most} of {len(names)} classes"
+    return table
+
+
+def score_line(found: "Scores") -> str:
+    shares = f"accuracy {found.accuracy:.2%}, balanced accuracy {found.balanced_accuracy:.2%}"
+    return f"{shares}, macro F1 {found.macro_f1:.4f}"
+
+
+def plain_table(title: str, *columns: str) -> Table:
+    """A table of words, without a grid."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def number(value: float | None, form: str) -> str:
+    """A number in a table; nothing where it is not known."""
+    return "" if value is None else format(value, form)

@@ -1,0 +1,195 @@
+"""`pixelbayes train`: from labelled images to a model, in one command."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from ..errors import UserError
+from .arguments import Flag, given, optional, peek, peek_all, read
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
+
+
+@dataclass
+class Train:
+    """Train a model on labelled images: DATA alone is enough.
+
+    DATA is digits (bundled), a folder with one sub-folder for each class, a folder with train.csv, validation.csv and
+    test.csv (rows path,label), or a standard set (mnist, cifar10, celeba, ...) with --root FOLDER. Without --recipe,
+    size, network, batch and schedule are planned from the data, the device and --minutes, and the plan is printed.
+    The run's folder is itself the model (its best averaged weights).
+
+    Every field of a recipe can be set by hand: --network.filters 64 --training.batch 32 --data.levels 2. The values
+    shown for them below are those of the recipe (without one, where the planning starts).
+
+    examples:
+      pixelbayes train digits
+      pixelbayes train photos/ --minutes 10
+      pixelbayes train photos/ --recipe cpen455-small --network.filters 64 --out runs/wide
+      pixelbayes train mnist --root mnist/ --network gated_pixelcnn --data.levels 2
+      pixelbayes train photos/ --from runs/photos-001 --classes panda,koala --share 0.9
+      pixelbayes train photos/ --out runs/wide --resume
+    """
+
+    source: Annotated[str, Positional, arg(metavar="DATA")]
+    """The images (see above)."""
+    recipe: Annotated[str | None, optional("RECIPE")] = None
+    """A recipe's name (pixelbayes list recipes) or a TOML file."""
+    out: Annotated[Path | None, optional("FOLDER")] = None
+    """The run's folder; runs/NAME-001, counted up, when not given."""
+    resume: Flag = False
+    """Continue the run in --out."""
+    overwrite: Flag = False
+    """Start anew in a folder that is not empty."""
+    minutes: Annotated[float | None, optional("M")] = None
+    """A budget that the schedule spans, validation included."""
+    max_steps: Annotated[int | None, optional("N")] = None
+    """Stop after so many steps; the schedule does not change."""
+    seed: Annotated[int | None, optional("S")] = None
+    """Where weights, order and noise come from (the recipe's, or 0)."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    start: Annotated[str | None, optional("MODEL", name="from")] = None
+    """Start from the weights of this model (fine-tuning), at a lower learning rate unless one is given."""
+    classes: Annotated[str | None, optional("A,B")] = None
+    """Fine-tuning: draw most samples from these classes (names or indices with commas)."""
+    share: Annotated[float | None, optional("SHARE")] = None
+    """Fine-tuning: the share of the samples that --classes get (0.9)."""
+    add_validation: Flag = False
+    """Train on the validation images too; then no validation figures are shown."""
+    root: Annotated[str | None, optional("FOLDER")] = None
+    """The folder of a standard set's files."""
+    class_names: Annotated[str | None, optional("A,B")] = None
+    """Names of the classes with commas, in the order of their indices."""
+    group_by: Annotated[str | None, optional("COLUMN|PATTERN")] = None
+    """A CSV column, or a pattern of the file name, whose groups are never split."""
+    skip_bad_images: Flag = False
+    """Leave out files that are no readable images, naming them."""
+    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
+    """A Python module with your own network, distribution or label strategy; may be repeated."""
+    network_name: Annotated[str | None, optional("NAME", name="network")] = None
+    """Another network: pixelcnn_pp, pixelcnn, gated_pixelcnn, pixelsnail, or your own."""
+    distribution_name: Annotated[str | None, optional("NAME", name="distribution")] = None
+    """Another pixel distribution: logistic_mixture, categorical, bernoulli, or your own."""
+
+
+SECTIONS = ("data", "network", "distribution", "fusion", "training", "augment")
+
+
+def run(arguments: Sequence[str]) -> None:
+    options, overrides = parse(arguments)
+    from .. import api
+    from ..progress import say
+
+    out = folder_of(options)
+    model = api.train(
+        options.source,
+        recipe=options.recipe,
+        out=out,
+        minutes=options.minutes,
+        max_steps=options.max_steps,
+        seed=options.seed,
+        device=options.device,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        start=options.start,
+        imports=options.imports,
+        **overrides,
+    )
+    if api.is_first():
+        for line in next_steps(out, bool(len(model.classes))):
+            say(line)
+
+
+def folder_of(options: Train) -> Path:
+    """The run's folder: the one that was named, or the next one after the data's name."""
+    from ..folders import next_run
+
+    if options.out is not None:
+        return options.out
+    if options.resume:
+        raise UserError("name the run to resume with --out")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "with several processes, name the run's folder with --out, so that all of them know it"
+        )
+    word = options.source.removeprefix("hub:").rstrip("/")
+    return next_run(Path(word).resolve().stem or "images")
+
+
+def next_steps(out: Path, classes: bool) -> list[str]:
+    """The folder, and what to try next."""
+    last = (
+        f"pixelbayes classify {out} DATA --csv predictions.csv"
+        if classes
+        else f"pixelbayes list models {out}"
+    )
+    return [
+        "",
+        f"The model, its curves and samples are in {out}. Try next:",
+        f"  pixelbayes generate {out} --per-class 25",
+        f"  pixelbayes evaluate {out}",
+        f"  {last}",
+    ]
+
+
+def parse(arguments: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """The options, and the fields of the recipe that were set by hand.
+
+    In two steps: the words that choose a recipe, a network and a distribution are read first, since they decide
+    which other options exist and what their values are.
+    """
+    from ..extensions import import_extensions
+    from ..recipe import Recipe, load_recipe, override
+
+    import_extensions(peek_all(arguments, "--import"))
+    name = peek(arguments, "--recipe")
+    kinds = {kind: word for kind in ("network", "distribution") if (word := peek(arguments, f"--{kind}"))}
+    recipe = override(load_recipe(name) if name else Recipe(name="own"), kinds, "the command line")
+    options = read(options_for(recipe), arguments, "train")
+    return options, kinds | _fields(options, given(arguments)) | _shortcuts(options)
+
+
+def options_for(recipe: "Recipe") -> type[Any]:
+    """`Train` with an option for each field of the recipe, whose values are the defaults."""
+    sections = [
+        (name, type(value := getattr(recipe, name)), field(default=value)) for name in SECTIONS
+    ]  # fmt: skip
+    kind = make_dataclass("TrainOptions", sections, bases=(Train,))
+    kind.__doc__ = Train.__doc__
+    return kind
+
+
+def _fields(options: Any, written: set[str]) -> dict[str, Any]:
+    """`section.field` -> value, for the options of that form that were written."""
+    found: dict[str, Any] = {}
+    for word in sorted(written):
+        section, _, name = word.partition(".")
+        if name and section in SECTIONS:
+            table = getattr(options, section)
+            name = name if hasattr(table, name) else name.removeprefix("no_")
+            found[f"{section}.{name}"] = getattr(table, name)
+    return found
+
+
+def _shortcuts(options: Any) -> dict[str, Any]:
+    """The options with short names that stand for a field of the recipe."""
+    pairs = {
+        "data.root": options.root,
+        "data.class_names": _words(options.class_names),
+        "data.group_by": options.group_by,
+        "data.skip_bad_images": options.skip_bad_images or None,
+        "training.focus": _words(options.classes),
+        "training.focus_share": options.share,
+        "training.include_validation": options.add_validation or None,
+    }
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,220 @@
+"""A recipe: everything that makes a model, as plain data in a TOML file.
+
+Each table of the file is the configuration that its own room defines: `[data]`, `[network]`, `[distribution]`,
+`[fusion]`, `[training]`, `[augment]`. Unknown names and wrong types are refused, with the nearest name.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from . import distributions, networks
+from .data import AugmentConfig, DataConfig
+from .errors import UserError, unknown
+from .fusion import FusionConfig
+from .levels import ImageShape
+from .plain import convert, field_types, from_plain, to_plain
+from .training import TrainingConfig
+
+KINDS = {"network": networks.CONFIGS, "distribution": distributions.CONFIGS}
+"""The tables whose field `name` chooses what the others mean."""
+
+SECTIONS: dict[str, type] = {
+    "data": DataConfig,
+    "fusion": FusionConfig,
+    "training": TrainingConfig,
+    "augment": AugmentConfig,
+}
+
+
+TOP = ("name", "summary", "source", "classes", "seed")
+"""The entries above the tables."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The configurations of the parts; `classes` are the names that its own data set has."""
+
+    name: str
+    summary: str = ""
+    source: str = ""
+    classes: tuple[str, ...] = ()
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    network: Any = field(default_factory=lambda: networks.CONFIGS["pixelcnn_pp"]())
+    distribution: Any = field(default_factory=lambda: distributions.CONFIGS["logistic_mixture"]())
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data with every field that is set; `from_dict` is its inverse."""
+        data = {item.name: to_plain(getattr(self, item.name)) for item in fields(self)}
+        for section in KINDS:
+            data[section] = {"name": kind_name(section, getattr(self, section))} | data[section]
+        return data
+
+    @property
+    def shape(self) -> ImageShape | None:
+        """The images that it is made for; None where size or channels are left to the data."""
+        data = self.data
+        if data.size is None or data.channels is None:
+            return None
+        height, width = (data.size, data.size) if isinstance(data.size, int) else data.size
+        levels = data.levels or (2 if data.binarise == "random" else 256)
+        return ImageShape(data.channels, height, width, levels, data.signal)
+
+
+def recipes() -> list[str]:
+    """The names of the recipes that come with the package."""
+    folder = files(__package__) / "recipes"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe by its name, from a TOML file, or that of a model's folder.
+
+    Raises UserError, naming the file and what is accepted.
+
+    >>> load_recipe("digits").shape
+    ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
+    """
+    text = str(name)
+    if text.endswith(".toml"):
+        path = Path(text)
+        return parse(_read(path), path.stem, str(path))
+    if (Path(text) / "config.json").is_file():
+        return _of_model(Path(text) / "config.json")
+    if text not in recipes():
+        raise unknown("recipe", text, recipes())
+    packaged = files(__package__) / "recipes" / f"{text}.toml"
+    return parse(packaged.read_text(encoding="utf-8"), text, f"{text}.toml")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the recipe {path} cannot be read: {error}") from None
+
+
+def _of_model(path: Path) -> Recipe:
+    try:
+        data = json.loads(_read(path))["description"]["recipe"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} holds no recipe") from None
+    return from_dict(data, str(path))
+
+
+def parse(text: str, name: str, where: str) -> Recipe:
+    """The text of a TOML file -> a recipe."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    return from_dict({"name": name} | data, where)
+
+
+def from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Plain data, as in a TOML file or a model's config.json, -> a recipe."""
+    hints = field_types(Recipe)
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in hints:
+            raise unknown(f"entry in {where}:", key, hints)
+        if key in KINDS:
+            values[key] = _from_kind(key, value, f"{where} [{key}]")
+        elif key in SECTIONS:
+            values[key] = from_plain(SECTIONS[key], _table(value, f"{where} [{key}]"), f"{where} [{key}]")
+        else:
+            values[key] = convert(hints[key], value, f"{where} {key}")
+    recipe = Recipe(**values)
+    try:
+        recipe.fusion.row()
+    except UserError as error:
+        raise UserError(f"{where} [fusion]: {error}") from None
+    return recipe
+
+
+def _table(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{where} must be a table of fields, not {value!r}")
+    return value
+
+
+def _from_kind(section: str, value: Any, where: str) -> Any:
+    given = dict(_table(value, where))
+    name = given.pop("name", None)
+    if name is None:
+        raise UserError(f"{where}: the field 'name' is missing (one of: {', '.join(KINDS[section])})")
+    try:
+        kind = KINDS[section][name]
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    return from_plain(kind, given, where)
+
+
+def kind_name(section: str, config: Any) -> str:
+    """The registered name of a network's or a distribution's configuration."""
+    return KINDS[section].name_of(config)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """A recipe as a TOML file to start from: every field that is set (the file's name is the recipe's)."""
+    data = recipe.to_dict()
+    del data["name"]
+    return tomli_w.dumps(data)
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override") -> Recipe:
+    """A recipe with some fields changed.
+
+    A key is `section.field`, a section (with a dictionary of fields, or the name of another network or
+    distribution, which then starts from its own defaults), or a field's name alone where it is unique.
+
+    >>> override(load_recipe("digits"), {"network.filters": 8, "training": {"batch": 4}}).network.filters
+    8
+    """
+    data = recipe.to_dict()
+    flat: dict[str, Any] = {}
+    for key, value in changes.items():
+        if key in KINDS and isinstance(value, str):
+            data[key] = {"name": value}
+        elif key in (*KINDS, *SECTIONS) and isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": item for name, item in value.items()}
+        else:
+            flat[key] = value
+    for key, value in flat.items():
+        _put(data, key, value, where)
+    return from_dict(data, where)
+
+
+def _put(data: dict[str, Any], key: str, value: Any, where: str) -> None:
+    section, _, name = key.rpartition(".")
+    if not section and key not in TOP:
+        section, name = _owner(data, key, where), key
+    if section and section not in (*KINDS, *SECTIONS):
+        raise unknown(f"table in {where}:", section, (*KINDS, *SECTIONS))
+    table = data[section] if section else data
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = to_plain(value)
+
+
+def _owner(data: dict[str, Any], name: str, where: str) -> str:
+    known = {key: field_types(kind) for key, kind in SECTIONS.items()}
+    for section, kinds in KINDS.items():
+        known[section] = field_types(kinds[data[section]["name"]])
+    owners = [section for section, names in known.items() if name in names]
+    if len(owners) == 1:
+        return owners[0]
+    if owners:
+        raise UserError(f"{where}: '{name}' is in several tables: {', '.join(f'{o}.{name}' for o in owners)}")
+    raise unknown(f"field in {where}:", name, [item for names in known.values() for item in names])

@@ -1,0 +1,121 @@
+"""The edge of the command line: help without heavy imports, exit codes, one line for a mistake."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pixelbayes import cli
+from pixelbayes.cli import COMMANDS, main
+from pixelbayes.errors import UserError
+
+LISTING = "import sys; from pixelbayes.cli import main; main({words}); print('LOADED', *sys.modules)"
+
+
+def loaded_by(*words: str) -> set[str]:
+    """The modules that a command imported, in a fresh interpreter."""
+    result = subprocess.run(
+        [sys.executable, "-c", LISTING.format(words=list(words))], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.rpartition("LOADED")[2].split())
+
+
+def test_help_needs_no_heavy_import() -> None:
+    assert not loaded_by("--help") & {"torch", "numpy", "tyro", "rich", "matplotlib", "sklearn"}
+
+
+def test_a_commands_help_does_not_import_torch() -> None:
+    assert "torch" not in loaded_by("generate", "--help")
+
+
+def test_import_pixelbayes_is_light() -> None:
+    code = "import sys, pixelbayes; assert 'torch' not in sys.modules; assert 'generate' in dir(pixelbayes)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr()
+    assert "examples:" in shown.out
+    assert f"pixelbayes {command}" in shown.out
+    assert not shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["trian"], "did you mean 'train'"),
+        (["train"], "missing: DATA"),
+        (["train", "digits", "--recipe", "digts"], "did you mean 'digits'"),
+        (["train", "digits", "--network", "pixelcnnpp"], "did you mean 'pixelcnn_pp'"),
+        (["train", "digits", "--network.filtrs", "3"], "--network.filters"),
+        (["train", "digits", "--network.filters", "many"], "--network.filters"),
+        (["train", "digits", "--training.schedule", "cosin"], "cosine"),
+        (["train", "digits", "--import", "no_such_module_here"], "no_such_module_here"),
+        (["train", "no/such/folder"], "no/such/folder"),
+        (["generate", "no/such/model"], "no/such/model"),
+        (["generate", "no/such/model", "--per-class", "0"], "--per-class must be above 0"),
+        (["generate", "no/such/model", "--per-clas", "3"], "did you mean '--per-class'"),
+        (["classify", "no/such/model", "digits"], "no/such/model"),
+        (["evaluate", "no/such/model"], "no/such/model"),
+        (["import", "no-such-file.pth"], "no-such-file.pth"),
+        (["list", "recipe"], "did you mean 'recipes'"),
+        (["list", "recipes", "digts"], "did you mean 'digits'"),
+        (["list", "runs", "no/such/folder"], "no/such/folder"),
+        (["demo", "--minutes"], "--minutes"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(
+    words: list[str], wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    shown = capsys.readouterr()
+    assert wanted in shown.err
+    assert shown.err.startswith("pixelbayes: error: ")
+    assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "wanted"),
+    [
+        (UserError("two\nlines"), 2, "two lines"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(28, "No space left on device", "runs/x"), 2, "runs/x: No space left on device"),
+        (ValueError("boom"), 1, "a bug"),
+    ],
+)
+def test_what_goes_wrong_decides_the_exit_code(
+    raised: BaseException,
+    code: int,
+    wanted: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(words: list[str]) -> int:
+        raise raised
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    monkeypatch.delenv("PIXELBAYES_DEBUG", raising=False)
+    assert main(["anything"]) == code
+    shown = capsys.readouterr().err
+    assert wanted in shown
+    assert "Traceback" not in shown
+
+
+def test_a_bug_shows_its_traceback_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(words: list[str]) -> int:
+        raise ValueError("boom")
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    monkeypatch.setenv("PIXELBAYES_DEBUG", "1")
+    assert main(["anything"]) == 1
+    assert "Traceback" in capsys.readouterr().err

@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from pixelbayes.demo import demo
+from pixelbayes.errors import UserError
+from pixelbayes.recipe import load_recipe, override
+
+FILES = "report.html metrics.json predictions.csv samples.png curves.png confusion.png config.json model.safetensors"
+
+
+def test_the_demo_leaves_everything_and_may_be_run_again(tmp_path, capsys, monkeypatch):
+    small = override(load_recipe("digits"), {"network.filters": 4})
+    monkeypatch.setattr("pixelbayes.demo.load_recipe", lambda name: small)
+    folder = tmp_path / "demo"
+    for _ in range(2):
+        metrics = demo(folder, minutes=5, max_steps=2, device="cpu")
+        assert set(FILES.split()) <= {item.name for item in folder.iterdir()}
+    read = json.loads((folder / "metrics.json").read_text())
+    assert read["images"] == metrics.images == 180
+    assert read["accuracy"] == metrics.accuracy
+    assert len((folder / "predictions.csv").read_text().splitlines()) == 181
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"{metrics.bits_per_dim:.2f}" in page
+    printed = capsys.readouterr().out
+    assert f"{metrics.bits_per_dim:.3f}" in printed
+    assert f"pixelbayes generate {folder}" in printed
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "holiday.txt").write_text("photos")
+    with pytest.raises(UserError, match="holds no earlier demo"):
+        demo(tmp_path)
+    assert [item.name for item in tmp_path.iterdir()] == ["holiday.txt"]

@@ -1,0 +1,133 @@
+"""The files and commands of docs/extending.md: parts from outside the package, used and missed."""
+
+import re
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import pixelbayes as pb
+from pixelbayes import distributions, networks
+from pixelbayes.cli import main
+from pixelbayes.extensions import import_extensions
+from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
+from pixelbayes.labels import Labels
+from pixelbayes.model import build
+from pixelbayes.walk import naive_look
+
+PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE, flags=re.DOTALL))
+COMMANDS = re.findall(r"^pixelbayes (.*--import (\w+).*)$", PAGE, flags=re.MULTILINE)
+REGISTRIES = (networks.CONFIGS, distributions.CONFIGS, STRATEGIES, OPERATIONS)
+PARTS = ("my_network", "my_distribution", "my_strategy")
+SMALL = "--device cpu --training.batch 16"
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder with the page's files, and a process that forgets them afterwards."""
+    for name, text in FILES.items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    known = [(dict(registry._parts), dict(registry._origins)) for registry in REGISTRIES]
+    yield tmp_path
+    forget(known)
+
+
+def forget(known: list[tuple[dict, dict]]) -> None:
+    for registry, (parts, origins) in zip(REGISTRIES, known, strict=True):
+        registry._parts, registry._origins = dict(parts), dict(origins)
+    for name in FILES:
+        sys.modules.pop(name, None)
+
+
+def commands(name: str) -> tuple[list[str], list[str]]:
+    """The page's commands that train and draw with a file."""
+    train, draw = (words.split() for words, module in COMMANDS if module == name)
+    small = ["--network.filters", "4"] if name != "my_network" else []
+    return [*train, *SMALL.split(), *small], draw
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_from_outside_trains_draws_classifies_and_is_missed_by_name(name, page, capsys):
+    before = [(dict(registry._parts), dict(registry._origins)) for registry in REGISTRIES]
+    train, draw = commands(name)
+    assert main(train) == 0
+    run = draw[1]
+    assert main([*draw, "--out", "drawn"]) == 0
+    assert len(list(page.glob("drawn/*/0001.png"))) == 10
+    assert main(["classify", run, "drawn", "--import", name, "--csv", "answers.csv"]) == 0
+    assert len((page / "answers.csv").read_text().splitlines()) == 11
+
+    forget(before)
+    capsys.readouterr()
+    assert main(["classify", run, "drawn", "--csv", "more.csv"]) == 2
+    assert name not in sys.modules
+    said = capsys.readouterr().err.strip()
+    assert said.count("\n") == 0
+    assert said.endswith(f"it comes from {name}: load it with --import {name}")
+
+
+def test_fields_of_an_outside_configuration_are_options(page):
+    """The page's commands set one field of each part; the saved models have it."""
+    for name in PARTS:
+        assert main(commands(name)[0]) == 0
+    assert pb.load("runs/network").config.network.width == 8
+    assert pb.load("runs/network").config.network.layers == 4
+    assert pb.load("runs/distribution").config.distribution.slowest == 0.01
+    assert pb.load("runs/strategy").config.fusion == FusionConfig("damped", embedding=5)
+
+
+def test_an_unknown_module_or_field_is_one_clear_line(page, capsys):
+    assert main(["train", "digits", "--import", "no_such_module"]) == 2
+    assert "--import no_such_module: ModuleNotFoundError" in capsys.readouterr().err
+    words = ["train", "digits", "--import", "my_network", "--network", "my_network", "--network.widht", "3"]
+    assert main(words) == 2
+    assert "did you mean '--network.width'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 7, 17), (3, 1, 3, 65_536), (3, 5, 4, 2)], ids=str)
+def test_the_pages_parts_obey_the_laws_together(page, shape):
+    import_extensions(PARTS)
+    torch.manual_seed(0)
+    config = networks.CONFIGS["my_network"](width=6, layers=2)
+    family = distributions.CONFIGS["geometric"](slowest=1e-4)
+    images = pb.ImageShape(*shape)
+    fusion = FusionConfig("mild" if images.channels == 1 else "none")
+    model = build(images, Labels(("a", "b")), config, family, fusion).double()
+    assert pb.check_causality(model).ok
+    drawn = pb.generate(model, labels=[0, 1], seed=3)
+    assert torch.equal(drawn, pb.generate(model, labels=[0, 1], seed=3, looks=naive_look))
+    small = family(torch.randn(1, 1, 2, 2, dtype=torch.float64), pb.ImageShape(1, 2, 2, 9), False)
+    every = torch.arange(9).view(9, 1, 1, 1).expand(9, 1, 2, 2)
+    masses = torch.stack([small.log_prob(level[None]) for level in every]).exp()
+    torch.testing.assert_close(masses.sum(0), torch.ones(1, 2, 2, dtype=torch.float64))
+    cumulative = small.channel(0, every[:1, :0]).cdf(every[4])
+    torch.testing.assert_close(masses[:5].sum(0), cumulative)
+
+
+def test_a_strategy_without_a_place_in_the_network_is_refused(page):
+    import_extensions(PARTS)
+    config = networks.CONFIGS["my_network"](width=4)
+    family = distributions.LogisticMixture(2)
+    with pytest.raises(pb.UserError, match=r"'damped' acts at 'head' .* which my_network does not have"):
+        build(pb.ImageShape(1, 4, 4), Labels(("a", "b")), config, family, FusionConfig("damped"))
+
+
+def test_the_page_judges_a_network_that_one_has(page, capsys):
+    names = runpy.run_path(str(page / "my_judgement.py"))
+    assert "causal: no pixel sees itself or a later one (64 of 64 pixels" in capsys.readouterr().out
+    assert names["images"].shape == (2, 1, 8, 8)
+    assert names["answer"].posterior.shape == (2, 10)
+
+
+def test_a_script_is_recorded_under_its_own_name(page):
+    """A part that a script registers belongs to that file, not to `__main__`."""
+    script = page / "my_script.py"
+    script.write_text(FILES["my_strategy"].replace("damp", "dip"), encoding="utf-8")
+    runpy.run_path(str(script), run_name="__main__")
+    assert STRATEGIES.origins("diped") == ["my_script"]

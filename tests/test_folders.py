@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from pixelbayes.errors import UserError
+from pixelbayes.folders import claim_folder, next_run, refuse_occupied
+
+
+def test_runs_are_counted_up(tmp_path: Path) -> None:
+    assert next_run("photos", tmp_path).name == "photos-001"
+    (tmp_path / "photos-001").mkdir()
+    (tmp_path / "photos-002").write_text("")
+    assert next_run("photos", tmp_path).name == "photos-003"
+
+
+def test_a_folder_that_is_new_or_empty_is_taken(tmp_path: Path) -> None:
+    assert claim_folder(tmp_path / "a" / "b").is_dir()
+    assert claim_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+
+
+def test_an_occupied_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_text("mine")
+    with pytest.raises(UserError, match="is not empty; choose another --out, or add --overwrite"):
+        claim_folder(tmp_path)
+    for allowed in ({"overwrite": True}, {"resume": True}):
+        assert claim_folder(tmp_path, **allowed) == tmp_path
+    assert (tmp_path / "photo").read_text() == "mine"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_text("mine")
+    with pytest.raises(UserError, match="is a file"):
+        claim_folder(tmp_path / "photo", overwrite=True)
+    with pytest.raises(UserError, match="cannot use the folder"):
+        claim_folder(tmp_path / "photo" / "below")
+
+
+def test_asking_makes_nothing(tmp_path: Path) -> None:
+    refuse_occupied(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
