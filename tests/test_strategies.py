@@ -7,10 +7,14 @@ import pytest
 from benchmarks.strategies import added
 
 from pixelbayes import networks
+from pixelbayes.causality import check_causality
 from pixelbayes.distributions import LogisticMixture
+from pixelbayes.errors import UserError
 from pixelbayes.fusion import OPERATIONS, SITES, STRATEGIES, Fusion, FusionConfig
+from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
-from pixelbayes.networks import PixelCNNPPConfig
+from pixelbayes.model import build
+from pixelbayes.networks import PixelCNNConfig, PixelCNNPPConfig
 
 PAGE = (Path(__file__).parents[1] / "docs" / "strategies.md").read_text(encoding="utf-8")
 
@@ -55,3 +59,15 @@ def test_the_networks_offer_the_sites_of_the_table(heading, name):
         else:
             words = {"both streams": {"above", "left"}, "horizontal": {"left"}, "": set()}
             assert offered == words[cells[heading]], site
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_no_strategy_lets_a_colour_see_the_next(name):
+    """Attention to label tokens reads all the channels of a feature: it is made for each colour on its own."""
+    config = PixelCNNConfig(blocks=1, filters=24, kernel=3)
+    try:
+        model = build(ImageShape(3, 3, 3, 5), Labels(("a", "b")), config, LogisticMixture(2), FusionConfig(name))
+    except UserError as error:
+        pytest.skip(str(error))
+    report = check_causality(model.double(), tolerance=0.0)
+    assert report.ok, report

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .causal.layer import Layer
+from .causal.masked import group_sizes
 from .causal.residual import Fuse
 from .causal.scan import Scan
 from .errors import UserError
@@ -22,7 +23,13 @@ STREAMS = ("above", "left")
 
 
 class Operation(Layer):
-    """What a label does at one place: features `(b, channels, h, w)`, code `(b, width)` -> features."""
+    """What a label does at one place: features `(b, channels, h, w)`, code `(b, width)` -> features.
+
+    `channelwise` says that a channel of the result needs that channel alone. An operation of which that is not
+    known is made once for each colour in a network with colour masks, so that R does not see G.
+    """
+
+    channelwise = False
 
     def __init__(self, width: int, channels: int):
         super().__init__()
@@ -44,6 +51,8 @@ def cells(y: Tensor, weight: Tensor) -> Tensor:
 class Bias(Operation):
     """h + W y."""
 
+    channelwise = True
+
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
         self.shift = weights(width, channels)
@@ -55,6 +64,8 @@ class Bias(Operation):
 class Scale(Operation):
     """h * (1 + W y): the scale starts at one."""
 
+    channelwise = True
+
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
         self.scale = weights(width, channels)
@@ -65,6 +76,8 @@ class Scale(Operation):
 
 class ScaleShift(Operation):
     """h * (1 + W y) + V y: feature-wise linear modulation (FiLM, Perez et al. 2018)."""
+
+    channelwise = True
 
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
@@ -91,6 +104,19 @@ class Attend(Operation):
         values = self.values(y).view(len(y), self.tokens, -1)
         scores = torch.einsum("btk,bkhw->bthw", keys, self.query(h)) / self.key_width**0.5
         return h + torch.einsum("bthw,btc->bchw", scores.softmax(1), values)
+
+
+class ByColour(Operation):
+    """An operation of its own for the channels of each colour."""
+
+    def __init__(self, kind: type[Operation], width: int, channels: int, colours: int):
+        super().__init__(width, channels)
+        self.sizes = group_sizes(channels, colours)
+        self.parts = nn.ModuleList(kind(width, size) for size in self.sizes)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        groups = h.split(self.sizes, 1)
+        return torch.cat([part(group, y, scan) for part, group in zip(self.parts, groups, strict=True)], 1)
 
 
 OPERATIONS: Registry[type[Operation]] = Registry(
@@ -240,10 +266,14 @@ class LabelCode(Layer):
 
 @dataclass
 class Fusion:
-    """Hands a network under construction what acts at each of its places."""
+    """Hands a network under construction what acts at each of its places.
+
+    A network whose channels are split over colours sets `colours` before it asks for places.
+    """
 
     config: FusionConfig
     classes: int
+    colours: int = 1
     _offered: set[tuple[str, str]] = field(default_factory=set)
     _shared: dict[tuple[str, int], Operation] = field(default_factory=dict)
 
@@ -268,7 +298,9 @@ class Fusion:
     def _operation(self, act: Act, channels: int) -> Operation:
         made = self._shared.get((act.operation, channels))
         if made is None or not self.row.shared:
-            made = OPERATIONS[act.operation](self.code.width, channels)
+            kind, width = OPERATIONS[act.operation], self.code.width
+            apart = self.colours > 1 and not kind.channelwise
+            made = ByColour(kind, width, channels, self.colours) if apart else kind(width, channels)
             self._shared[act.operation, channels] = made
         return made
 

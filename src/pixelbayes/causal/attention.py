@@ -1,5 +1,6 @@
 """Causal attention (Chen et al. 2018, PixelSNAIL): each pixel attends to all pixels strictly before it."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -8,13 +9,14 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None) 
 
     `visible` `(h*w, n)` says which of the n each cell may see (None: all); a cell that sees nothing gets zero.
     """
-    b, width, h, w = query.shape
+    b, _, h, w = query.shape
     if keys.shape[2] == 0:
         return values.new_zeros(b, values.shape[1], h, w)
-    scores = query.flatten(2).transpose(1, 2) @ keys / width**0.5
-    if visible is not None:
-        scores = scores.masked_fill(~visible, -1e9 if scores.dtype.itemsize > 2 else -3e4)
-    weights = scores.softmax(2)
-    if visible is not None:
-        weights = weights * visible
-    return (values @ weights.transpose(1, 2)).unflatten(2, (h, w))
+    asked, offered, found = (x.flatten(2).transpose(1, 2).unsqueeze(1) for x in (query, keys, values))
+    if visible is None:
+        mixed = F.scaled_dot_product_attention(asked, offered, found)
+    else:
+        # The library divides by zero where nothing is visible: such a cell looks at all and is then set to zero.
+        sees = visible.any(1, keepdim=True)
+        mixed = F.scaled_dot_product_attention(asked, offered, found, attn_mask=visible | ~sees) * sees
+    return mixed.squeeze(1).transpose(1, 2).unflatten(2, (h, w))

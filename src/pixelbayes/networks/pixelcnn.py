@@ -75,7 +75,7 @@ class PixelCNN(Network):
 
     def __init__(self, config: PixelCNNConfig, channels: int, groups: int, outputs: int, fusion: Fusion):
         super().__init__()
-        width = config.filters
+        width, fusion.colours = config.filters, groups
         self.code = fusion.offer_input()
         self.first = MaskedFirstConv(channels, width, config.kernel, groups, self.code.image_channels)
         self.fuse_stem = fusion.place("stem", width)
