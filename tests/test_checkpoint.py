@@ -115,7 +115,10 @@ SPOILED = {
     "empty config": (cut("config.json", 0), "config.json is not readable as JSON"),
     "binary config": (foreign("config.json", b"\x89PNG\xff"), "config.json is not readable as JSON"),
     "a list": (foreign("config.json", b"[1, 2]"), "does not describe a pixelbayes model"),
-    "another program's": (foreign("config.json", b'{"model": "bert"}'), "does not describe a pixelbayes model"),
+    "another program's": (
+        foreign("config.json", b'{"model": "bert"}'),
+        "does not describe a pixelbayes model",
+    ),
     "a pickle": (foreign("model.safetensors", b"\x80\x04cos\nsystem\n."), "truncated or no safetensors file"),
     "a later format": (edit(format=99), "has format 99; this version reads format 1"),
     "no network": (edit(model__network=None), "does not describe a pixelbayes model"),
@@ -158,7 +161,9 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         pb.load(tmp_path / "file")
 
 
-def test_a_name_on_the_hub_without_a_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_name_on_the_hub_without_a_network_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import huggingface_hub
 
     def offline(name: str, **more: object) -> str:

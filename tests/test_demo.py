@@ -17,9 +17,9 @@ def test_the_demo_leaves_everything_and_may_be_run_again(tmp_path, capsys, monke
         metrics = demo(folder, minutes=5, max_steps=2, device="cpu")
         assert set(FILES.split()) <= {item.name for item in folder.iterdir()}
     read = json.loads((folder / "metrics.json").read_text())
-    assert read["images"] == metrics.images == 180
+    assert read["images"] == metrics.images == 359
     assert read["accuracy"] == metrics.accuracy
-    assert len((folder / "predictions.csv").read_text().splitlines()) == 181
+    assert len((folder / "predictions.csv").read_text().splitlines()) == metrics.images + 1
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"{metrics.bits_per_dim:.2f}" in page
     printed = capsys.readouterr().out

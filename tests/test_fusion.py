@@ -14,7 +14,9 @@ SHAPE = pb.ImageShape(1, 4, 4, 4)
 def with_labels(strategy: str, network: str = "pixelcnn_pp", **fusion) -> pb.AutoregressiveImageModel:
     torch.manual_seed(0)
     config = {"strategy": strategy, **fusion}
-    return pb.create("digits", classes=["a", "b", "c"], network=network, filters=4, size=4, levels=4, fusion=config)
+    return pb.create(
+        "digits", classes=["a", "b", "c"], network=network, filters=4, size=4, levels=4, fusion=config
+    )
 
 
 def parameters(model: nn.Module) -> int:
@@ -23,7 +25,9 @@ def parameters(model: nn.Module) -> int:
 
 def places(model: nn.Module) -> set[str]:
     """The sites at which the label acts, by the names of the parameters."""
-    return {part for name, _ in model.named_parameters() for part in name.split(".") if part.startswith("fuse_")}
+    return {
+        part for name, _ in model.named_parameters() for part in name.split(".") if part.startswith("fuse_")
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,9 @@ def test_a_strategys_own_embedding_can_be_taken_back() -> None:
 
 def test_labels_enter_the_image_as_channels() -> None:
     plain, model = with_labels("none"), with_labels("input")
-    name = next(name for name, _ in model.named_parameters() if "first_above" in name and name.endswith("weight"))
+    name = next(
+        name for name, _ in model.named_parameters() if "first_above" in name and name.endswith("weight")
+    )
     widths = [dict(made.named_parameters())[name].shape[1] for made in (plain, model)]
     assert widths[1] == widths[0] + 3
 
@@ -127,7 +133,7 @@ def test_wrong_settings_are_refused() -> None:
         FusionConfig("stong").row()
     with pytest.raises(pb.UserError, match="unknown stage 'u9'"):
         FusionConfig("stages", stages=("u9",)).row()
-    with pytest.raises(pb.UserError, match="0 .one-hot. or more, not -1"):
+    with pytest.raises(pb.UserError, match=r"0 \(one-hot\) or more, not -1"):
         FusionConfig(embedding=-1).row()
 
 

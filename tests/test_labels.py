@@ -24,7 +24,8 @@ def test_a_list_of_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "wanted"), [("dgo", "did you mean 'dog'"), (3, r"outside 0\.\.2 \(cat, dog, 7\)"), (-1, r"class -1 is")]
+    ("word", "wanted"),
+    [("dgo", "did you mean 'dog'"), (3, r"outside 0\.\.2 \(cat, dog, 7\)"), (-1, r"class -1 is")],
 )
 def test_what_is_no_class_is_refused(word: str | int, wanted: str) -> None:
     with pytest.raises(UserError, match=wanted):

@@ -29,7 +29,9 @@ NETWORKS = {
     "pixelcnn_pp pure convolution": PixelCNNPPConfig(resnets=1, filters=4, residual=False, dropout=0.0),
     "pixelcnn_pp one scale": PixelCNNPPConfig(resnets=1, filters=4, scales=1, activation="tanh", dropout=0.0),
     "pixelcnn": PixelCNNConfig(blocks=2, filters=7),
-    "pixelcnn plain": PixelCNNConfig(blocks=2, filters=8, kernel=3, colour_masks=False, layer_norm=False, skip=False),
+    "pixelcnn plain": PixelCNNConfig(
+        blocks=2, filters=8, kernel=3, colour_masks=False, layer_norm=False, skip=False
+    ),
     "gated_pixelcnn": GatedPixelCNNConfig(layers=3, filters=6, first_kernel=5, kernel=3),
     "pixelsnail": PixelSNAILConfig(blocks=2, resnets=1, filters=6, key_width=4),
 }
@@ -38,7 +40,9 @@ SEES_ALL = {  # deep enough that their receptive field covers an image of 9x8; a
     "gated_pixelcnn deep": GatedPixelCNNConfig(layers=4, filters=16, kernel=5),
     "pixelsnail": NETWORKS["pixelsnail"],
 }
-WIDE = {"pixelcnn wide": PixelCNNConfig(blocks=1, filters=24, kernel=3)}  # too wide for all its ReLUs to be off
+WIDE = {
+    "pixelcnn wide": PixelCNNConfig(blocks=1, filters=24, kernel=3)
+}  # too wide for all its ReLUs to be off
 SHAPES = [
     ImageShape(3, 8, 8),
     ImageShape(1, 9, 7, 17),
@@ -53,7 +57,9 @@ DISTRIBUTIONS = [LogisticMixture(2), Categorical(), Bernoulli()]
 def make(network: str, shape: ImageShape, strategy: str = "mild", distribution=DISTRIBUTIONS[0], classes=3):
     torch.manual_seed(1)
     names = tuple("abcdef"[:classes])
-    config = ModelConfig(shape, (NETWORKS | SEES_ALL | WIDE)[network], distribution, FusionConfig(strategy), names)
+    config = ModelConfig(
+        shape, (NETWORKS | SEES_ALL | WIDE)[network], distribution, FusionConfig(strategy), names
+    )
     model = AutoregressiveImageModel(config).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -64,18 +70,25 @@ def make(network: str, shape: ImageShape, strategy: str = "mild", distribution=D
 def images(model: AutoregressiveImageModel, count: int = 2) -> tuple[Tensor, Tensor]:
     shape = model.shape
     generator = torch.Generator().manual_seed(2)
-    levels = torch.randint(0, shape.levels, (count, shape.channels, shape.height, shape.width), generator=generator)
+    levels = torch.randint(
+        0, shape.levels, (count, shape.channels, shape.height, shape.width), generator=generator
+    )
     return levels, torch.arange(count) % 3
 
 
 def combinations() -> list:
     """Each network with each shape; with each strategy at one shape; with each distribution that can."""
     cases = [(network, shape, "mild", DISTRIBUTIONS[0]) for network in NETWORKS for shape in SHAPES]
-    cases += [(network, SHAPES[1], strategy, DISTRIBUTIONS[0]) for network in NETWORKS for strategy in STRATEGIES]
+    cases += [
+        (network, SHAPES[1], strategy, DISTRIBUTIONS[0]) for network in NETWORKS for strategy in STRATEGIES
+    ]
     four = ImageShape(3, 4, 5, 4)
     cases += [(network, four, "mild", Categorical()) for network in NETWORKS]
     cases += [(network, ImageShape(3, 4, 4, 2), "film", Bernoulli()) for network in NETWORKS]
-    return [pytest.param(*case, id="-".join([case[0], str(case[1]), case[2], type(case[3]).__name__])) for case in cases]
+    return [
+        pytest.param(*case, id="-".join([case[0], str(case[1]), case[2], type(case[3]).__name__]))
+        for case in cases
+    ]
 
 
 def made_or_refused(network, shape, strategy, distribution) -> AutoregressiveImageModel:
@@ -83,7 +96,7 @@ def made_or_refused(network, shape, strategy, distribution) -> AutoregressiveIma
     try:
         return make(network, shape, strategy, distribution)
     except UserError as error:
-        assert "which" in str(error) and "does not have" in str(error)
+        assert "does not have" in str(error)  # noqa: PT017 - only some of the combinations are refused
         pytest.skip(str(error))
 
 
@@ -107,7 +120,9 @@ def walk_in_blocks(model, levels, labels, heights) -> Tensor:
             return torch.cat(blocks, 2)
         stop = min(start + step, height)
         if index % 2 == len(heights) % 2:
-            blocks.append(model.pixel_parameters(signal, labels, Glimpse((height, width), (start, stop), None, memory)))
+            blocks.append(
+                model.pixel_parameters(signal, labels, Glimpse((height, width), (start, stop), None, memory))
+            )
         else:
             blocks += [pixels_of_row(model, signal, labels, row, memory) for row in range(start, stop)]
         start = stop
@@ -152,7 +167,9 @@ def test_no_gradient_from_the_future(network, shape):
         assert model.by_channel or gradient[row, column] == 0
 
 
-@pytest.mark.parametrize("shape", [ImageShape(3, 8, 8), ImageShape(1, 9, 7, 17), ImageShape(1, 1, 3, 2)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [ImageShape(3, 8, 8), ImageShape(1, 9, 7, 17), ImageShape(1, 1, 3, 2)], ids=str
+)
 @pytest.mark.parametrize("network", SEES_ALL)
 def test_all_of_the_past_is_seen(network, shape):
     model = make(network, shape)
@@ -189,7 +206,9 @@ def test_colour_masks_let_green_see_red_and_blue_see_both(distribution):
         assert [bool(value != 0) for value in gradient] == [c < channel for c in range(3)]
 
 
-@pytest.mark.parametrize("shape", [ImageShape(3, 3, 4, 17), ImageShape(1, 3, 3, 2), ImageShape(3, 2, 2, 65_536)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [ImageShape(3, 3, 4, 17), ImageShape(1, 3, 3, 2), ImageShape(3, 2, 2, 65_536)], ids=str
+)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_walk_and_naive_sampler_draw_the_same_images(network, shape):
     model = make(network, shape)
@@ -242,17 +261,23 @@ def test_a_memory_belongs_to_its_request():
             for image, memory, kept in zip((first, second), memories, rows, strict=True):
                 kept.append(pixels_of_row(model, model.signal(image), labels, row, memory))
         for image, kept in zip((first, second), rows, strict=True):
-            torch.testing.assert_close(torch.cat(kept, 2), model.pixel_parameters(image, labels), rtol=0, atol=1e-12)
+            torch.testing.assert_close(
+                torch.cat(kept, 2), model.pixel_parameters(image, labels), rtol=0, atol=1e-12
+            )
 
 
 def test_a_strategy_without_a_site_is_refused_by_name():
-    with pytest.raises(UserError, match="'downsampling' acts at 'shrink'.*gated_pixelcnn does not have"):
+    with pytest.raises(UserError, match=r"'downsampling' acts at 'shrink'.*gated_pixelcnn does not have"):
         make("gated_pixelcnn", SHAPES[1], "downsampling")
 
 
 def test_report_one_subsets_of_stages_act_where_they_say():
     config = ModelConfig(
-        SHAPES[1], NETWORKS["pixelcnn_pp"], LogisticMixture(2), FusionConfig("stages", stages=("u4",)), ("a", "b")
+        SHAPES[1],
+        NETWORKS["pixelcnn_pp"],
+        LogisticMixture(2),
+        FusionConfig("stages", stages=("u4",)),
+        ("a", "b"),
     )
     model = AutoregressiveImageModel(config)
     names = [name for name, _ in model.named_parameters() if "fuse" in name]

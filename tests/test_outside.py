@@ -72,14 +72,20 @@ def test_a_conditional_network_is_judged_sampled_and_classifies():
 
     answer = pb.classify(model, levels)
     assert answer.classes.names == ("one", "two", "three")
-    torch.testing.assert_close(answer.log_likelihoods[torch.arange(6), labels], by_hand.double(), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(
+        answer.log_likelihoods[torch.arange(6), labels], by_hand.double(), rtol=1e-5, atol=1e-4
+    )
     images_of_theirs = pb.ImageSet(levels, labels, [""] * 6, model.classes, model.shape)
     expected = float(-by_hand.double().mean() / 20 / torch.tensor(2.0).log())
-    assert pb.evaluate(model, images_of_theirs, progress=False).bits_per_dim == pytest.approx(expected, rel=1e-5)
+    assert pb.evaluate(model, images_of_theirs, progress=False).bits_per_dim == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_a_network_that_sees_the_future_is_named_with_its_first_pixel():
-    with pytest.raises(UserError, match=r"not causal: .*pixel \(row 0, column 0\) moves with its own value, channel 0"):
+    with pytest.raises(
+        UserError, match=r"not causal: .*pixel \(row 0, column 0\) moves with its own value, channel 0"
+    ):
         pb.adapt(TheirPixelCNN(future=True), "categorical", SHAPE, 3)
     cheat = pb.adapt(TheirPixelCNN(future=True), "categorical", SHAPE, 3, check=False)
     report = pb.check_causality(cheat)
@@ -167,7 +173,8 @@ def test_our_own_networks_pass(colour_masks):
 
 
 @pytest.mark.parametrize(
-    ("layout", "axes"), [("bphw", None), ("bhwp", (0, 2, 3, 1)), ("blchw", (0, 1, 2, 3, 4)), ("bchwl", (0, 2, 3, 4, 1))]
+    ("layout", "axes"),
+    [("bphw", None), ("bhwp", (0, 2, 3, 1)), ("blchw", (0, 1, 2, 3, 4)), ("bchwl", (0, 2, 3, 4, 1))],
 )
 def test_layouts_and_forms_of_labels_mean_the_same(layout, axes):
     theirs = TheirPixelCNN(channels=3)
@@ -188,7 +195,9 @@ def test_layouts_and_forms_of_labels_mean_the_same(layout, axes):
 
 def test_what_does_not_fit_is_one_clear_line(tmp_path):
     theirs = TheirPixelCNN()
-    with pytest.raises(UserError, match=r"output is \(2, 6, 1, 4, 5\) .* the distribution needs 30 numbers a pixel"):
+    with pytest.raises(
+        UserError, match=r"output is \(2, 6, 1, 4, 5\) .* the distribution needs 30 numbers a pixel"
+    ):
         pb.adapt(theirs, "logistic_mixture", SHAPE, 3)
     with pytest.raises(UserError, match=r"TheirPixelCNN cannot be called with images .*: see call="):
         pb.adapt(theirs, "categorical", SHAPE)
@@ -196,7 +205,9 @@ def test_what_does_not_fit_is_one_clear_line(tmp_path):
         pb.adapt(theirs, "categorical", SHAPE, 3, layout="hwbp")
     with pytest.raises(UserError, match=r"unknown label form .onehot.: did you mean .one_hot."):
         pb.adapt(theirs, "categorical", SHAPE, 3, label="onehot")
-    with pytest.raises(UserError, match="OutsideModule is not registered under a name: it can be used, but not saved"):
+    with pytest.raises(
+        UserError, match="OutsideModule is not registered under a name: it can be used, but not saved"
+    ):
         pb.save(pb.adapt(theirs, "categorical", SHAPE, 3), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -213,5 +224,7 @@ def test_a_distribution_from_outside_fits_a_function_from_outside():
             return super().__call__(parameters.chunk(2, 1)[0].contiguous(), shape, by_channel)
 
     model = pb.adapt(lambda image: torch.zeros(len(image), 8, *image.shape[2:]), Flat(), (1, 2, 2, 4))
-    assert model.log_prob(images(1, (1, 2, 2, 4))).item() == pytest.approx(-4 * torch.tensor(4.0).log().item())
+    assert model.log_prob(images(1, (1, 2, 2, 4))).item() == pytest.approx(
+        -4 * torch.tensor(4.0).log().item()
+    )
     assert pb.generate(model, count=3).shape == (3, 1, 2, 2)

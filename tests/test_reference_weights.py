@@ -19,7 +19,9 @@ GOLDEN = Path(__file__).parent / "golden" / "pixelcnn_pp_1x4x2_rgb_8x12.safetens
 def state() -> dict[str, Tensor]:
     """The golden file's state dict under the port's own names."""
     tensors = load_file(GOLDEN)
-    return {name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")}
+    return {
+        name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")
+    }
 
 
 def compare(file: Path) -> None:
@@ -54,7 +56,10 @@ def test_the_reference_values_come_out(name: str, shared: Path) -> None:
         lambda weights: weights,
         lambda weights: {"state_dict": weights, "epoch": 3},
         lambda weights: {f"module.{name}": value for name, value in weights.items()},
-        lambda weights: {"optimizer": {}, "model": {f"_orig_mod.{name}": value for name, value in weights.items()}},
+        lambda weights: {
+            "optimizer": {},
+            "model": {f"_orig_mod.{name}": value for name, value in weights.items()},
+        },
         lambda weights: {
             name.replace("weight_g", "parametrizations.weight.original0").replace(
                 "weight_v", "parametrizations.weight.original1"
@@ -62,14 +67,22 @@ def test_the_reference_values_come_out(name: str, shared: Path) -> None:
             for name, value in weights.items()
         },
     ],
-    ids=["plain", "with an epoch", "data parallel", "compiled, with an optimiser", "newer weight normalisation"],
+    ids=[
+        "plain",
+        "with an epoch",
+        "data parallel",
+        "compiled, with an optimiser",
+        "newer weight normalisation",
+    ],
 )
 def test_a_pth_file_in_its_usual_wrappings(wrap, tmp_path: Path) -> None:
     torch.save(wrap(state()), tmp_path / "port.pth")
     model = pb.import_weights(tmp_path / "port.pth", (8, 12))
     values = load_file(GOLDEN)
     with torch.no_grad():
-        torch.testing.assert_close(model.pixel_parameters(values["levels"]), values["parameters"], rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            model.pixel_parameters(values["levels"]), values["parameters"], rtol=0, atol=1e-4
+        )
 
 
 def test_an_imported_model_is_a_model_like_any_other(tmp_path: Path) -> None:
@@ -81,7 +94,9 @@ def test_an_imported_model_is_a_model_like_any_other(tmp_path: Path) -> None:
 
 
 def without(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in weights.items() if name != "up_layers.1.ul_stream.0.conv_out.conv.bias"}
+    return {
+        name: value for name, value in weights.items() if name != "up_layers.1.ul_stream.0.conv_out.conv.bias"
+    }
 
 
 def conditional(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -97,7 +112,10 @@ REFUSED = {
     "a tensor less": (without(state()), "it has no up_layers.1.ul_stream.0.conv_out.conv.bias"),
     "a conditional one": (conditional(state()), "1 tensor(s) that an unconditional PixelCNN++ has not"),
     "another width": (narrower(state()), "which does not fit"),
-    "five channels": (state() | {"u_init.conv.weight_v": torch.zeros(4, 6, 2, 3)}, "no PixelCNN++ of 1 or 3 channels"),
+    "five channels": (
+        state() | {"u_init.conv.weight_v": torch.zeros(4, 6, 2, 3)},
+        "no PixelCNN++ of 1 or 3 channels",
+    ),
     "a list": ([1, 2, 3], "holds no state dict"),
     "no tensors": ({"epoch": 3}, "is not a checkpoint of the PixelCNN++ port"),
 }

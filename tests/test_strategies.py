@@ -41,7 +41,9 @@ def test_the_counts_and_formulas_are_those_of_the_models(name):
     for resnets, filters, classes in ((1, 40, 4), (2, 6, 3)):
         values = {"B": 12 * resnets + 4, "F": filters, "K": classes, "E": 32}
         config = PixelCNNPPConfig(resnets=resnets, filters=filters)
-        assert eval(python, values) == added(name, config, classes, ImageShape(1, 8, 8) if name != "input" else None)
+        assert eval(python, values) == added(
+            name, config, classes, ImageShape(1, 8, 8) if name != "input" else None
+        )
 
 
 COLUMNS = ["pixelcnn_pp", "gated_pixelcnn", "pixelcnn", "pixelsnail"]
@@ -66,7 +68,9 @@ def test_no_strategy_lets_a_colour_see_the_next(name):
     """Attention to label tokens reads all the channels of a feature: it is made for each colour on its own."""
     config = PixelCNNConfig(blocks=1, filters=24, kernel=3)
     try:
-        model = build(ImageShape(3, 3, 3, 5), Labels(("a", "b")), config, LogisticMixture(2), FusionConfig(name))
+        model = build(
+            ImageShape(3, 3, 3, 5), Labels(("a", "b")), config, LogisticMixture(2), FusionConfig(name)
+        )
     except UserError as error:
         pytest.skip(str(error))
     report = check_causality(model.double(), tolerance=0.0)

@@ -97,7 +97,11 @@ def test_an_image_is_the_same_whatever_the_batch(model, batch: int) -> None:
 def test_the_last_batch_is_filled_up_to_the_shape_of_the_others(model) -> None:
     seen: list[tuple[int, int, int]] = []
     images = generate(
-        model, [0, 1, 0], seed=1, batch=2, on_row=lambda first, row: seen.append((first, row.index, len(row.levels)))
+        model,
+        [0, 1, 0],
+        seed=1,
+        batch=2,
+        on_row=lambda first, row: seen.append((first, row.index, len(row.levels))),
     )
     assert len(images) == 3
     assert seen == [(first, index, 2) for first in (0, 2) for index in range(5)]

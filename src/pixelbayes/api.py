@@ -10,6 +10,7 @@ from . import checkpoint
 from .data import DataConfig, Dataset, ImageSet, from_arrays, open_dataset, open_images
 from .errors import UserError
 from .extensions import import_extensions
+from .folders import refuse_occupied
 from .labels import Labels
 from .model import AutoregressiveImageModel, build
 from .progress import say, warn
@@ -17,6 +18,7 @@ from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
 from .training.run import memory_of
+from .training.span import check_budget
 
 FINE_TUNING_RATE = 0.2
 """Of the learning rate that a model was trained with, where fine-tuning is given none."""
@@ -73,6 +75,9 @@ def train(
     model to begin with (fine-tuning). The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
     """
+    check_budget(minutes, max_steps, seed)
+    if out is not None:  # before the images are read
+        refuse_occupied(Path(out), overwrite or resume)
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     base = _base(recipe, origin, out if resume else None)

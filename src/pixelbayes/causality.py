@@ -58,7 +58,9 @@ class CausalityReport:
     def __str__(self) -> str:
         extent = f"{self.checked:,} of {self.pixels:,} pixels checked"
         if self.leaks:
-            return f"not causal: {self.leaks[0]}; {extent}, {len(self.leaks):,} of them see what they must not"
+            return (
+                f"not causal: {self.leaks[0]}; {extent}, {len(self.leaks):,} of them see what they must not"
+            )
         return f"causal: no pixel sees itself or a later one ({extent}); the last sees {self.seen:,} of {self.before:,}"
 
 
@@ -164,7 +166,9 @@ class Probe:
             with torch.enable_grad():
                 found = self.log_probs(leaf * 1, self.label(pixels)).flatten(2)
                 total = found[torch.arange(len(pixels)), look, pixels].sum()
-                (gradient,) = torch.autograd.grad(total, leaf, allow_unused=True) if total.requires_grad else (None,)
+                (gradient,) = (
+                    torch.autograd.grad(total, leaf, allow_unused=True) if total.requires_grad else (None,)
+                )
             if gradient is None:
                 return [], 0
             limit = self.tolerance * gradient.abs().flatten(1).amax(1)

@@ -115,9 +115,15 @@ def _fill(model: AutoregressiveImageModel, file: Path) -> None:
     expected = _tensors(model)
     missing, foreign = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     wrong = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
-    for problem, names in (("misses", missing), ("has foreign", foreign), ("has another shape of", sorted(wrong))):
+    for problem, names in (
+        ("misses", missing),
+        ("has foreign", foreign),
+        ("has another shape of", sorted(wrong)),
+    ):
         if names:
-            raise UserError(f"{file} {problem} {len(names)} tensor(s), such as {names[0]}: it belongs to another model")
+            raise UserError(
+                f"{file} {problem} {len(names)} tensor(s), such as {names[0]}: it belongs to another model"
+            )
     model.load_state_dict(tensors, strict=False)
 
 
@@ -146,4 +152,6 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"there is no folder '{name}', and the Hub gave no model of that name ({reason})") from error
+        raise UserError(
+            f"there is no folder '{name}', and the Hub gave no model of that name ({reason})"
+        ) from error

@@ -19,7 +19,7 @@ from .report.demo_page import Shown, next_commands, page
 from .tasks.classify import classify
 from .tasks.generate import generate
 
-MINUTES = 1.7
+MINUTES = 1.4
 SAMPLES_PER_CLASS = 10
 OWN_FILES = ("report.html", "journal.csv", "config.json")
 
@@ -40,7 +40,12 @@ def demo(
     _claim(folder)
     recipe = load_recipe("digits")
     dataset = open_dataset("digits", recipe.data)
-    budget = {"minutes": minutes or MINUTES, "max_steps": max_steps, "seed": seed, "device": device}
+    budget = {
+        "minutes": MINUTES if minutes is None else minutes,
+        "max_steps": max_steps,
+        "seed": seed,
+        "device": device,
+    }
     model = train(dataset, recipe=recipe, out=folder, overwrite=True, **budget)  # type: ignore[arg-type]
     images = dataset.splits["test"]
     answers = classify(model, images.levels, progress=True)

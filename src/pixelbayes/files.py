@@ -38,7 +38,9 @@ def whole(path: str | Path) -> Iterator[Path]:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from error
 
 
-def write_tensors(path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None) -> None:
+def write_tensors(
+    path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None
+) -> None:
     """A safetensors file that is whole or not there; raises UserError as `whole` does."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file

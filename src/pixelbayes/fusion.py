@@ -168,20 +168,29 @@ STRATEGIES: Registry[Strategy] = Registry(
             (Act("before", "scale"),), summary="scale before each block's convolution", source="report 2"
         ),
         "downsampling": Strategy(
-            (Act("shrink", "scale"),), summary="other strided weights for each class", source="report 2, Fig. 6"
+            (Act("shrink", "scale"),),
+            summary="other strided weights for each class",
+            source="report 2, Fig. 6",
         ),
         "shared": Strategy(
             (Act("leave"),), shared=True, summary="one bias matrix for all layers", source="report 2"
         ),
-        "input": Strategy((Act("input", "channels"),), summary="extra channels of the image", source="report 2"),
+        "input": Strategy(
+            (Act("input", "channels"),), summary="extra channels of the image", source="report 2"
+        ),
         "embedding": Strategy(
             (Act("stem"),), embedding=32, summary="bias of an embedding before the blocks", source="report 4"
         ),
         "film": Strategy(
-            (Act("leave", "scale_shift"),), summary="scale and shift before the gate", source="Perez et al. 2018"
+            (Act("leave", "scale_shift"),),
+            summary="scale and shift before the gate",
+            source="Perez et al. 2018",
         ),
         "attention": Strategy(
-            (Act("enter", "attend"),), embedding=32, summary="attention to label tokens", source="report 4's question"
+            (Act("enter", "attend"),),
+            embedding=32,
+            summary="attention to label tokens",
+            source="report 4's question",
         ),
     },
 )

@@ -63,9 +63,7 @@ def storage_dtype(count: int) -> torch.dtype:
     return torch.uint8 if count <= 256 else torch.int32
 
 
-def to_signal(
-    levels: Tensor, count: int, map: str = "linear", dtype: torch.dtype = torch.float32
-) -> Tensor:
+def to_signal(levels: Tensor, count: int, map: str = "linear", dtype: torch.dtype = torch.float32) -> Tensor:
     """Levels 0..count-1 -> the signal in [-1, 1], through a monotone map of the unit interval.
 
     >>> to_signal(torch.tensor([0, 255]), 256)

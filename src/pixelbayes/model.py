@@ -135,8 +135,14 @@ class AutoregressiveImageModel(nn.Module):
     def with_prior(self, log_likelihoods: Tensor) -> Tensor:
         """log p(x | c) `(n, classes)` -> log p(x, c), by `prior`, whose weights need not sum to one."""
         weights = self.prior if self.prior is not None else (1.0,) * len(self.classes)
-        if len(weights) != len(self.classes) or not all(0 <= weight < inf for weight in weights) or not sum(weights):
-            raise UserError(f"a prior needs a weight of 0 or more for each of {len(self.classes)} classes, not {weights}")
+        if (
+            len(weights) != len(self.classes)
+            or not all(0 <= weight < inf for weight in weights)
+            or not sum(weights)
+        ):
+            raise UserError(
+                f"a prior needs a weight of 0 or more for each of {len(self.classes)} classes, not {weights}"
+            )
         prior = log_likelihoods.new_tensor(weights)
         return log_likelihoods + (prior / prior.sum()).log()
 
@@ -148,7 +154,9 @@ class AutoregressiveImageModel(nn.Module):
                 f" not {levels.dtype} {tuple(levels.shape)}"
             )
         if levels.shape[1] != self.shape.channels:
-            raise UserError(f"the model knows images of {self.shape.channels} channel(s), not {levels.shape[1]}")
+            raise UserError(
+                f"the model knows images of {self.shape.channels} channel(s), not {levels.shape[1]}"
+            )
         if levels.numel() and (int(levels.max()) >= self.shape.levels or int(levels.min()) < 0):
             raise UserError(
                 f"levels must lie in 0..{self.shape.levels - 1}, not {int(levels.min())}..{int(levels.max())}"
@@ -163,8 +171,10 @@ class AutoregressiveImageModel(nn.Module):
         label = torch.as_tensor(labels)
         if label.shape != (count,):
             raise UserError(f"{count} images need {count} labels, not {tuple(label.shape)}")
-        if count and not (0 <= int(label.min()) and int(label.max()) < len(self.classes)):
-            raise UserError(f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)")
+        if count and not (int(label.min()) >= 0 and int(label.max()) < len(self.classes)):
+            raise UserError(
+                f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)"
+            )
         return label.to(self.device)
 
 

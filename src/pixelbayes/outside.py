@@ -122,18 +122,26 @@ class AdaptedNetwork(Network):
     def translate(self, label: Tensor | None, image: Tensor) -> Tensor | None:
         if label is None or self.config.label == "none":
             return None
-        return F.one_hot(label.long(), self.classes).to(image.dtype) if self.config.label == "one_hot" else label.long()
+        return (
+            F.one_hot(label.long(), self.classes).to(image.dtype)
+            if self.config.label == "one_hot"
+            else label.long()
+        )
 
     def parameters_of(self, output: Tensor, image: Tensor) -> Tensor:
         """The module's output -> `(b, P, h, w)`, whatever the order of its axes."""
-        sizes = dict(zip("bcphwl", (len(image), self.channels, self.outputs, *image.shape[2:], 0), strict=True))
+        sizes = dict(
+            zip("bcphwl", (len(image), self.channels, self.outputs, *image.shape[2:], 0), strict=True)
+        )
         sizes["l"] = self.outputs // self.channels
         known = [self.config.layout] if self.config.layout else list(LAYOUTS)
         fitting = [axes for axes in known if tuple(sizes[axis] for axis in axes) == tuple(output.shape)]
         if not fitting:
             raise UserError(self.complaint(output, image, sizes))
         if len(fitting) > 1 and output.dim() == 5:
-            raise UserError(f"the module's output {tuple(output.shape)} may lie as {' or '.join(fitting)}: say layout=")
+            raise UserError(
+                f"the module's output {tuple(output.shape)} may lie as {' or '.join(fitting)}: say layout="
+            )
         axes, wanted = fitting[0], "bphw" if output.dim() == 4 else "bclhw"
         ordered = output.permute([axes.index(axis) for axis in wanted])
         return ordered if output.dim() == 4 else ordered.flatten(1, 2)
@@ -155,7 +163,9 @@ class AdaptedModel(AutoregressiveImageModel):
 
     @property
     def dtype(self) -> torch.dtype:
-        return next((tensor.dtype for tensor in self.parameters() if tensor.is_floating_point()), torch.float32)
+        return next(
+            (tensor.dtype for tensor in self.parameters() if tensor.is_floating_point()), torch.float32
+        )
 
     @torch.no_grad()
     def try_out(self) -> None:

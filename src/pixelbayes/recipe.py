@@ -100,8 +100,10 @@ def load_recipe(name: str | Path) -> Recipe:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the recipe {path} cannot be read: {error}") from None
+    except OSError as error:
+        raise UserError(f"the recipe {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"the recipe {path} cannot be read as text: {error.reason}") from None
 
 
 def _of_model(path: Path) -> Recipe:

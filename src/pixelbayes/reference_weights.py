@@ -30,16 +30,24 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
     """
     path = Path(file)
     weights = _plain_names(_read(path))
-    resnets = sum(bool(re.fullmatch(r"up_layers\.0\.u_stream\.\d+\.conv_input\.conv\.weight_v", n)) for n in weights)
+    resnets = sum(
+        bool(re.fullmatch(r"up_layers\.0\.u_stream\.\d+\.conv_input\.conv\.weight_v", n)) for n in weights
+    )
     first, last = weights.get("u_init.conv.weight_v"), weights.get("nin_out.lin_a.weight_v")
     if not resnets or first is None or last is None:
-        wanted = ("up_layers.0.u_stream.0.conv_input.conv.weight_v", "u_init.conv.weight_v", "nin_out.lin_a.weight_v")
+        wanted = (
+            "up_layers.0.u_stream.0.conv_input.conv.weight_v",
+            "u_init.conv.weight_v",
+            "nin_out.lin_a.weight_v",
+        )
         missing = [name for name in wanted if name not in weights]
         raise UserError(f"{path} is not a checkpoint of the PixelCNN++ port: it has no {', '.join(missing)}")
     channels, filters = first.shape[1] - 1, first.shape[0]
     per_mixture = {1: 3, 3: 10}.get(channels)
     if per_mixture is None or len(last) % per_mixture:
-        raise UserError(f"{path}: {channels} channels with {len(last)} outputs are no PixelCNN++ of 1 or 3 channels")
+        raise UserError(
+            f"{path}: {channels} channels with {len(last)} outputs are no PixelCNN++ of 1 or 3 channels"
+        )
     height, width = size or (SIZES[channels],) * 2
     model = build(
         ImageShape(channels, height, width),
@@ -60,9 +68,16 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} cannot be read as weights alone ({reason})") from error
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        SafetensorError,
+        OSError,
+    ) as error:
+        raise UserError(f"{path} cannot be read as weights alone ({_reason(error)})") from error
     while isinstance(data, dict) and not any(isinstance(value, Tensor) for value in data.values()):
         inner = [value for value in data.values() if isinstance(value, dict) and value]
         if not inner:
@@ -71,6 +86,15 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise UserError(f"{path} holds no state dict (names and tensors)")
     return {name: value for name, value in data.items() if isinstance(value, Tensor)}
+
+
+def _reason(error: Exception) -> str:
+    """In the user's words: what PyTorch says here advises to execute what the file holds."""
+    if wanted := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return f"it asks for {wanted[1]}, and nothing in a file is executed"
+    if isinstance(error, SafetensorError | OSError):
+        return str(error).splitlines()[0]
+    return "it is no checkpoint, or damaged"
 
 
 def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -92,10 +116,14 @@ def _fill(model: AutoregressiveImageModel, weights: dict[str, Tensor], path: Pat
     for name, target in state.items():
         source = _port_name(name.removeprefix("network."))
         if source not in left:
-            raise UserError(f"{path} is not an unconditional checkpoint of the PixelCNN++ port: it has no {source}")
+            raise UserError(
+                f"{path} is not an unconditional checkpoint of the PixelCNN++ port: it has no {source}"
+            )
         value = left.pop(source)
         if value.numel() != target.numel():
-            raise UserError(f"{path}: {source} is {tuple(value.shape)}, which does not fit {tuple(target.shape)}")
+            raise UserError(
+                f"{path}: {source} is {tuple(value.shape)}, which does not fit {tuple(target.shape)}"
+            )
         if name.endswith("join.weight"):
             value = _contexts_in_our_order(value, target.shape[0])
         target.copy_(value.view(target.shape))

@@ -97,7 +97,9 @@ def sample(noise: Tensor, temperature: float = 1.0) -> Choose:
     """Choose by drawing: noise `(b, C, H, W)` in (0, 1) picks each level by the model's distribution."""
     cells = noise.permute(2, 3, 0, 1).contiguous()[..., None, None]
 
-    def choose(pixel: PixelDistribution, at: tuple[int, int], channels: Sequence[int], levels: Tensor) -> Tensor:
+    def choose(
+        pixel: PixelDistribution, at: tuple[int, int], channels: Sequence[int], levels: Tensor
+    ) -> Tensor:
         row, column = at
         u = cells[row, column]
         if len(channels) == pixel.channels:

@@ -16,6 +16,11 @@ from pixelbayes.recipe import load_recipe
 Captured = pytest.CaptureFixture[str]
 
 
+def the_digits() -> dict[str, pb.ImageSet]:
+    """The splits that the recipe trains on."""
+    return pb.open_dataset("digits", load_recipe("digits").data).splits
+
+
 def test_a_run_is_a_model_with_its_journal_and_pictures(tiny_model_folder: Path) -> None:
     names = {path.name for path in tiny_model_folder.iterdir()}
     assert {"config.json", "model.safetensors", "journal.csv", "curves.png", "samples.png"} <= names
@@ -27,7 +32,7 @@ def test_training_prints_its_plan_and_what_to_try_next(tmp_path: Path, capsys: C
     words = ["--recipe", "digits", "--network.filters", "4", "--training.batch", "32", "--data.levels", "2"]
     assert main(["train", "digits", *words, "--max-steps", "1", "--device", "cpu", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "train: 1,455 images" in said
+    assert f"train: {len(the_digits()['train']):,} images" in said
     assert said.splitlines()[-4].endswith(f"are in {out}. Try next:")
     assert [line.split()[1] for line in said.splitlines()[-3:]] == ["generate", "evaluate", "classify"]
     model = pb.load(out)
@@ -84,7 +89,7 @@ def test_logits_are_likelihoods_in_input_order(tiny_model_folder: Path, tmp_path
         main(["classify", str(tiny_model_folder), "digits", "--split", "test", "--logits", str(logits)]) == 0
     )
     found = np.load(logits)
-    test = pb.open_dataset("digits", load_recipe("digits").data).splits["test"]
+    test = the_digits()["test"]
     assert found.dtype == np.float64
     assert found.shape == (len(test), 10)
     model = pb.load(tiny_model_folder)
@@ -111,7 +116,7 @@ def test_evaluate_takes_the_validation_images_of_the_training(
     assert main(["evaluate", str(tiny_model_folder), "--out", str(out)]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert {"bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1", "images", "classes"} <= set(metrics)
-    assert metrics["images"] == 162
+    assert metrics["images"] == len(the_digits()["validation"])
     assert 0 < metrics["bits_per_dim"] < 5
     assert (out / "confusion.png").stat().st_size > 0
 
@@ -143,3 +148,38 @@ def test_reference_weights_become_a_model_that_draws(shared: Path, tmp_path: Pat
     assert main(["generate", str(out), "--per-class", "1", "--out", str(drawn)]) == 0
     assert [path.name for path in (drawn / "images").iterdir()] == ["0001.png"]
     assert main(["classify", str(out), "digits"]) == 2
+
+
+def test_a_refused_command_leaves_no_folder(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "drawn"
+    for wrong in (["--classes", ""], ["--classes", "ten"], ["--temperature", "0"]):
+        assert main(["generate", str(tiny_model_folder), *wrong, "--out", str(out)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_standard_set_is_found_by_its_root(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    for words in (
+        ["classify", str(tiny_model_folder), "mnist"],
+        ["evaluate", str(tiny_model_folder), "--data", "mnist"],
+    ):
+        assert main([*words, "--root", str(tmp_path)]) == 2
+        assert f"not found in {tmp_path}" in capsys.readouterr().err
+
+
+def test_notices_about_the_images_are_said(tiny_model_folder: Path, tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "drawn"
+    assert (
+        main(["generate", str(tiny_model_folder), "--per-class", "1", "--classes", "3", "--out", str(out)])
+        == 0
+    )
+    for words in (
+        ["classify", str(tiny_model_folder), str(out)],
+        ["evaluate", str(tiny_model_folder), "--data", str(out)],
+    ):
+        assert main([*words, *(["--out", str(tmp_path / "measured")] if words[0] == "evaluate" else [])]) == 0
+        assert "samples.png" in capsys.readouterr().err

@@ -70,6 +70,17 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
         (["list", "recipes", "digts"], "did you mean 'digits'"),
         (["list", "runs", "no/such/folder"], "no/such/folder"),
         (["demo", "--minutes"], "--minutes"),
+        (["demo", "--minutes", "0"], "minutes must be above 0, not 0"),
+        (["train", "digits", "--minutes", "nan"], "minutes must be above 0, not nan"),
+        (["train", "digits", "--max-steps", "0"], "must be at least 1, not 0"),
+        (["train", "digits", "--seed", "-1"], "seed must be 0 or more, not -1"),
+        (["train", "digits", "--seed", "abc"], "'abc' is not a whole number"),
+        (["train", "digits", "--recipe", "no-such.toml"], "no-such.toml cannot be read: No such file"),
+        (["generate", "no/such/model", "--temperature", "nan"], "--temperature must be above 0, not nan"),
+        (["generate", "no/such/model", "--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["generate", "no/such/model", "--batch", "0"], "--batch must be above 0, not 0"),
+        (["classify", "no/such/model", "digits", "--batch", "-1"], "--batch must be above 0, not -1"),
+        (["evaluate", "no/such/model", "--batch", "0"], "--batch must be above 0, not 0"),
     ],
 )
 def test_a_mistake_is_one_line_and_code_2(

@@ -143,10 +143,23 @@ def test_pictures_beside_the_class_folders_are_left_out_with_a_notice(above: str
     data = open_dataset(root, DataConfig(validation_share=0))
     assert data.train.counts() == [3, 2]
     assert len(data.train) == 5
-    assert any("1 image lies in" in notice and "left out (00.png)" in notice for notice in data.notices)
+    assert any("1 image lies in" in notice and "not taken (00.png)" in notice for notice in data.notices)
 
 
 def test_a_flat_folder_keeps_its_pictures(write_images) -> None:
     data = open_dataset(write_images({"": 4}), DataConfig(validation_share=0))
     assert len(data.train) == 4
-    assert not any("left out" in notice for notice in data.notices)
+    assert not any("not taken" in notice for notice in data.notices)
+
+
+def test_bad_files_of_every_split_are_named_at_once(write_images) -> None:
+    root = write_images({"train/a": 2, "train/b": 2, "validation/a": 1, "validation/b": 1})
+    for name in ("train/a/00.png", "validation/b/00.png"):
+        (root / name).write_bytes(b"")
+    with pytest.raises(UserError, match=r"2 image files .*train/a/00\.png \(empty\), validation/b/00\.png"):
+        open_dataset(root)
+
+
+def test_one_class_name_for_two_classes_is_refused(write_images) -> None:
+    with pytest.raises(UserError, match=r"one class name \(pet\) for images of 2 classes: a, b"):
+        open_dataset(write_images({"a": 2, "b": 2}), DataConfig(class_names=("pet",)))

@@ -25,7 +25,9 @@ def cases() -> list[Any]:
         if levels <= 256:
             found += [(Categorical(), 1, levels, False), (Categorical(), 3, levels, True)]
     found += [(Bernoulli(), 1, 2, False), (Bernoulli(), 3, 2, False)]
-    return [pytest.param(*case, id=f"{type(case[0]).__name__}-{case[1]}x{case[2]}-{case[3]}") for case in found]
+    return [
+        pytest.param(*case, id=f"{type(case[0]).__name__}-{case[1]}x{case[2]}-{case[3]}") for case in found
+    ]
 
 
 def pixels(
@@ -114,7 +116,9 @@ def test_a_sure_categorical_keeps_its_masses(levels: int) -> None:
     logits = torch.zeros(1, levels, 1, 1)
     logits[:, 1] = 500.0
     shape = ImageShape(1, 1, levels, levels)
-    law = Categorical()(logits.expand(-1, -1, -1, levels).contiguous(), shape, False).channel(0, previous(0, 1, 1))
+    law = Categorical()(logits.expand(-1, -1, -1, levels).contiguous(), shape, False).channel(
+        0, previous(0, 1, 1)
+    )
     masses = law.log_prob(every_level(levels))
     assert total(masses) == pytest.approx(1)
     assert masses.isfinite().all()
@@ -134,7 +138,10 @@ def test_the_published_mass_of_a_level() -> None:
     mean, log_scale, level = 0.1, -2.3, 140
     parameters = torch.tensor([0.0, mean, log_scale], dtype=torch.float64).view(1, 3, 1, 1)
     law = LogisticMixture(1)(parameters, ImageShape(1, 1, 1), False)
-    signal, scale = torch.tensor(level * 2 / 255 - 1, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64).exp()
+    signal, scale = (
+        torch.tensor(level * 2 / 255 - 1, dtype=torch.float64),
+        torch.tensor(log_scale, dtype=torch.float64).exp(),
+    )
     upper, lower = (((signal + side / 255 - mean) / scale).sigmoid() for side in (1, -1))
     found = law.log_prob(torch.tensor([[[[level]]]])).exp()
     assert float(found) == pytest.approx(float(upper - lower), rel=1e-9)

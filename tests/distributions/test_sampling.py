@@ -35,7 +35,12 @@ def test_evenly_spread_noise_gives_each_level_its_mass(config, channels, levels,
 def joint_masses(levels: int, **of: int) -> Tensor:
     """P of every colour of `levels` levels, `(levels**3,)`, under the coupled mixture."""
     colours = torch.cartesian_prod(*[torch.arange(levels)] * 3).T.reshape(1, 3, 1, -1)
-    return pixels(LogisticMixture(3), 3, levels, False, colours.shape[-1], **of).log_prob(colours).exp().flatten()
+    return (
+        pixels(LogisticMixture(3), 3, levels, False, colours.shape[-1], **of)
+        .log_prob(colours)
+        .exp()
+        .flatten()
+    )
 
 
 @pytest.mark.parametrize("levels", [2, 4])
@@ -103,7 +108,7 @@ def test_the_ends_of_the_noise_give_levels_of_the_image(config, channels, levels
     pixel = pixels(config, channels, levels, by_channel, 2)
     ends = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64).view(1, 1, 1, 2).expand(-1, channels, -1, -1)
     drawn = pixel.sample(ends.clone())
-    assert 0 <= int(drawn.min())
+    assert int(drawn.min()) >= 0
     assert int(drawn.max()) < levels
 
 

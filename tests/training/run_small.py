@@ -18,7 +18,13 @@ from pixelbayes.training import TrainingConfig, train
 
 def recipe(epochs: float = 2, **training: Any) -> SmallRecipe:
     """Dropout and augmentation on, a state about every step."""
-    fields = {"batch": 8, "sample_every": 0, "compile": "off", "precision": "32-true", "checkpoint_seconds": 0.1}
+    fields = {
+        "batch": 8,
+        "sample_every": 0,
+        "compile": "off",
+        "precision": "32-true",
+        "checkpoint_seconds": 0.1,
+    }
     config = TrainingConfig(epochs=epochs, **{**fields, **training})
     return SmallRecipe(config, augment=AugmentConfig(noise=0.02, swap=2))
 

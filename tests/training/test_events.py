@@ -8,7 +8,9 @@ from pixelbayes.training.events import Events
 
 def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
     found = EventAccumulator(str(folder)).Reload()
-    return {tag: [(event.step, event.value) for event in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+    return {
+        tag: [(event.step, event.value) for event in found.Scalars(tag)] for tag in found.Tags()["scalars"]
+    }
 
 
 def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:

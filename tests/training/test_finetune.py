@@ -23,10 +23,14 @@ def model_of(classes: Labels, strategy: str, shape: ImageShape | None = None) ->
     parts = recipe()
     fusion = FusionConfig(strategy)
     shape = shape or ImageShape(1, 8, 8, 17)
-    return AutoregressiveImageModel(ModelConfig(shape, parts.network, parts.distribution, fusion, classes.names)).eval()
+    return AutoregressiveImageModel(
+        ModelConfig(shape, parts.network, parts.distribution, fusion, classes.names)
+    ).eval()
 
 
-@pytest.mark.parametrize("strategy", ["none", "mild", "strong", "film", "input", "embedding", "shared", "attention"])
+@pytest.mark.parametrize(
+    "strategy", ["none", "mild", "strong", "film", "input", "embedding", "shared", "attention"]
+)
 def test_old_classes_keep_their_likelihoods_when_classes_are_added(strategy: str) -> None:
     torch.manual_seed(0)
     old, new = model_of(OLD, strategy), model_of(NEW, strategy)
@@ -71,7 +75,9 @@ def only(dataset: Dataset, classes: int) -> Dataset:
 
 def test_fine_tuning_adds_classes_and_starts_from_the_weights(digits: Dataset, tmp_path: Path) -> None:
     first = train(only(digits, 6), recipe(2), tmp_path / "first")
-    model = train(digits, recipe(1, learning_rate=1e-6), tmp_path / "second", start=tmp_path / "first", max_steps=1)
+    model = train(
+        digits, recipe(1, learning_rate=1e-6), tmp_path / "second", start=tmp_path / "first", max_steps=1
+    )
     assert model.classes == digits.classes
     images = only(digits, 6).train
     before, after = first.log_prob(images.levels, images.labels), model.log_prob(images.levels, images.labels)
@@ -82,7 +88,9 @@ def test_fine_tuning_at_another_size(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(0.2), tmp_path / "first")
     shape = replace(digits.shape, height=6, width=5)
     cut = {name: replace(s, levels=s.levels[:, :, :6, :5], shape=shape) for name, s in digits.splits.items()}
-    model = train(replace(digits, splits=cut, shape=shape), recipe(0.2), tmp_path / "second", start=tmp_path / "first")
+    model = train(
+        replace(digits, splits=cut, shape=shape), recipe(0.2), tmp_path / "second", start=tmp_path / "first"
+    )
     assert (model.shape.height, model.shape.width) == (6, 5)
 
 

@@ -44,10 +44,16 @@ def fill(disk: Path, leave: int = 0) -> None:
             file.truncate(max(0, file.tell() - leave))
 
 
-def test_a_run_that_fills_the_disk_leaves_a_model_and_a_state(small_disk: Path, digits, tmp_path: Path) -> None:
+def test_a_run_that_fills_the_disk_leaves_a_model_and_a_state(
+    small_disk: Path, digits, tmp_path: Path
+) -> None:
     out = small_disk / "run"
     train_small(out, recipe(), max_steps=2)
-    before = {path.name: path.read_bytes() for path in out.iterdir() if path.name in ("config.json", "model.safetensors")}
+    before = {
+        path.name: path.read_bytes()
+        for path in out.iterdir()
+        if path.name in ("config.json", "model.safetensors")
+    }
     steps = [path.name for path in list_states(out)]
     fill(small_disk)
     with pytest.raises(UserError, match=r"cannot write .*No space left") as caught:
@@ -71,20 +77,29 @@ def test_a_model_that_does_not_fit_leaves_the_earlier_one(small_disk: Path, tiny
         checkpoint.save(model, small_disk / "model")
     kept = checkpoint.load(small_disk / "model")
     assert all(torch.equal(one, other) for one, other in zip(kept.parameters(), earlier, strict=True))
-    assert sorted(path.name for path in (small_disk / "model").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in (small_disk / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+def write_rows(journal: Journal, rows: int) -> None:
+    for step in range(rows):
+        journal.write({"step": step, "train_bits_per_dim": 1.0})
 
 
 def test_a_journal_on_a_full_disk_is_one_error(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     journal = Journal(small_disk)
     fill(small_disk)
     with pytest.raises(UserError, match=r"cannot write .*journal\.csv: No space left"):
-        for step in range(1000):
-            journal.write({"step": step, "train_bits_per_dim": 1.0})
+        write_rows(journal, 1000)
     journal.close()
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_the_command_ends_with_one_line_and_code_2(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_ends_with_one_line_and_code_2(
+    small_disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     words = ["train", "digits", "--recipe", "digits", "--network.filters", "4", "--training.batch", "8"]
     fill(small_disk, leave=40_000)
     assert main([*words, "--max-steps", "1", "--device", "cpu", "--out", str(small_disk / "run")]) == 2

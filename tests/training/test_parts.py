@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from tests.training.run_small import recipe
 
 from pixelbayes.causal.scan import WholeImage
 from pixelbayes.data import Dataset
-from pixelbayes.errors import UserError
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training.batches import Batches
 from pixelbayes.training.initialise import initialise
@@ -18,7 +16,10 @@ from pixelbayes.training.journal import Journal, read_rows
 
 def test_gathered_batches_are_those_of_a_resident_set(digits: Dataset) -> None:
     levels, labels = digits.train.levels, digits.train.labels
-    resident, gathered = Batches(levels, labels, torch.device("cpu")), Batches(levels, labels, torch.device("cpu"))
+    resident, gathered = (
+        Batches(levels, labels, torch.device("cpu")),
+        Batches(levels, labels, torch.device("cpu")),
+    )
     gathered.resident = False
     from concurrent.futures import ThreadPoolExecutor
 

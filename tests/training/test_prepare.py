@@ -21,7 +21,10 @@ from pixelbayes.training.span import Span
     ("part", "wanted"),
     [
         ({"distribution": Bernoulli()}, "for 2 levels, not 17"),
-        ({"fusion": FusionConfig("downsampling"), "network": CONFIGS["gated_pixelcnn"]()}, "acts at 'shrink'"),
+        (
+            {"fusion": FusionConfig("downsampling"), "network": CONFIGS["gated_pixelcnn"]()},
+            "acts at 'shrink'",
+        ),
     ],
 )
 def test_parts_that_do_not_go_together_leave_no_folder(
@@ -41,7 +44,9 @@ def test_the_command_leaves_no_empty_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_occupied_folder_is_refused_before_anything_is_built(recipe, digits: Dataset, tmp_path: Path) -> None:
+def test_an_occupied_folder_is_refused_before_anything_is_built(
+    recipe, digits: Dataset, tmp_path: Path
+) -> None:
     (tmp_path / "photo").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
         train(digits, replace(recipe, distribution=Bernoulli()), tmp_path, device="cpu")

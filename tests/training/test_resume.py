@@ -47,7 +47,15 @@ def test_the_folder_of_a_run_is_a_model_with_its_papers(whole: Path, digits: Dat
     assert model.calibration.temperature > 0
     assert len(model.calibration.offsets) == 10
     names = {path.name for path in whole.iterdir()}
-    assert {"journal.csv", "curves.png", "samples.png", "augmented.png", "training.json", "events", "state"} <= names
+    assert {
+        "journal.csv",
+        "curves.png",
+        "samples.png",
+        "augmented.png",
+        "training.json",
+        "events",
+        "state",
+    } <= names
 
 
 def test_another_seed_gives_another_model(whole: Path, digits: Dataset, tmp_path: Path) -> None:
@@ -74,7 +82,9 @@ def test_resuming_a_finished_run_changes_nothing(whole: Path, digits: Dataset) -
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_broken_last_state_costs_the_steps_since_the_one_before(whole: Path, digits: Dataset, tmp_path: Path) -> None:
+def test_a_broken_last_state_costs_the_steps_since_the_one_before(
+    whole: Path, digits: Dataset, tmp_path: Path
+) -> None:
     train(digits, recipe(), tmp_path, seed=3, max_steps=11)
     newest = list_states(tmp_path)[-1]
     newest.write_bytes(newest.read_bytes()[:1000])

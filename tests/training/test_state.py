@@ -6,7 +6,6 @@ import safetensors.torch
 import torch
 
 from pixelbayes.errors import UserError
-from pixelbayes.training import state
 from pixelbayes.training.state import State, list_states, load_state, save_state
 
 
@@ -60,7 +59,7 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_states(
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(state, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(UserError, match="No space left on device"):
         save_state(tmp_path, 2, numbered(2))
     found = load_state(tmp_path)
@@ -75,6 +74,6 @@ def test_safetensors_own_error_on_a_full_disk_is_understood(
     def full(*arguments: object) -> None:
         raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(state, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(UserError, match="No space left"):
         save_state(tmp_path, 2, numbered(2))

@@ -8,14 +8,16 @@ import torch
 from tests.training.run_small import recipe
 
 from pixelbayes import measure
-from pixelbayes.data import Dataset
+from pixelbayes.data import Dataset, ImageSet
 from pixelbayes.labels import Labels
+from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training import train
 from pixelbayes.training.place import launch
 from pixelbayes.training.validation import (
     FORWARD_COST,
     SHARE,
+    fewer,
     fitted_bits,
     plan_validation,
     steps_between,
@@ -66,10 +68,14 @@ def test_with_many_pairs_images_and_then_candidates_are_thinned_out_and_said(
     assert figures.bits_per_dim == pytest.approx(full / (64 * torch.log(torch.tensor(2.0)).item()), rel=1e-5)
 
 
-def test_bits_of_training_images_are_under_their_own_classes(digits: Dataset, model: AutoregressiveImageModel) -> None:
+def test_bits_of_training_images_are_under_their_own_classes(
+    digits: Dataset, model: AutoregressiveImageModel
+) -> None:
     some = digits.train[:12]
     bits = fitted_bits(launch(torch.device("cpu"), "32-true"), model, some, nothing)
-    assert bits == pytest.approx(measure.bits_per_dim(model.log_prob(some.levels, some.labels), digits.shape), rel=1e-5)
+    assert bits == pytest.approx(
+        measure.bits_per_dim(model.log_prob(some.levels, some.labels), digits.shape), rel=1e-5
+    )
 
 
 def test_weights_gone_astray_have_no_figures(digits: Dataset, model: AutoregressiveImageModel) -> None:
@@ -89,7 +95,10 @@ def test_validation_takes_a_tenth_of_the_time_at_most() -> None:
 
 def test_without_classes_there_are_likelihoods_only(digits: Dataset, out: Path) -> None:
     none = Labels(())
-    splits = {name: replace(s, classes=none, labels=torch.full_like(s.labels, -1)) for name, s in digits.splits.items()}
+    splits = {
+        name: replace(s, classes=none, labels=torch.full_like(s.labels, -1))
+        for name, s in digits.splits.items()
+    }
     model = train(replace(digits, splits=splits, classes=none), recipe(0.5), out)
     figures = model.description["training"]["validation"]
     assert figures["validation_bits_per_dim"] > 0
@@ -118,3 +127,15 @@ def test_unknown_labels_are_never_trained_on(digits: Dataset, out: Path) -> None
     labels[:100] = -1
     unknown = replace(digits, splits={**digits.splits, "train": replace(digits.train, labels=labels)})
     assert train(unknown, recipe(0.5), out).description["training"]["images"] == 20
+
+
+def test_a_validation_that_the_clock_cannot_pay_is_thinned_and_says_so():
+    levels = torch.zeros(1000, 1, 2, 2, dtype=torch.uint8)
+    shape = ImageShape(1, 2, 2, 4)
+    images = ImageSet(levels, torch.arange(1000) % 10, [""] * 1000, Labels(tuple("0123456789")), shape)
+    plan = plan_validation(images, 40_000, seed=0)
+    part = fewer(plan, 5_000, seed=0)
+    assert part.pairs <= 5_000
+    assert part.describe(10) == "500 of 1,000 validation images"
+    assert fewer(plan, 10_000, seed=0) is plan
+    assert torch.equal(part.images.labels, fewer(plan, 5_000, seed=0).images.labels)

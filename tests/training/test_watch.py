@@ -58,7 +58,9 @@ def test_a_bad_start_that_improves_is_no_divergence() -> None:
 
 
 def test_a_learning_rate_that_makes_nan_leaves_a_model_and_a_good_state(digits: Dataset, out: Path) -> None:
-    parts: SmallRecipe = recipe(5, learning_rate=1e30, schedule="constant", warmup=0.0, checkpoint_seconds=0.0)
+    parts: SmallRecipe = recipe(
+        5, learning_rate=1e30, schedule="constant", warmup=0.0, checkpoint_seconds=0.0
+    )
     with pytest.raises(UserError, match=r"not finite.*training images.*learning rate"):
         train(digits, parts, out)
     model = checkpoint.load(out)

@@ -88,7 +88,7 @@ class FirstConv(Kernel):
     ):
         top, left, right = reach
         super().__init__(outputs, inputs, top + 1, left + 1 + right, normalise=normalise)
-        self.reach, self.shift = reach, shift
+        self.reach, self.stride, self.shift = reach, 1, shift
 
     def forward(self, image: Tensor, scan: Scan, prepare: Callable[[Tensor], Tensor]) -> Tensor:
         top, left, right = self.reach

@@ -20,11 +20,17 @@ T = TypeVar("T")
 
 
 class Convolution(Protocol):
-    """What a scan needs to know of a convolution. `reach` is (rows above, columns left, columns right)."""
+    """What a scan needs to know of a convolution."""
 
-    reach: tuple[int, int, int]
-    stride: int
-    bias: Tensor | None
+    @property
+    def reach(self) -> tuple[int, int, int]:
+        """Rows above, columns to the left, columns to the right that the kernel covers."""
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def bias(self) -> Tensor | None: ...
 
     def kernel(self) -> Tensor:
         """The effective weights `(out, in, rows, columns)`; folded once a walk."""
@@ -57,10 +63,6 @@ class WholeImage:
     def rows(self, key: Hashable, compute: Callable[["Scan"], T]) -> T:
         """What depends on whole rows: computed once a row, with a scan of the whole row."""
         return compute(self)
-
-    def narrow(self, x: Tensor) -> Tensor:
-        """Features of whole rows -> those of the columns under this scan."""
-        return x
 
     def over_row(self, key: Hashable, compute: Callable[["Scan"], Tensor]) -> Tensor:
         """Features that depend on whole rows only: computed once a row, narrowed to this scan."""
@@ -136,9 +138,6 @@ class Glimpse:
         if not self.pixel:
             return compute(self)
         return self._once_a_row(("rows", key), lambda: compute(self._whole_rows()))
-
-    def narrow(self, x: Tensor) -> Tensor:
-        return x[:, :, :, self.columns[0] : self.columns[1]] if self.pixel else x
 
     def over_row(self, key: Hashable, compute: Callable[["Scan"], Tensor]) -> Tensor:
         if not self.pixel:

@@ -18,6 +18,8 @@ PLAINER = {
     r"^Error parsing (\S+):": r"\1:",
     r"invalid literal for int\(\) with base 10: ('.*?')": r"\1 is not a whole number",
     r"could not convert string to float: ('.*?')": r"\1 is not a number",
+    r"no type matching \{None\}\|INT could be instantiated from \[('.*?')\]\.?": r"\1 is not a whole number",
+    r"no type matching \{None\}\|FLOAT could be instantiated from \[('.*?')\]\.?": r"\1 is not a number",
     r"Expected 1 values": "It takes one",
 }
 """What Python and tyro say, in the user's words."""

@@ -56,8 +56,9 @@ def run(arguments: Sequence[str]) -> None:
     from ..progress import warn
     from ..tasks.classify import classify
     from ..training.place import pick_device
-    from .presenting import refuse_existing
+    from .presenting import check_positive, refuse_existing
 
+    check_positive(options.batch, "--batch")
     for path in (options.csv, options.logits):
         refuse_existing(path, options.overwrite)
     import_extensions(options.imports)

@@ -32,6 +32,6 @@ class Demo:
 
 def run(arguments: Sequence[str]) -> None:
     options = read(Demo, arguments, "demo")
-    from ..demo import MINUTES, demo
+    from ..demo import demo
 
-    demo(options.out, options.minutes or MINUTES, seed=options.seed, device=options.device)
+    demo(options.out, options.minutes, seed=options.seed, device=options.device)

@@ -28,7 +28,7 @@ class Evaluate:
     data: Annotated[str | None, optional("DATA")] = None
     """The images; those of the training when not given."""
     split: Annotated[str | None, optional("SPLIT")] = None
-    """train, validation or test; validation when not given (test, or all, where there is none)."""
+    """train, validation or test; when not given: validation, or all of --data."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
     out: Annotated[Path | None, optional("FOLDER")] = None
@@ -55,8 +55,9 @@ def run(arguments: Sequence[str]) -> None:
     from ..pictures import confusion
     from ..progress import say, warn
     from ..training.place import pick_device
-    from .presenting import confusion_table, default_out, score_line, show
+    from .presenting import check_positive, confusion_table, default_out, score_line, show
 
+    check_positive(options.batch, "--batch")
     import_extensions(options.imports)
     model = checkpoint.load(options.model, device=pick_device(options.device))
     images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)

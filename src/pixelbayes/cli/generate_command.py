@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from ..errors import UserError
 from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
@@ -54,12 +55,19 @@ def run(arguments: Sequence[str]) -> None:
     from ..folders import claim_folder
     from ..progress import say
     from ..training.place import pick_device
-    from .presenting import check_positive, default_out
+    from .presenting import check_positive, check_seed, default_out
 
     check_positive(options.per_class, "--per-class")
+    check_positive(options.temperature, "--temperature")
+    check_positive(options.batch, "--batch")
+    check_seed(options.seed)
     import_extensions(options.imports)
     model = checkpoint.load(options.model, device=pick_device(options.device))
-    wanted = model.classes.parse(options.classes) if options.classes else list(range(len(model.classes)))
+    wanted = list(range(len(model.classes)))
+    if options.classes is not None:
+        wanted = model.classes.parse(options.classes)
+        if not wanted:
+            raise UserError("--classes names no class")
     out = claim_folder(
         options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
     )

@@ -32,8 +32,8 @@ def run(arguments: Sequence[str]) -> None:
     options = read(Import, arguments, "import")
     from .. import checkpoint
     from ..folders import claim_folder
-    from ..reference_weights import import_weights
     from ..progress import say
+    from ..reference_weights import import_weights
     from .presenting import default_out
 
     model = import_weights(options.file)

@@ -1,6 +1,7 @@
 """What several commands share when they check words and show answers."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,13 @@ def show(table: Table) -> None:
 
 
 def check_positive(value: float | None, option: str) -> None:
-    if value is not None and value <= 0:
+    if value is not None and not 0 < value < inf:
         raise UserError(f"{option} must be above 0, not {value}")
+
+
+def check_seed(value: int | None) -> None:
+    if value is not None and value < 0:
+        raise UserError(f"--seed must be 0 or more, not {value}")
 
 
 def default_out(name: str) -> Path:

@@ -17,7 +17,7 @@ from .decode_all import decode_all
 from .image_set import Dataset, ImageSet
 from .labelling import class_names, indices
 from .preparation import Preparation
-from .raw import Facts
+from .raw import BadImagesError, Facts
 from .remarks import about_classes, about_duplicates
 from .splits import divide
 
@@ -43,10 +43,17 @@ def assemble(
     facts = facts_of(list(collection.splits.values()))
     preparation, remarks = choose(facts, config, shape, collection.natural_size)
     splits: dict[str, ImageSet] = {}
+    bad: list[tuple[str, str]] = []
     for split, part in parts.items():
-        images, skipped = decode_part(part, classes, preparation, config.skip_bad_images, split, allocate)
+        try:
+            images, skipped = decode_part(part, classes, preparation, config.skip_bad_images, split, allocate)
+        except BadImagesError as error:  # those of the other splits are named too
+            bad += error.found
+            continue
         splits[split] = images
         remarks += _about_skipped(skipped, split)
+    if bad:
+        raise BadImagesError(bad)
     remarks += [*about_classes(splits["train"], _words(collection)), *about_duplicates(splits)]
     record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
     record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..progress import track
 from .preparation import Preparation
-from .raw import ArrayPictures, BadImageError, Pictures, Selected, bad_images, threads
+from .raw import ArrayPictures, BadImageError, BadImagesError, Pictures, Selected, threads
 
 BLOCK = 2048
 """Pictures in flight at a time, so that the queue of a large set stays small."""
@@ -38,7 +38,7 @@ def decode_all(
         else:
             out[row] = result
     if bad and not skip_bad:
-        raise bad_images([(names[row], reason) for row, reason in bad.items()])
+        raise BadImagesError([(names[row], reason) for row, reason in bad.items()])
     kept = [row for row in range(len(out)) if row not in bad]
     for place, row in enumerate(kept if bad else []):  # in place: the array may be a file larger than memory
         out[place] = out[row]

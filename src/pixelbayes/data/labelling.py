@@ -21,7 +21,14 @@ def class_names(collection: Collection, declared: tuple[str, ...] | None) -> Lab
         train = collection.splits.get("train", collection.splits.get("all"))
         parts = [train] if train is not None else list(collection.splits.values())
         known = in_order({word for part in parts for word in part.words if word not in UNKNOWN_WORDS})
-    return Labels(tuple(known)) if len(known) > 1 else Labels(())
+    if len(known) > 1:
+        return Labels(tuple(known))
+    words = {word for part in collection.splits.values() for word in part.words if word not in UNKNOWN_WORDS}
+    if declared and len(words) > 1:
+        raise UserError(
+            f"one class name ({declared[0]}) for images of {len(words)} classes: {', '.join(in_order(words))}"
+        )
+    return Labels(())
 
 
 def in_order(words: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ import numpy as np
 from ..errors import UserError
 from ..progress import track
 
+NAMED = 20
+"""Unreadable files that an error names."""
+
 
 class BadImageError(Exception):
     """A file that cannot be read as an image; the text says why."""
@@ -140,9 +143,12 @@ class Joined:
         return self.parts[part].read(index - (int(self._ends[part - 1]) if part else 0))
 
 
-def bad_images(found: Sequence[tuple[str, str]]) -> UserError:
-    """The error that lists unreadable files: (name, reason) pairs."""
-    shown = ", ".join(f"{name} ({reason})" for name, reason in found[:5])
-    more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
-    noun = "image file cannot" if len(found) == 1 else "image files cannot"
-    return UserError(f"{len(found):,} {noun} be read: {shown}{more} (--skip-bad-images leaves them out)")
+class BadImagesError(UserError):
+    """Unreadable files, listed: (name, reason) pairs."""
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        self.found = list(found)
+        shown = ", ".join(f"{name} ({reason})" for name, reason in found[:NAMED])
+        more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+        noun = "image file cannot" if len(found) == 1 else "image files cannot"
+        super().__init__(f"{len(found):,} {noun} be read: {shown}{more} (--skip-bad-images leaves them out)")

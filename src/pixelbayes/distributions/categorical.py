@@ -101,7 +101,9 @@ class Bernoulli:
 
     def parameters(self, shape: ImageShape, by_channel: bool) -> int:
         if shape.levels != 2:
-            raise UserError(f"the Bernoulli distribution is for 2 levels, not {shape.levels} (--data.levels 2)")
+            raise UserError(
+                f"the Bernoulli distribution is for 2 levels, not {shape.levels} (--data.levels 2)"
+            )
         return shape.channels
 
     def __call__(self, parameters: Tensor, shape: ImageShape, by_channel: bool) -> PixelDistribution:

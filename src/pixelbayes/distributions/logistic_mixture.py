@@ -17,7 +17,6 @@ from ..errors import UserError
 from ..levels import ImageShape
 from .pixel import LevelDistribution, PixelDistribution
 
-
 TINY = 1e-12  # keeps a uniform number away from 0 and 1, where the logit ends
 
 

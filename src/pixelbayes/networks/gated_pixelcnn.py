@@ -88,7 +88,9 @@ class GatedPixelCNN(Network):
         inputs = channels + self.code.image_channels
         self.first_above = FirstConv(inputs, width, (half - 1, half, half), shift=(1, 0), normalise=False)
         self.first_left = FirstConv(inputs, width, (0, half - 1, 0), shift=(0, 1), normalise=False)
-        self.stem_above, self.stem_left = (fusion.place("stem", width, stream) for stream in ("above", "left"))
+        self.stem_above, self.stem_left = (
+            fusion.place("stem", width, stream) for stream in ("above", "left")
+        )
         self.vertical = nn.ModuleList(VerticalLayer(config, fusion) for _ in range(config.layers))
         self.horizontal = nn.ModuleList(HorizontalLayer(config, fusion) for _ in range(config.layers))
         self.mix = Pointwise(width, width, normalise=False)

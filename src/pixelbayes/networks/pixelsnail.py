@@ -95,7 +95,9 @@ class PixelSNAIL(Network):
         self.first_row = FirstConv(inputs, width, reach=(0, 1, 1), shift=(1, 0))
         self.first_left = FirstConv(inputs, width, reach=(1, 0, 0), shift=(0, 1))
         self.fuse_stem = fusion.place("stem", width)
-        self.blocks = nn.ModuleList(AttentionBlock(config, shape.channels, fusion) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(
+            AttentionBlock(config, shape.channels, fusion) for _ in range(config.blocks)
+        )
         self.fuse_head = fusion.place("head", width)
         self.head = Pointwise(width, outputs)
 

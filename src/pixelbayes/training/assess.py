@@ -66,7 +66,9 @@ def account(run: Run) -> dict[str, Any]:
         "images": len(run.images),
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "validation": memory.best_figures if run.validation is not None else None,
-        "validation_of": run.validation.describe(len(run.model.classes)) if run.validation is not None else "",
+        "validation_of": run.validation.describe(len(run.model.classes))
+        if run.validation is not None
+        else "",
         "trained_on_validation": run.config.include_validation,
         "finished": run.over,
         "stopped": memory.stopped,

@@ -18,8 +18,15 @@ class Display:
     def __init__(self) -> None:
         self.shown = True
         self.terminal = sys.stderr.isatty()
-        columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=Console(stderr=True), disable=not self.terminal, transient=True)
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.description}"),
+        )
+        self._bar = Progress(
+            *columns, console=Console(stderr=True), disable=not self.terminal, transient=True
+        )
         self._task = self._bar.add_task("", total=1.0)
         self._last = time.monotonic()
 

@@ -44,7 +44,9 @@ def grow(old: dict[str, Tensor], new: dict[str, Tensor], before: int, after: int
     """
     missing = sorted(set(new) ^ set(old))
     if missing:
-        raise UserError(f"the model to start from is another network: '{missing[0]}' is in only one of the two")
+        raise UserError(
+            f"the model to start from is another network: '{missing[0]}' is in only one of the two"
+        )
     grown = {name: _grow_tensor(name, old[name], like, before, after) for name, like in new.items()}
     for name in new:
         gain = name.removesuffix("weight") + "gain"
@@ -61,12 +63,20 @@ def _norm(weight: Tensor) -> Tensor:
 def _grow_tensor(name: str, old: Tensor, like: Tensor, before: int, after: int) -> Tensor:
     if old.shape == like.shape:
         return old.clone()
-    differing = [dim for dim in range(like.dim()) if old.dim() == like.dim() and old.shape[dim] != like.shape[dim]]
-    if len(differing) != 1 or like.shape[differing[0]] - old.shape[differing[0]] != after - before or not before:
+    differing = [
+        dim for dim in range(like.dim()) if old.dim() == like.dim() and old.shape[dim] != like.shape[dim]
+    ]
+    if (
+        len(differing) != 1
+        or like.shape[differing[0]] - old.shape[differing[0]] != after - before
+        or not before
+    ):
         raise UserError(
             f"the model to start from does not fit: '{name}' is {tuple(old.shape)} there and {tuple(like.shape)} here"
         )
     dim = differing[0]
     own = old.narrow(dim, old.shape[dim] - before, before)
-    added = own.mean(dim, keepdim=True).expand(*[after - before if d == dim else -1 for d in range(old.dim())])
+    added = own.mean(dim, keepdim=True).expand(
+        *[after - before if d == dim else -1 for d in range(old.dim())]
+    )
     return torch.cat([old, added], dim)

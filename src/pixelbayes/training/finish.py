@@ -61,11 +61,12 @@ def _tell(run: Run, calibrated: bool) -> None:
     if memory.skipped:
         line(f"{memory.skipped} steps were skipped, since the loss or its gradient was not finite")
     if figures:
-        line(f"best at step {memory.best_step:,}: {figures['validation_bits_per_dim']:.4f} bits/dim on validation")
+        line(
+            f"best at step {memory.best_step:,}: {figures['validation_bits_per_dim']:.4f} bits/dim on validation"
+        )
     elif run.config.include_validation:
         line("trained on the validation images too: there are no validation figures, and no calibration")
     else:
         line("there is no validation set: no validation figures, and no calibration")
     if calibrated:
         line("calibrated on validation: a temperature and one offset a class, stored in the model")
-

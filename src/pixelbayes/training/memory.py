@@ -30,6 +30,8 @@ class Memory:
     """Of the averaged weights."""
     skipped: int = 0
     first_bits: float | None = None
+    validation_pairs: int = 0
+    """What the clock allows one validation; 0: not yet known, or a run by steps."""
     validated: int = -1
     """The step of the last validation."""
     best: float | None = None

@@ -15,7 +15,10 @@ def make_optimiser(module: nn.Module, config: TrainingConfig) -> Optimizer:
     ]
     kind = AdamW if config.optimiser == "adamw" else Adam
     return kind(
-        [group for group in groups if group["params"]], lr=config.learning_rate, betas=config.betas, fused=True
+        [group for group in groups if group["params"]],
+        lr=config.learning_rate,
+        betas=config.betas,
+        fused=True,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from .run import Run
 from .sheets import expected_seconds
 from .speed import seconds_of
-from .validation import FORWARD_COST, SHARE, steps_between
+from .validation import FORWARD_COST, ONE_SHARE, SHARE, fewer, steps_between
 
 SHEET_SHARE = 0.05  # of the time
 ROWS = 100  # of the journal over a run, beside those of validations
@@ -23,6 +23,7 @@ class Pacing:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.step_seconds = self._measure()
+        self._fit_validation_to_the_clock()
         pairs = round(run.validation.pairs * PROBE_COST) if run.validation is not None else 0
         wanted = round(run.config.validate_every * len(run.images) / run.config.batch)
         self.every = steps_between(pairs, wanted, run.config.batch)
@@ -33,7 +34,9 @@ class Pacing:
         self.resume()
         if run.span.seconds is not None:
             # What follows the last step belongs to the budget too.
-            reserve = self.validation_seconds + min(expected_seconds(run.model), SHEET_SHARE * run.span.seconds)
+            reserve = self.validation_seconds + min(
+                expected_seconds(run.model), SHEET_SHARE * run.span.seconds
+            )
             run.span.seconds = max(1.0, run.span.seconds - reserve)
 
     def _measure(self) -> float:
@@ -49,6 +52,18 @@ class Pacing:
         seconds = seconds_of(action, run.fabric.device)
         run.speed = run.config.batch / seconds
         return seconds
+
+    def _fit_validation_to_the_clock(self) -> None:
+        """Let one validation take a small share of the budget; a run that goes on keeps its images."""
+        run, seconds = self.run, self.run.span.seconds
+        if seconds is None or run.validation is None:
+            return
+        if not run.memory.validation_pairs:
+            affordable = (
+                ONE_SHARE * seconds * run.config.batch / (self.step_seconds * FORWARD_COST * PROBE_COST)
+            )
+            run.memory.validation_pairs = max(1, round(affordable))
+        run.validation = fewer(run.validation, run.memory.validation_pairs, run.memory.seed)
 
     @property
     def expected_seconds(self) -> float:
@@ -122,7 +137,9 @@ class Pacing:
             return expected_seconds(run.model) < SHEET_SHARE * self.expected_seconds
         steps = config.sample_every * len(run.images) / config.batch
         last = memory.sheet_last
-        return memory.step - memory.sheet_step >= steps and memory.sheet_seconds + last < SHEET_SHARE * run.now
+        return (
+            memory.step - memory.sheet_step >= steps and memory.sheet_seconds + last < SHEET_SHARE * run.now
+        )
 
     def sheet_done(self, seconds: float) -> None:
         """Note what a sheet cost."""
@@ -134,7 +151,10 @@ class Pacing:
     @property
     def state_due(self) -> bool:
         """Whether it is time to write a state."""
-        due = time.monotonic() - self.last_state >= self.run.config.checkpoint_seconds and self.run.memory.step > 0
+        due = (
+            time.monotonic() - self.last_state >= self.run.config.checkpoint_seconds
+            and self.run.memory.step > 0
+        )
         if due:
             self.last_state = time.monotonic()
         return due

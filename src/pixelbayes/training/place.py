@@ -23,7 +23,11 @@ def pick_device(word: str = "auto") -> torch.device:
         raise UserError(f"unknown device '{word}' (accepted: auto, cpu, cuda, cuda:N, mps)")
     if kind == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu" or torch.backends.mps.is_available())
+    found = (
+        torch.cuda.device_count()
+        if kind == "cuda"
+        else int(kind == "cpu" or torch.backends.mps.is_available())
+    )
     if int(number or 0) >= found:
         raise UserError(f"there is no device '{word}' here ({found} of that kind); use --device auto")
     return torch.device(word)

@@ -140,7 +140,9 @@ def make_model(request: Request, memory: Memory, dataset: Dataset) -> Autoregres
             return AutoregressiveImageModel(from_spec(memory.model))
         config = request.start.config if request.start is not None else request.recipe
         model = AutoregressiveImageModel(
-            ModelConfig(dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names)
+            ModelConfig(
+                dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names
+            )
         )
     if request.start is not None:
         before, after = len(request.start.classes), len(model.classes)
@@ -157,7 +159,9 @@ def fit_data(request: Request, memory: Memory) -> Dataset:
         config = from_spec(memory.model)
         known = type(dataset.classes)(config.classes)
         if dataset.shape != config.shape:
-            raise UserError(f"the run was begun with images of {config.shape}, and {dataset.name} has {dataset.shape}")
+            raise UserError(
+                f"the run was begun with images of {config.shape}, and {dataset.name} has {dataset.shape}"
+            )
     if known is None:
         return dataset
     joined, index = join_classes(known, dataset.classes)
@@ -193,6 +197,8 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     if wanted is not None:
         on_first(fabric, lambda: refuse_occupied(wanted, request.overwrite or request.resume))
     earlier = memory_of(wanted) if request.resume and wanted is not None else None
+    if request.resume and earlier is None and fabric.is_global_zero:
+        warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     memory, state = (continued(earlier[0], request), earlier[1]) if earlier else (new_memory(request), None)
     config = from_plain(TrainingConfig, memory.training, "the run's training")
     _check_batch(config, fabric.world_size)
@@ -204,7 +210,13 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     model.description = {"data": dataset.preparation, "recipe": memory.recipe}
     focus = [model.classes.index(word) for word in config.focus]
     order = make_order(
-        images.labels, len(model.classes), config.batch, memory.seed, config.balanced, focus, config.focus_share
+        images.labels,
+        len(model.classes),
+        config.batch,
+        memory.seed,
+        config.balanced,
+        focus,
+        config.focus_share,
     )
     span.steps = ceil(config.epochs * len(images) / config.batch)
     span.carried = memory.elapsed
@@ -249,7 +261,12 @@ def _check_batch(config: TrainingConfig, ranks: int) -> None:
 
 
 def _begin(
-    memory: Memory, config: TrainingConfig, model: AutoregressiveImageModel, batches: Batches, first: Tensor, ranks: int
+    memory: Memory,
+    config: TrainingConfig,
+    model: AutoregressiveImageModel,
+    batches: Batches,
+    first: Tensor,
+    ranks: int,
 ) -> None:
     """What is done once in a run: initialisation from the data, and the choice of precision and compilation."""
     levels, labels = batches.take(first)
@@ -282,10 +299,15 @@ def _capture(run: Run) -> None:
     levels, labels = run.batch(run.memory.step)
     try:
         run.stepper.graph = GradientGraph(
-            lambda images, classes: run.stepper.eager(images, classes, run.config.batch), run.model, levels, labels
+            lambda images, classes: run.stepper.eager(images, classes, run.config.batch),
+            run.model,
+            levels,
+            labels,
         )
     except RuntimeError as error:
-        warn(f"the network runs operation by operation, since it cannot be captured: {str(error).splitlines()[0]}")
+        warn(
+            f"the network runs operation by operation, since it cannot be captured: {str(error).splitlines()[0]}"
+        )
         run.model.zero_grad(set_to_none=True)
 
 

@@ -94,7 +94,11 @@ class Run:
     def over(self) -> bool:
         """Whether training has come to its end."""
         limit = self.memory.max_steps
-        return bool(self.memory.stopped) or self.progress >= 1 or (limit is not None and self.memory.step >= limit)
+        return (
+            bool(self.memory.stopped)
+            or self.progress >= 1
+            or (limit is not None and self.memory.step >= limit)
+        )
 
     @property
     def rate(self) -> float:

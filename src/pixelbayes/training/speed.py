@@ -37,7 +37,11 @@ def seconds_of(action: Callable[[], object], device: torch.device, repeats: int 
 
 
 def step_seconds(
-    model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None, bf16: bool = False, repeats: int = 1
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    labels: Tensor | None,
+    bf16: bool = False,
+    repeats: int = 1,
 ) -> float:
     """Seconds of forward and backward on a batch [n, C, H, W]; the weights and the generators stay as they are."""
     objective, device = Objective(model).train(), levels.device

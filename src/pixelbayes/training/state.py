@@ -85,8 +85,14 @@ def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 def unpack(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put weights that `pack` named back into a module, in place. Raises UserError where they do not fit."""
     own = _contents(module)
-    given = {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
-    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in given.items()}:
+    given = {
+        name.removeprefix(f"{prefix}."): value
+        for name, value in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }
+    if {name: value.shape for name, value in own.items()} != {
+        name: value.shape for name, value in given.items()
+    }:
         raise UserError("the state of the run is of another network; train anew with --overwrite")
     with torch.no_grad():
         for name, value in own.items():

@@ -36,7 +36,9 @@ class Stepper:
         loss = self.gradient(levels, labels, total)
         if self.fabric.world_size > 1:
             loss = self.fabric.all_reduce(loss, reduce_op="sum")
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"] if p.grad is not None]
+        parameters = [
+            p for group in self.optimiser.param_groups for p in group["params"] if p.grad is not None
+        ]
         norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
         refused = ~(loss.isfinite() & norm.isfinite())
         if self.clip:

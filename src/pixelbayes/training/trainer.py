@@ -20,7 +20,7 @@ from .prepare import Request, prepare
 from .recipe_like import RecipeLike
 from .run import Run
 from .sheets import draw_augmented, draw_samples
-from .span import Span
+from .span import Span, check_budget
 from .state import list_states
 
 
@@ -47,6 +47,7 @@ def train(
     Raises UserError for whatever the user can mend, KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM,
     both once the state is saved.
     """
+    check_budget(minutes, max_steps, seed)
     span = Span(1)
     place = pick_device(device)
     model = checkpoint.load(start) if isinstance(start, str | Path) else start
@@ -91,7 +92,9 @@ def _loop(run: Run, pacing: Pacing) -> None:
     """Steps until the end of the run; its clock starts here."""
     prepared = run.span.begin()
     if run.span.seconds is not None:
-        run.display.line(f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now")
+        run.display.line(
+            f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now"
+        )
     run.pulse()
     pacing.resume()
     while True:
@@ -130,4 +133,3 @@ def _leave(run: Run) -> None:
         f"stopped by a signal at step {run.memory.step:,}; the state is saved in {run.out}: continue with --resume"
     )
     run.guard.leave()
-

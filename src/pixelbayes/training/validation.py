@@ -1,7 +1,7 @@
 """Validation figures of the averaged weights, in float32, within a tenth of the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from .seeds import generator
 
 LEAST_IMAGES = 200  # before fewer images are taken, the others classes of each are thinned out
 SHARE = 0.1  # of the time
+ONE_SHARE = 0.05  # of the time, that a single validation may take in a run by the clock
 FORWARD_COST = 1 / 3  # of an image in training: no backward pass
 
 
@@ -61,6 +62,14 @@ def plan_validation(images: ImageSet, most_pairs: int, seed: int) -> ValidationP
     return ValidationPlan(chosen, _candidates(chosen.labels, classes, width, noise), len(known))
 
 
+def fewer(plan: ValidationPlan, most_pairs: int, seed: int) -> ValidationPlan:
+    """The same plan, or a part of it with at most about `most_pairs`."""
+    if plan.pairs <= most_pairs:
+        return plan
+    part = plan_validation(plan.images, most_pairs, seed)
+    return replace(part, total=plan.total) if part is not None else plan
+
+
 def _candidates(labels: Tensor, classes: int, width: int, noise: torch.Generator) -> Tensor:
     """[n, K] different classes for each image, its own among them."""
     if width >= classes:
@@ -78,7 +87,11 @@ def steps_between(pairs: int, wanted: int, batch: int) -> int:
 
 @torch.inference_mode()
 def score(
-    fabric: Any, model: AutoregressiveImageModel, levels: Tensor, candidates: Tensor | None, check: Callable[[], None]
+    fabric: Any,
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    candidates: Tensor | None,
+    check: Callable[[], None],
 ) -> Tensor:
     """log p(x | c) [n, classes] in nats, float64, on every rank; -inf where c is no candidate ([n, 1] without classes).
 

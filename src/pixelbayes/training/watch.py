@@ -42,7 +42,9 @@ class LossWatch:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        table = torch.stack([torch.stack([loss.float(), refused.float()]) for _, loss, refused in waiting]).tolist()
+        table = torch.stack(
+            [torch.stack([loss.float(), refused.float()]) for _, loss, refused in waiting]
+        ).tolist()
         for (step, _, _), (loss, refused) in zip(waiting, table, strict=True):
             self._judge(step, loss / log(2), bool(refused))
 

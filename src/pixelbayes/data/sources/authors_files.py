@@ -11,7 +11,7 @@ from ...errors import UserError
 
 
 def roots(name: str, given: str | None) -> list[Path]:
-    """Where a set's files are looked for: --data.root, else $PIXELBAYES_DATA or ./data, each also with /NAME."""
+    """Where a set's files are looked for: --root, else $PIXELBAYES_DATA or ./data, each also with /NAME."""
     bases = [Path(given)] if given else [Path(os.environ.get("PIXELBAYES_DATA", "data")), Path()]
     return [folder for base in bases for folder in (base, base / name)]
 
@@ -24,7 +24,7 @@ def find(names: tuple[str, ...], folders: list[Path]) -> Path | None:
 
 def missing(name: str, wanted: str, folders: list[Path]) -> UserError:
     looked = ", ".join(dict.fromkeys(str(folder) for folder in folders))
-    return UserError(f"{name}: {wanted} not found in {looked} (say where its files are with --data.root DIR)")
+    return UserError(f"{name}: {wanted} not found in {looked} (say where its files are with --root DIR)")
 
 
 def read_whole(path: Path) -> bytes:

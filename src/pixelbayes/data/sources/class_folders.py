@@ -44,9 +44,7 @@ class ClassFolders:
             raise UserError(f"{self.folder}: {error.strerror}") from error
         if not any(found.values()):
             hint = (
-                "; its idx files are read by `mnist --data.root`"
-                if any(self.folder.glob("*idx?-ubyte*"))
-                else ""
+                "; its idx files are read by `mnist --root`" if any(self.folder.glob("*idx?-ubyte*")) else ""
             )
             raise UserError(
                 f"{self.folder} holds no images (accepted: png, jpg, tif, webp, bmp, gif, npy){hint}"
@@ -82,10 +80,8 @@ class ClassFolders:
             loose = [path.name for path in self.found[split] if path not in kept]
             if loose:
                 shown = ", ".join(loose[:3]) + (", ..." if len(loose) > 3 else "")
-                noun = "image lies" if len(loose) == 1 else "images lie"
-                notices.append(
-                    f"{len(loose):,} {noun} in {folder} beside the class folders and {'is' if len(loose) == 1 else 'are'} left out ({shown})"
-                )
+                what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
+                notices.append(f"{what} in {folder} beside the class folders, not taken ({shown})")
         return notices
 
     def _part(self, folder: Path, paths: list[Path], config: DataConfig) -> Part:

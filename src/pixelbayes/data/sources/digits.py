@@ -26,4 +26,4 @@ class Digits:
         names = [f"digits/{row:04d}" for row in range(len(images))]
         part = Part(pictures, [str(target) for target in targets], names)
         digits = tuple(str(digit) for digit in range(10))
-        return Collection(self.name, {"all": part}, digits, test_share=0.1, indices_allowed=False)
+        return Collection(self.name, {"all": part}, digits, test_share=0.2, indices_allowed=False)
