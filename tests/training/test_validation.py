@@ -50,9 +50,18 @@ def test_the_figures_are_those_of_evaluate(digits: Dataset, model: Autoregressiv
     assert nats.shape == (20, 10)
 
 
+def test_with_few_classes_images_are_thinned_out_and_every_class_stays_a_candidate(digits: Dataset) -> None:
+    some = plan_validation(replace(digits.train, classes=digits.classes), 400, seed=0)
+    assert some is not None
+    assert some.candidates is not None
+    assert some.candidates.shape == (40, 10)
+    assert some.describe(10) == "40 of 120 validation images"
+
+
 def test_with_many_pairs_images_and_then_candidates_are_thinned_out_and_said(
-    digits: Dataset, model: AutoregressiveImageModel
+    digits: Dataset, model: AutoregressiveImageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pixelbayes.training.validation.MANY_CLASSES", 5)
     some = plan_validation(replace(digits.train, classes=digits.classes), 400, seed=0)
     assert some is not None
     assert len(some.images) == 120

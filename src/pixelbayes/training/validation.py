@@ -15,7 +15,9 @@ from ..tasks.classify import pairs_at_once
 from .place import gather_rows, my_part
 from .seeds import generator
 
-LEAST_IMAGES = 200  # before fewer images are taken, the others classes of each are thinned out
+MANY_CLASSES = 20  # beyond which the candidate classes of an image may be thinned out
+LEAST_IMAGES = 200  # of many classes: before fewer are taken, the other classes of each are thinned out
+FEWEST_IMAGES = 40  # of few classes: all of them stay candidates, so that the answers can be calibrated
 SHARE = 0.1  # of the time
 ONE_SHARE = 0.05  # of the time, that a single validation may take in a run by the clock
 FORWARD_COST = 1 / 3  # of an image in training: no backward pass
@@ -52,13 +54,14 @@ def plan_validation(images: ImageSet, most_pairs: int, seed: int) -> ValidationP
     if not len(known):
         return None
     noise = generator(seed, "validation")
-    wanted = max(min(len(known), LEAST_IMAGES), most_pairs // max(1, classes))
+    least = LEAST_IMAGES if classes > MANY_CLASSES else FEWEST_IMAGES
+    wanted = max(min(len(known), least), most_pairs // max(1, classes))
     chosen = known
     if wanted < len(known):
         chosen = known[torch.randperm(len(known), generator=noise)[:wanted].sort().values]
     if not classes:
         return ValidationPlan(chosen, None, len(known))
-    width = min(classes, max(2, most_pairs // len(chosen)))
+    width = classes if classes <= MANY_CLASSES else min(classes, max(2, most_pairs // len(chosen)))
     return ValidationPlan(chosen, _candidates(chosen.labels, classes, width, noise), len(known))
 
 
