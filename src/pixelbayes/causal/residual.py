@@ -15,7 +15,7 @@ from .scan import Scan
 
 def concat_elu(x: Tensor) -> Tensor:
     """elu of x and of -x, side by side: twice the channels."""
-    return F.elu(torch.cat([x, -x], 1), inplace=True)
+    return F.elu_(torch.cat([x, -x], 1))
 
 
 class Activation:

@@ -170,11 +170,11 @@ class Glimpse:
         return slot.rows(image, x, self.span, project)
 
     def coarser(self) -> "Glimpse":
-        height, width = self.size
-        size = (height + 1) // 2, (width + 1) // 2
-        shown = tuple((start // 2, (stop + 1) // 2) for start, stop in (self.span, self.columns))
-        rows, columns = (((start + 1) // 2, (stop + 1) // 2) for start, stop in (self.span, self.columns))
-        return Glimpse(size, rows, columns if self.pixel else None, self.memory, shown)  # type: ignore[arg-type]
+        (height, width), (r0, r1), (c0, c1) = self.size, self.span, self.columns
+        size, bottom, right = ((height + 1) // 2, (width + 1) // 2), (r1 + 1) // 2, (c1 + 1) // 2
+        shown = (r0 // 2, bottom), (c0 // 2, right)
+        new_rows, new_columns = ((r0 + 1) // 2, bottom), ((c0 + 1) // 2, right)
+        return Glimpse(size, new_rows, new_columns if self.pixel else None, self.memory, shown)
 
     def recall(self, key: Hashable, compute: Callable[[], tuple[Tensor, T]]) -> tuple[Tensor, T | None]:
         slot = self.memory.setdefault(("recall", key), Recalled())

@@ -137,7 +137,8 @@ class CoupledMixture(PixelDistribution):
         In units of levels, where coefficient * signal is coefficient * (level - half).
         """
         half = (self.levels - 1) / 2
-        index, rest = pick(self.logits / temperature, u[:, :1])
+        logits = self.logits if temperature == 1 else self.logits / temperature
+        index, rest = pick(logits, u[:, :1])
         noise = torch.cat([rest, u[:, 1:]], 1).logit_().to(self.rest.dtype)
         chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
         mean, log_scale, coefficient = chosen.unbind(2)
