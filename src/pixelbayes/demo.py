@@ -19,7 +19,7 @@ from .report.demo_page import Shown, next_commands, page
 from .tasks.classify import classify
 from .tasks.generate import generate
 
-MINUTES = 1.4
+MINUTES = 2.0
 SAMPLES_PER_CLASS = 10
 OWN_FILES = ("report.html", "journal.csv", "config.json")
 

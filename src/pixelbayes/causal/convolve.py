@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 MOST_TAPS = 9  # beyond this many taps the single products are too thin to gain
+LEAST_CELLS = 4096  # below this many cells their number costs more than they gain
 
 Margins = tuple[int, int, int, int]
 
@@ -28,6 +29,7 @@ def convolve(
         and torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and kernel.shape[2] * kernel.shape[3] <= MOST_TAPS
+        and x.shape[0] * x.shape[2] * x.shape[3] >= LEAST_CELLS
     )
     if by_hand:
         return CausalConvolution.apply(x, kernel, bias, reach)

@@ -23,7 +23,7 @@ class Demo:
     out: Path = Path("runs/demo")
     """The folder to write; an earlier demo there is replaced."""
     minutes: Annotated[float | None, optional("M")] = None
-    """How long to train (a little over one minute when not given)."""
+    """How long to train (two minutes when not given)."""
     seed: int = 0
     """Where weights and noise come from."""
     device: str = "auto"

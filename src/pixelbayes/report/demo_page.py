@@ -46,7 +46,7 @@ def page(shown: Shown) -> Report:
     """The report of a demo."""
     metrics, wrong = shown.metrics, _wrong(shown)
     return Report(
-        title="Handwritten digits, learned in a minute",
+        title="Handwritten digits, learned in two minutes",
         lead="One network learned how probable each image of each digit is, pixel by pixel. From that alone it "
         "draws new digits, and classifies by asking which class makes an image most probable.",
         figures=[
