@@ -2,9 +2,9 @@
 
     python -m benchmarks.training [--resnets 1 --filters 40 --mixtures 5 --batch 16] [--json FILE]
 
-The limit: the FLOP of a pass are counted, and the machine's rate is that of a large matrix product, measured in
-the same run; training counts three passes. Times are the best of several, so that other work on the machine
-disturbs them least. Memory is the process's peak, libraries included (on a GPU: the device's).
+The limit: the FLOP of a pass are counted, and the machine's rate is that of a large matrix product in the same
+precision, measured in the same run; training counts three passes. Times are the best of several, so that other
+work on the machine disturbs them least. Memory is the process's peak, libraries included (on a GPU: the device's).
 """
 
 import argparse
@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import best_seconds, peak_bytes
 from pixelbayes.distributions import LogisticMixture
@@ -21,6 +20,7 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import PixelCNNPPConfig
+from pixelbayes.training.speed import choose_precision, forward_flop
 
 
 def main() -> None:
@@ -29,22 +29,28 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     model, levels, labels = case(options, device)
-    rate = matrix_rate(device, torch.bfloat16 if options.precision == "bf16" else torch.float32)
+    if options.precision == "auto":
+        chosen = choose_precision(model.train(), levels, labels)
+        options.precision = "bf16" if chosen == "bf16-mixed" else "float32"
+    single, half = (matrix_rate(device, kind) for kind in (torch.float32, torch.bfloat16))
+    rate = half if options.precision == "bf16" else single
     flop = forward_flop(model, levels[:1], labels[:1])
     forward = measure_forward(model, levels, labels, options)
     training = measure_training(model, levels, labels, options)
     limit = {
-        "matrix_flops": rate,
+        "matrix_flops": {"float32": single, "bf16": half},
         "flop_per_image": flop,
-        "forward": rate / flop,
+        "forward": single / flop,
         "training": rate / (3 * flop),
     }
     print(
         f"{model.shape}, {options.resnets} resnets, {options.filters} filters, {options.mixtures} mixtures,"
-        f" batch {options.batch}, {options.precision}, {torch.get_num_threads()} threads, {device}"
+        f" batch {options.batch}, {torch.get_num_threads()} threads, {device};"
+        f" trained in {options.precision}, evaluated in float32"
     )
     print(
-        f"{flop / 1e9:.3f} GFLOP a forward pass of an image; matrix products run at {rate / 1e9:.0f} GFLOP/s"
+        f"{flop / 1e9:.3f} GFLOP a forward pass of an image; matrix products run at"
+        f" {single / 1e9:.0f} GFLOP/s in float32, {half / 1e9:.0f} in bf16"
     )
     for name, figures in (("forward", forward), ("training", training)):
         share = figures["images_per_second"] / limit[name]
@@ -66,7 +72,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="of training")
+    parser.add_argument(
+        "--precision", choices=["auto", "float32", "bf16"], default="auto",
+        help="of training; auto: as `pixelbayes train` chooses, by a measurement",
+    )  # fmt: skip
     parser.add_argument("--json")
     return parser.parse_args()
 
@@ -92,13 +101,6 @@ def matrix_rate(device: torch.device, kind: torch.dtype) -> float:
     size = 2048 if device.type == "cpu" else 8192
     a, b = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
     return 2 * size**3 / best_seconds(lambda: a @ b, device, repeats=5)
-
-
-def forward_flop(model: AutoregressiveImageModel, levels: torch.Tensor, labels: torch.Tensor) -> float:
-    """Multiplications and additions of one image's forward pass."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.log_prob(levels, labels)
-    return float(counter.get_total_flops())
 
 
 def measure_forward(

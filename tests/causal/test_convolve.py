@@ -7,11 +7,17 @@ import torch.nn.functional as F
 from pixelbayes.causal.convolve import convolve, padded
 
 
+@pytest.fixture
+def by_hand(monkeypatch):
+    """As on a CPU without AVX-512, and for any size."""
+    monkeypatch.setattr("pixelbayes.causal.convolve.LEAST_CELLS", 1)
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+
+
 @pytest.mark.parametrize("reach", [(1, 1, 1), (1, 1, 0), (0, 2, 0), (2, 1, 1), (1, 0, 0), (0, 1, 1)])
 @pytest.mark.parametrize("size", [(5, 4), (1, 1), (1, 6), (3, 1)])
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_value_and_gradients_are_those_of_the_library(reach, size, channels_last, monkeypatch):
-    monkeypatch.setattr("pixelbayes.causal.convolve.LEAST_CELLS", 1)
+def test_value_and_gradients_are_those_of_the_library(reach, size, channels_last, by_hand):
     torch.manual_seed(0)
     top, left, right = reach
     x = torch.randn(3, 4, *size, dtype=torch.float64)
@@ -21,6 +27,7 @@ def test_value_and_gradients_are_those_of_the_library(reach, size, channels_last
     inputs = [tensor.requires_grad_() for tensor in (x, kernel, torch.randn(5, dtype=torch.float64))]
     expected = F.conv2d(F.pad(x, (left, right, top, 0)), *inputs[1:])
     got = convolve(*inputs, reach)
+    assert type(got.grad_fn).__name__ == "CausalConvolutionBackward"
     torch.testing.assert_close(got, expected)
     weights = torch.randn_like(expected)
     for mine, theirs in zip(
@@ -29,8 +36,7 @@ def test_value_and_gradients_are_those_of_the_library(reach, size, channels_last
         torch.testing.assert_close(mine, theirs)
 
 
-def test_gradients_are_left_out_where_nobody_asks(monkeypatch):
-    monkeypatch.setattr("pixelbayes.causal.convolve.LEAST_CELLS", 1)
+def test_gradients_are_left_out_where_nobody_asks(by_hand):
     x, kernel = torch.randn(1, 2, 3, 3), torch.randn(2, 2, 2, 3, requires_grad=True)
     convolve(x, kernel, None, (1, 1, 1)).sum().backward()
     assert kernel.grad is not None

@@ -9,8 +9,9 @@ from .convolution import (
     above_and_left,
     rows_above,
 )
+from .elementwise import concat_elu
 from .layer import Layer
-from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join, concat_elu
+from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join
 from .scan import Glimpse, Scan, WholeImage
 
 __all__ = [

@@ -1,8 +1,8 @@
 """A causal convolution of a whole image, and its gradient, arranged for speed.
 
-Images lie channels last. On a CPU the library's gradients of such convolutions run at half the speed of a
-matrix product (see `benchmarks/training.py`), so the gradient of the weights is taken as one product for each
-tap of the kernel, and the gradient of the features as a convolution with the turned kernel.
+Images lie channels last. On a CPU without AVX-512 the library's gradients of such convolutions run at half the
+speed of a matrix product (see `benchmarks/training.py`), so there the gradient of the weights is taken as one
+product for each tap of the kernel, and the gradient of the features as a convolution with the turned kernel.
 """
 
 from typing import Any
@@ -26,6 +26,7 @@ def convolve(
     by_hand = (
         stride == 1
         and x.device.type == "cpu"
+        and torch.backends.cpu.get_cpu_capability() != "AVX512"
         and torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and kernel.shape[2] * kernel.shape[3] <= MOST_TAPS

@@ -9,13 +9,9 @@ from torch import Tensor, nn
 
 from ..registry import Registry
 from .convolution import CausalConv, Kernel
+from .elementwise import concat_elu, gate
 from .layer import Layer
 from .scan import Scan
-
-
-def concat_elu(x: Tensor) -> Tensor:
-    """elu of x and of -x, side by side: twice the channels."""
-    return F.elu_(torch.cat([x, -x], 1))
 
 
 class Activation:
@@ -143,5 +139,5 @@ class GatedResidual(Layer):
             h = h + self.join(above, skip, scan)
         h = self.activation.function(h)
         h = scan.convolve(self.leave, self.dropout(h) if self.training else h)
-        gated = F.glu(self.fuse_leave(h, y, scan), 1)
-        return Feature(x.value + gated if self.residual else gated, self.activation)
+        h = self.fuse_leave(h, y, scan)
+        return Feature(gate(h, x.value if self.residual else None), self.activation)

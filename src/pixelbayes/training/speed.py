@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..model import AutoregressiveImageModel
 from .config import TrainingConfig
@@ -13,6 +14,9 @@ from .objective import Objective
 from .place import Arithmetic
 
 BF16_GAIN = 1.2
+BF16_LEAST_FLOP = (
+    2e9  # a step's forward pass below this is not arithmetic but overhead: its timing would be a lottery
+)
 COMPILE_GAIN = 1.2
 COMPILE_SECONDS = 90.0  # a guess before the first time: it must be won back over the run
 
@@ -56,20 +60,32 @@ def step_seconds(
 
 
 def choose_precision(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> Arithmetic:
-    """`bf16-mixed` where it makes a step 1.2x as fast, else `32-true`."""
-    if not has_bf16(levels.device):
+    """`bf16-mixed` where the device computes in it and a step is 1.2x as fast, else `32-true`."""
+    if not has_bf16(levels.device) or forward_flop(model, levels, labels) < BF16_LEAST_FLOP:
         return "32-true"
-    single = step_seconds(model, levels, labels, repeats=3)
-    half = step_seconds(model, levels, labels, bf16=True, repeats=3)
+    turns = [
+        [step_seconds(model, levels, labels, bf16) for bf16 in (False, True)] for _ in range(3)
+    ]  # in turn, so that other work on the machine disturbs both alike
+    single, half = (min(times) for times in zip(*turns, strict=True))
     return "bf16-mixed" if single / half >= BF16_GAIN else "32-true"
+
+
+def forward_flop(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> float:
+    """Multiplications and additions of the forward pass of a batch."""
+    one = None if labels is None else labels[:1]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.log_prob_map(levels[:1], one)
+    return float(counter.get_total_flops()) * len(levels)
 
 
 def has_bf16(device: torch.device) -> bool:
     """Whether the device computes in bf16, not just stores it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    amx: Any = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return device.type == "cpu" and amx is not None and bool(amx())
+    if device.type != "cpu":
+        return False
+    asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # not in every release
+    return any(getattr(torch.cpu, name)() for name in asked if hasattr(torch.cpu, name))
 
 
 def compile_pays(
