@@ -1,5 +1,7 @@
 """The folder that a command writes: claimed once, never overwritten by accident."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
@@ -31,6 +33,18 @@ def claim_folder(out: str | Path, overwrite: bool = False, resume: bool = False)
     except OSError as error:
         raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error
     return folder
+
+
+@contextmanager
+def claimed(out: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """The claimed folder, for long work that writes at its end: one that is still empty after a failure goes away."""
+    folder = claim_folder(out, overwrite)
+    try:
+        yield folder
+    except BaseException:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def refuse_occupied(folder: Path, allowed: bool = False) -> None:

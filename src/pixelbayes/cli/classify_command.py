@@ -55,14 +55,15 @@ def run(arguments: Sequence[str]) -> None:
     from ..extensions import import_extensions
     from ..progress import warn
     from ..tasks.classify import classify
-    from ..training.place import pick_device
+    from ..training.place import my_share
     from .presenting import check_positive, refuse_existing
 
     check_positive(options.batch, "--batch")
     for path in (options.csv, options.logits):
         refuse_existing(path, options.overwrite)
     import_extensions(options.imports)
-    model = checkpoint.load(options.model, device=pick_device(options.device))
+    share = my_share(options.device)
+    model = checkpoint.load(options.model, device=share.device)
     images = open_images(
         options.data,
         model.shape,
@@ -72,9 +73,11 @@ def run(arguments: Sequence[str]) -> None:
         skip_bad_images=options.skip_bad_images,
         root=options.root,
     )
-    for notice in images.notices:
+    for notice in images.notices if share.first else ():
         warn(notice)
-    result = classify(model, images.levels, batch=options.batch, progress=True)
+    result = classify(model, images.levels, batch=options.batch, progress=share.first, share=share)
+    if not share.first:
+        return
     if options.csv:
         result.write_csv(options.csv, images.paths, images.labels)
     if options.logits:

@@ -50,26 +50,31 @@ def run(arguments: Sequence[str]) -> None:
     from .. import checkpoint
     from ..api import held_out
     from ..extensions import import_extensions
-    from ..folders import claim_folder
+    from ..folders import claimed
     from ..measure import evaluate
     from ..pictures import confusion
     from ..progress import say, warn
-    from ..training.place import pick_device
+    from ..training.place import my_share
     from .presenting import check_positive, confusion_table, default_out, score_line, show
 
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
-    model = checkpoint.load(options.model, device=pick_device(options.device))
+    share = my_share(options.device)
+    model = checkpoint.load(options.model, device=share.device)
     images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)
-    for notice in images.notices:
+    for notice in images.notices if share.first else ():
         warn(notice)
-    out = claim_folder(
+    if not share.first:
+        evaluate(model, images, batch=options.batch, progress=False, share=share)
+        return
+    with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-evaluation"), options.overwrite
-    )
-    found = evaluate(model, images, batch=options.batch, progress=True)
-    found.to_json(out / "metrics.json")
+    ) as out:
+        found = evaluate(model, images, batch=options.batch, progress=True, share=share)
+        found.to_json(out / "metrics.json")
+        if found.confusion is not None:
+            confusion(found.confusion, found.classes, out / "confusion.png")
     if found.confusion is not None:
-        confusion(found.confusion, found.classes, out / "confusion.png")
         show(confusion_table(found.confusion, found.classes))
     bits = found.marginal_bits_per_dim if found.bits_per_dim is None else found.bits_per_dim
     scored = f", {score_line(found.calibrated)}" if found.calibrated else ""

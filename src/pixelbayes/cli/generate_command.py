@@ -11,7 +11,10 @@ from ..errors import UserError
 from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
+    import torch
+
     from ..model import AutoregressiveImageModel
+    from ..tasks.share import Share
 
 
 @dataclass
@@ -52,9 +55,9 @@ def run(arguments: Sequence[str]) -> None:
     options = read(Generate, arguments, "generate")
     from .. import checkpoint
     from ..extensions import import_extensions
-    from ..folders import claim_folder
+    from ..folders import claimed
     from ..progress import say
-    from ..training.place import pick_device
+    from ..training.place import my_share
     from .presenting import check_positive, check_seed, default_out
 
     check_positive(options.per_class, "--per-class")
@@ -62,37 +65,52 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     check_seed(options.seed)
     import_extensions(options.imports)
-    model = checkpoint.load(options.model, device=pick_device(options.device))
+    share = my_share(options.device)
+    model = checkpoint.load(options.model, device=share.device)
     wanted = list(range(len(model.classes)))
     if options.classes is not None:
         wanted = model.classes.parse(options.classes)
         if not wanted:
             raise UserError("--classes names no class")
-    out = claim_folder(
+    if not share.first:
+        draw(model, wanted, options, share)
+        return
+    with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
-    )
-    count = draw(model, wanted, options, out)
-    say(f"{count} images are in {out}, all of them at a glance in {out / 'samples.png'}")
+    ) as out:
+        levels = draw(model, wanted, options, share)
+        write(levels, model, wanted, options.per_class, out)
+    say(f"{len(levels)} images are in {out}, all of them at a glance in {out / 'samples.png'}")
     if len(model.classes):
         say(f"Does the model recognise them?  pixelbayes classify {options.model} {out}")
 
 
-def draw(model: "AutoregressiveImageModel", wanted: list[int], options: Generate, out: Path) -> int:
-    """Generate `options.per_class` images of each class in `wanted`, write them under `out`, and count them."""
-    from ..data import save_image
-    from ..pictures import sheet
+def draw(
+    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, share: "Share"
+) -> "torch.Tensor":
+    """Levels `(n, C, H, W)`: `options.per_class` images of each class in `wanted`, in this order."""
     from ..tasks.generate import generate
 
     each = options.per_class
-    levels = generate(
+    return generate(
         model,
         labels=[label for label in wanted for _ in range(each)] if wanted else None,
         count=None if wanted else each,
         seed=options.seed,
         temperature=options.temperature,
         batch=options.batch,
-        progress=True,
+        progress=share.first,
+        share=share,
     )
+
+
+def write(
+    levels: "torch.Tensor", model: "AutoregressiveImageModel", wanted: list[int], each: int, out: Path
+) -> None:
+    """A folder of PNG files for each class, and the sheet."""
+    from ..data import save_image
+    from ..pictures import sheet
+
     for row, name in enumerate([model.classes[label] for label in wanted] or ["images"]):
         folder = out / folder_name(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +120,6 @@ def draw(model: "AutoregressiveImageModel", wanted: list[int], options: Generate
             save_image(image, folder / f"{column + 1:04d}.png", model.shape)
     rows = [model.classes[label] for label in wanted]
     sheet(levels, model.shape, out / "samples.png", rows=rows or None)
-    return len(levels)
 
 
 def folder_name(name: str) -> str:

@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from ..levels import ImageShape
 from ..plain import from_plain, to_plain
 from ..progress import warn
 from .image_set import Dataset, ImageSet
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 VERSION = 1
 """Raised when decoding changes, so that older copies are not used."""
@@ -70,6 +76,21 @@ class Entry:
             _not_cached(error)
         finally:
             self.discard()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait for another process (a rank, say) that is decoding the same images; where files can be locked."""
+        try:
+            locks = cache_folder() / "locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            lock = (locks / self._kind).open("w")
+        except OSError:  # then there is no cache either
+            yield
+            return
+        with lock:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def discard(self) -> None:
         """Remove what was written so far, unless it has found its place."""

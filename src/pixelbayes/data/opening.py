@@ -44,12 +44,16 @@ def open_dataset(source: Data, config: DataConfig | None = None, shape: ImageSha
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
     entry = Entry(question, files)
     dataset = entry.load()
-    if dataset is None:
-        try:
-            dataset = _named(assemble(found.read(config, None), config, shape, entry.allocate), word)
-            entry.store(dataset)
-        finally:
-            entry.discard()
+    if dataset is not None:
+        return dataset
+    with entry.alone():
+        dataset = entry.load()  # another process may have decoded it meanwhile
+        if dataset is None:
+            try:
+                dataset = _named(assemble(found.read(config, None), config, shape, entry.allocate), word)
+                entry.store(dataset)
+            finally:
+                entry.discard()
     return dataset
 
 

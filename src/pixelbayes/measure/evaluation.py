@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..files import whole
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import class_log_likelihoods, from_log_likelihoods
+from ..tasks.share import ALONE, Share
 from .likelihood import bits_per_dim
 from .scores import Scores, confusion_matrix, scores
 
@@ -65,16 +66,21 @@ class Metrics:
 
 
 def evaluate(
-    model: AutoregressiveImageModel, images: ImageSet, batch: int | None = None, progress: bool = True
+    model: AutoregressiveImageModel,
+    images: ImageSet,
+    batch: int | None = None,
+    progress: bool = True,
+    share: Share = ALONE,
 ) -> Metrics:
     """Measure `model` on `images`; one pass gives likelihood and classification.
 
     `batch` counts pairs of an image and a class that go through the network at once. Images of unknown class
-    enter `marginal_bits_per_dim` only. Raises UserError when there are no images or they do not fit.
+    enter `marginal_bits_per_dim` only. With `share`, several processes take some batches each.
+    Raises UserError when there are no images or they do not fit.
     """
     if not len(images):
         raise UserError("there are no images to evaluate")
-    nats = class_log_likelihoods(model, images.levels, batch, progress)
+    nats = class_log_likelihoods(model, images.levels, batch, progress, share)
     return measure(model, nats, images.labels)
 
 

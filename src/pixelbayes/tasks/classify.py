@@ -14,6 +14,7 @@ from ..files import whole
 from ..labels import UNKNOWN, Labels
 from ..model import AutoregressiveImageModel
 from ..progress import track
+from .share import ALONE, Share
 
 HEADER = ("path", "true", "predicted", "name", "probability", "runner_up", "log_likelihood_nats")
 PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**20}  # of all images and classes in one pass; bounds the memory
@@ -80,16 +81,21 @@ def _index(label: int) -> str:
 
 
 def classify(
-    model: AutoregressiveImageModel, levels: Tensor, batch: int | None = None, progress: bool = False
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
 ) -> Classification:
     """Integer levels [N, C, H, W] -> Classification, in the same order.
 
     `batch` counts pairs of an image and a class that go through the network at once (by default as many as
-    keep the memory small). Raises UserError for a model without classes or images that do not fit it.
+    keep the memory small). With `share`, several processes take some batches each.
+    Raises UserError for a model without classes or images that do not fit it.
     """
     if not len(model.classes):
         raise UserError("this model was trained without classes: it gives likelihoods, but cannot classify")
-    nats = class_log_likelihoods(model, levels, batch, progress)
+    nats = class_log_likelihoods(model, levels, batch, progress, share)
     return from_log_likelihoods(model, nats)
 
 
@@ -100,7 +106,11 @@ def from_log_likelihoods(model: AutoregressiveImageModel, nats: Tensor) -> Class
 
 @torch.inference_mode()
 def class_log_likelihoods(
-    model: AutoregressiveImageModel, levels: Tensor, batch: int | None = None, progress: bool = False
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
 ) -> Tensor:
     """log p(x | c) of every image under every class, [N, K] float64 nats on the CPU.
 
@@ -110,18 +120,18 @@ def class_log_likelihoods(
     classes = max(1, len(model.classes))
     pairs = len(levels) * classes
     size = batch or pairs_at_once(model)
-    result = torch.empty(pairs, dtype=torch.float64)
+    result = torch.zeros(pairs, dtype=torch.float64)
     training = model.training
     model.eval()
     try:
-        for start in track(range(0, pairs, size), "likelihoods", shown=progress):
+        for start in track(share.of(range(0, pairs, size)), "likelihoods", shown=progress):
             chosen = torch.arange(start, min(start + size, pairs))
             images = levels[chosen // classes].to(model.device)
             labels = (chosen % classes).to(model.device) if len(model.classes) else None
             result[chosen] = model.log_prob(images, labels).double().cpu()
     finally:
         model.train(training)
-    return result.view(len(levels), classes)
+    return share.merge(result).view(len(levels), classes)
 
 
 def pairs_at_once(model: AutoregressiveImageModel) -> int:

@@ -11,6 +11,7 @@ from ..levels import ImageShape
 from ..model import AutoregressiveImageModel
 from ..progress import bar
 from ..walk import Look, Row, cached_look, noise, sample, walk
+from .share import ALONE, Share
 
 SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
 
@@ -28,13 +29,15 @@ def generate(
     progress: bool = False,
     on_row: Callable[[int, Row], None] | None = None,
     looks: Looks = cached_look,
+    share: Share = ALONE,
 ) -> Tensor:
     """Draw one image for each label; `count` images from a model without classes.
 
     Returns integer levels `(n, C, H, W)` on the CPU. The noise belongs to the seed and an image's index;
     images are identical for the same batch shape, threads and device. Above `temperature` 1 images are
     more varied, below less. `on_row(first, row)` is called for each finished row of the batch that begins
-    at image `first`. Raises `UserError` for labels that the model does not know.
+    at image `first`. With `share`, several processes draw some batches each, and all return
+    the whole. Raises `UserError` for labels that the model does not know.
 
     >>> import pixelbayes as pb
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
@@ -47,16 +50,17 @@ def generate(
     size = max(1, min(batch, total))
     was_training = model.training
     model.eval()
-    drawn = [torch.zeros(0, shape.channels, shape.height, shape.width, dtype=shape.dtype)]
-    with bar("generating", -(-total // size) * shape.height, progress) as shown, few_threads(size):
-        for start in range(0, total, size):
+    drawn = torch.zeros(total, shape.channels, shape.height, shape.width, dtype=shape.dtype)
+    mine = share.of(range(0, total, size))
+    with bar("generating", len(mine) * shape.height, progress) as shown, few_threads(size):
+        for start in mine:
             for row in _rows(model, label, start, size, seed, temperature, shape, looks):
                 shown.advance(shown.task_ids[0])
                 if on_row is not None:
                     on_row(start, row)
-            drawn.append(row.levels.cpu())
+            drawn[start : start + size] = row.levels[: total - start].cpu()
     model.train(was_training)
-    return torch.cat(drawn)[:total]
+    return share.merge(drawn)
 
 
 @contextmanager

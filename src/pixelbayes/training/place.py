@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..tasks.share import Share
 
 Arithmetic = Literal["32-true", "bf16-mixed"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -54,6 +55,15 @@ def launch(device: torch.device, precision: Arithmetic) -> Any:
     )
     fabric.launch()
     return fabric
+
+
+def my_share(word: str) -> Share:
+    """A task's device, and this process's share of it if torchrun started several. Raises UserError."""
+    device = pick_device(word)
+    if world_size() == 1:
+        return Share(device=device)
+    fabric = launch(device, "32-true")
+    return Share(fabric.global_rank, fabric.world_size, fabric.device)
 
 
 def my_part(fabric: Any, total: int) -> slice:
