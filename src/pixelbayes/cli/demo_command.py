@@ -1,4 +1,4 @@
-"""`pixelbayes demo`: from nothing to a report in about two minutes."""
+"""`pixelbayes demo`: from nothing to a report in under three minutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Demo:
     out: Path = Path("runs/demo")
     """The folder to write; an earlier demo there is replaced."""
     minutes: Annotated[float | None, optional("M")] = None
-    """How long to train (two minutes when not given)."""
+    """How long to train (2.4 minutes when not given)."""
     seed: int = 0
     """Where weights and noise come from."""
     device: str = "auto"

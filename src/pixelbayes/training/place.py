@@ -1,5 +1,6 @@
 """Where a run happens: the device, and the ranks that torchrun started."""
 
+import logging
 import os
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ def launch(device: torch.device, precision: Arithmetic) -> Any:
     """Fabric on this device; under torchrun one process for each rank (nccl on CUDA, gloo on the CPU)."""
     from lightning_fabric import Fabric  # seconds to import, so not before it is needed
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the run's plan says what it would say
     world = world_size()
     local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     single = [device.index or 0] if device.type == "cuda" else 1
