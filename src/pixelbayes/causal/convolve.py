@@ -1,8 +1,9 @@
-"""A causal convolution of a whole image, and its gradient, arranged for speed.
+"""A causal convolution of a whole image, and its gradient, arranged for speed and memory.
 
-Images lie channels last. On a CPU without AVX-512 the library's gradients of such convolutions run at half the
-speed of a matrix product (see `benchmarks/training.py`), so there the gradient of the weights is taken as one
-product for each tap of the kernel, and the gradient of the features as a convolution with the turned kernel.
+Images lie channels last. For the gradient the features are kept as they are, not in a padded copy: others keep
+them, too, so they cost nothing. On a CPU without AVX-512 the library's gradients of such convolutions run at half the
+speed of a matrix product (see `benchmarks/training.py`), so there the gradient of the weights is taken as one product
+for each tap of the kernel, and the gradient of the features as a convolution with the turned kernel.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 MOST_TAPS = 9  # beyond this many taps the single products are too thin to gain
-LEAST_CELLS = 4096  # below this many cells their number costs more than they gain
+LEAST_CELLS = 4096  # below this many cells the number of operations costs more than they gain
 
 Margins = tuple[int, int, int, int]
 
@@ -23,18 +24,20 @@ def convolve(
 ) -> Tensor:
     """Features `(b, c, h, w)` -> the convolution whose kernel covers `reach` = (above, left, right)."""
     top, left, right = reach
-    by_hand = (
-        stride == 1
-        and x.device.type == "cpu"
-        and torch.backends.cpu.get_cpu_capability() != "AVX512"
-        and torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-        and kernel.shape[2] * kernel.shape[3] <= MOST_TAPS
-        and x.shape[0] * x.shape[2] * x.shape[3] >= LEAST_CELLS
-    )
-    if by_hand:
-        return CausalConvolution.apply(x, kernel, bias, reach)
-    return F.conv2d(padded(x, (left, right, top, 0)), kernel, bias, stride)
+    many = x.shape[0] * x.shape[2] * x.shape[3] >= LEAST_CELLS
+    if not (many and x.device.type == "cpu" and torch.is_grad_enabled()):
+        return F.conv2d(padded(x, (left, right, top, 0)), kernel, bias, stride)
+    if torch.is_autocast_enabled("cpu"):  # the gradient, too, has to know the precision
+        kind = torch.get_autocast_dtype("cpu")
+        x, kernel, bias = x.to(kind), kernel.to(kind), bias if bias is None else bias.to(kind)
+    return CausalConvolution.apply(x, kernel, bias, reach, stride)
+
+
+def products_pay(kernel: Tensor, stride: int) -> bool:
+    """Whether the gradients are quicker as matrix products than as the library takes them."""
+    few = kernel.shape[2] * kernel.shape[3] <= MOST_TAPS
+    old = torch.backends.cpu.get_cpu_capability() != "AVX512"
+    return stride == 1 and few and old and kernel.dtype != torch.bfloat16
 
 
 def padded(x: Tensor, margins: Margins) -> Tensor:
@@ -52,32 +55,53 @@ def padded(x: Tensor, margins: Margins) -> Tensor:
 
 
 class CausalConvolution(torch.autograd.Function):
-    """The convolution with stride 1; its gradients as matrix products and a convolution."""
+    """The convolution, which keeps its features without their padding."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor | None, reach: tuple[int, int, int]
+        ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor | None, reach: tuple[int, int, int], stride: int
     ) -> Tensor:
         top, left, right = reach
-        # The features are kept, not their padded copy: others keep them, too, so they cost nothing.
         ctx.save_for_backward(x, kernel)
-        ctx.reach, ctx.with_bias = reach, bias is not None
-        return F.conv2d(padded(x, (left, right, top, 0)), kernel, bias)
+        ctx.reach, ctx.stride, ctx.with_bias = reach, stride, bias is not None
+        return F.conv2d(padded(x, (left, right, top, 0)), kernel, bias, stride)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel = ctx.saved_tensors
         top, left, right = ctx.reach
-        # One margin serves both: what the turned kernel reaches, on the grid of the padded features.
-        room = padded(gradient, (right, left, 0, top))
-        turned = kernel.flip(2, 3).transpose(0, 1)
-        of_features = F.conv2d(room, turned) if ctx.needs_input_grad[0] else None
-        cells = room.permute(0, 2, 3, 1).flatten(0, 2)
         seen = padded(x.detach(), (left, right, top, 0))
-        of_kernel = weight_gradient(seen, cells, kernel, right) if ctx.needs_input_grad[1] else None
-        of_bias = cells.sum(0) if ctx.with_bias else None
-        return of_features, of_kernel, of_bias, None
+        take = gradients_by_products if products_pay(kernel, ctx.stride) else gradients_by_library
+        return *take(ctx, seen, kernel, gradient), None, None
+
+
+def gradients_by_library(
+    ctx: Any, seen: Tensor, kernel: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Of features, kernel and bias, from the padded features and the gradient of the output."""
+    top, left, right = ctx.reach
+    of_seen, of_kernel, of_bias = torch.ops.aten.convolution_backward(
+        gradient, seen, kernel, [len(kernel)] if ctx.with_bias else None,
+        [ctx.stride] * 2, [0, 0], [1, 1], False, [0, 0], 1,
+        [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.with_bias],
+    )  # fmt: skip
+    width = seen.shape[3] - left - right
+    return None if of_seen is None else of_seen[:, :, top:, left : left + width], of_kernel, of_bias
+
+
+def gradients_by_products(
+    ctx: Any, seen: Tensor, kernel: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The same, as a convolution with the turned kernel and a matrix product for each tap."""
+    top, left, right = ctx.reach
+    # One margin serves both: what the turned kernel reaches, on the grid of the padded features.
+    room = padded(gradient, (right, left, 0, top))
+    turned = kernel.flip(2, 3).transpose(0, 1)
+    of_features = F.conv2d(room, turned) if ctx.needs_input_grad[0] else None
+    cells = room.permute(0, 2, 3, 1).flatten(0, 2)
+    of_kernel = weight_gradient(seen, cells, kernel, right) if ctx.needs_input_grad[1] else None
+    return of_features, of_kernel, cells.sum(0) if ctx.with_bias else None
 
 
 def weight_gradient(seen: Tensor, cells: Tensor, kernel: Tensor, shift: int) -> Tensor:
