@@ -154,7 +154,7 @@ def _training(facts: Facts, epochs: float, filters: int, kind: str) -> TrainingC
     return TrainingConfig(
         batch=batch,
         epochs=epochs,
-        learning_rate=1e-3 if filters <= 64 else 5e-4,
+        learning_rate=2e-3 if filters <= 64 else 5e-4,
         schedule="cosine",
         ema=0.05,
         clip=1.0,
