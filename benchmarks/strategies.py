@@ -1,12 +1,14 @@
 """The table of label strategies: what acts where, the parameters it adds, and the networks that take it.
 
-    python -m benchmarks.strategies [--filters 40] [--resnets 1] [--classes 4]
+    python -m benchmarks.strategies [--filters 40] [--resnets 1] [--classes 4] [--json FILE]
 
 Parameters are those that a strategy adds to an unconditional PixelCNN++ of that size on 32x32 RGB images.
 """
 
 import argparse
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from pixelbayes import networks
 from pixelbayes.distributions import LogisticMixture
@@ -28,12 +30,20 @@ def main() -> None:
     parser.add_argument("--filters", type=int, default=40)
     parser.add_argument("--resnets", type=int, default=1)
     parser.add_argument("--classes", type=int, default=4)
+    parser.add_argument("--json")
     options = parser.parse_args()
     config = PixelCNNPPConfig(resnets=options.resnets, filters=options.filters)
     print(f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")
-    for name, strategy in STRATEGIES.items():
-        count = f"{added(name, config, options.classes):,}"
-        print(f"| {' | '.join((name, acts(strategy), count, ', '.join(accepting(name)), strategy.source))} |")
+    rows = [measure(name, config, options.classes) for name in STRATEGIES]
+    if options.json:
+        Path(options.json).write_text(json.dumps({"case": vars(options), "rows": rows}, indent=2) + "\n")
+
+
+def measure(name: str, config: NetworkConfig, classes: int) -> dict[str, object]:
+    """One row by `HEADINGS`, also printed."""
+    strategy, count, takers = STRATEGIES[name], added(name, config, classes), accepting(name)
+    print(f"| {' | '.join((name, acts(strategy), f'{count:,}', ', '.join(takers), strategy.source))} |")
+    return dict(zip(HEADINGS, (name, acts(strategy), count, takers, strategy.source), strict=True))
 
 
 def acts(strategy: Strategy) -> str:

@@ -1,9 +1,11 @@
 """docs/strategies.md against the registry and the networks."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from benchmarks import strategies
 from benchmarks.strategies import added
 
 from pixelbayes import networks
@@ -44,6 +46,16 @@ def test_the_counts_and_formulas_are_those_of_the_models(name):
         assert eval(python, values) == added(
             name, config, classes, ImageShape(1, 8, 8) if name != "input" else None
         )
+
+
+def test_the_benchmark_keeps_its_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategies, "STRATEGIES", {name: STRATEGIES[name] for name in ("none", "mild")})
+    file = tmp_path / "table.json"
+    monkeypatch.setattr("sys.argv", ["strategies", "--filters", "4", "--classes", "2", "--json", str(file)])
+    strategies.main()
+    found = json.loads(file.read_text())
+    assert found["case"]["filters"] == 4
+    assert [(row["strategy"], row["adds"] > 0) for row in found["rows"]] == [("none", False), ("mild", True)]
 
 
 COLUMNS = ["pixelcnn_pp", "gated_pixelcnn", "pixelcnn", "pixelsnail"]

@@ -1,0 +1,113 @@
+"""What a label does to features at one place: bias, scale, both, or attention to tokens made from it."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..causal.layer import Layer
+from ..causal.masked import group_sizes
+from ..causal.scan import Scan
+from ..registry import Registry
+
+
+class Operation(Layer):
+    """What a label does at one place: features `(b, channels, h, w)`, code `(b, width)` -> features.
+
+    `channelwise` says that a channel of the result needs that channel alone. An operation of which that is not
+    known is made once for each colour in a network with colour masks, so that R does not see G.
+    """
+
+    channelwise = False
+
+    def __init__(self, width: int, channels: int):
+        super().__init__()
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        raise NotImplementedError
+
+
+def weights(width: int, channels: int) -> nn.Parameter:
+    """W of W y; it starts near zero."""
+    return nn.Parameter(torch.randn(channels, width) * 0.05)
+
+
+def cells(y: Tensor, weight: Tensor) -> Tensor:
+    """W y, as `(b, channels, 1, 1)`."""
+    return F.linear(y, weight)[:, :, None, None]
+
+
+class Bias(Operation):
+    """h + W y."""
+
+    channelwise = True
+
+    def __init__(self, width: int, channels: int):
+        super().__init__(width, channels)
+        self.shift = weights(width, channels)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        return h + scan.constant(self, lambda: cells(y, self.shift))
+
+
+class Scale(Operation):
+    """h * (1 + W y): the scale starts at one."""
+
+    channelwise = True
+
+    def __init__(self, width: int, channels: int):
+        super().__init__(width, channels)
+        self.scale = weights(width, channels)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        return h * scan.constant(self, lambda: 1 + cells(y, self.scale))
+
+
+class ScaleShift(Operation):
+    """h * (1 + W y) + V y: feature-wise linear modulation (FiLM, Perez et al. 2018)."""
+
+    channelwise = True
+
+    def __init__(self, width: int, channels: int):
+        super().__init__(width, channels)
+        self.scale, self.shift = weights(width, channels), weights(width, channels)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        scale, shift = scan.constant(self, lambda: (1 + cells(y, self.scale), cells(y, self.shift)))
+        return torch.addcmul(shift, h, scale)
+
+
+class Attend(Operation):
+    """h + attention of each cell to a few tokens made from the label's code (a question of report 4)."""
+
+    tokens, key_width = 4, 16
+
+    def __init__(self, width: int, channels: int):
+        super().__init__(width, channels)
+        self.query = nn.Conv2d(channels, self.key_width, 1)
+        self.keys = nn.Linear(width, self.tokens * self.key_width)
+        self.values = nn.Linear(width, self.tokens * channels)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        keys = self.keys(y).view(len(y), self.tokens, self.key_width)
+        values = self.values(y).view(len(y), self.tokens, -1)
+        scores = torch.einsum("btk,bkhw->bthw", keys, self.query(h)) / self.key_width**0.5
+        return h + torch.einsum("bthw,btc->bchw", scores.softmax(1), values)
+
+
+class ByColour(Operation):
+    """An operation of its own for the channels of each colour."""
+
+    def __init__(self, kind: type[Operation], width: int, channels: int, colours: int):
+        super().__init__(width, channels)
+        self.sizes = group_sizes(channels, colours)
+        self.parts = nn.ModuleList(kind(width, size) for size in self.sizes)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        groups = h.split(self.sizes, 1)
+        return torch.cat([part(group, y, scan) for part, group in zip(self.parts, groups, strict=True)], 1)
+
+
+OPERATIONS: Registry[type[Operation]] = Registry(
+    "operation", {"bias": Bias, "scale": Scale, "scale_shift": ScaleShift, "attend": Attend}
+)
+register_operation = OPERATIONS.register

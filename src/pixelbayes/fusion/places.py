@@ -1,0 +1,118 @@
+"""The places that a network offers, and what a strategy puts there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..causal.layer import Layer
+from ..causal.residual import Fuse
+from ..causal.scan import Scan
+from ..errors import UserError
+from .operations import OPERATIONS, ByColour, Operation
+from .strategies import SITES, STRATEGIES, STREAMS, Act, FusionConfig
+
+
+def untouched(h: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
+    """A place where the label does not act."""
+    return h
+
+
+class Fused(Layer):
+    """A place where the label acts by several operations."""
+
+    def __init__(self, operations: list[Operation]):
+        super().__init__()
+        self.operations = nn.ModuleList(operations)
+
+    def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+        for operation in self.operations:
+            h = operation(h, y, scan)
+        return h
+
+
+class LabelCode(Layer):
+    """Labels `(b,)` -> their code y `(b, width)`, one-hot or embedded; and what frames an image.
+
+    The frame is what a first convolution finds beside the image inside its borders: a channel of ones, if
+    the network wants it, and the label's channels, if they enter there.
+    """
+
+    def __init__(self, classes: int, embedding: int, in_image: bool):
+        super().__init__()
+        self.classes, self.in_image, self.ones = classes, in_image, False
+        self.embed = nn.Embedding(classes, embedding) if classes and embedding else None
+        self.width = embedding or classes
+
+    @property
+    def image_channels(self) -> int:
+        return self.ones + (self.width if self.in_image else 0)
+
+    def forward(self, label: Tensor | None, like: Tensor) -> Tensor | None:
+        if label is None or not self.classes:
+            return None
+        return self.embed(label) if self.embed else F.one_hot(label.long(), self.classes).to(like.dtype)
+
+    def frame(self, y: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """The function that adds the frame's channels to a window of the image."""
+
+        def add(cells: Tensor) -> Tensor:
+            framed = F.pad(cells, (0, 0, 0, 0, 0, 1), value=1.0) if self.ones else cells
+            if y is None or not self.in_image:
+                return framed
+            return torch.cat([framed, y[:, :, None, None].expand(-1, -1, *cells.shape[2:])], 1)
+
+        return add
+
+
+@dataclass
+class Fusion:
+    """Hands a network under construction what acts at each of its places.
+
+    A network whose channels are split over colours sets `colours` before it asks for places.
+    """
+
+    config: FusionConfig
+    classes: int
+    colours: int = 1
+    _offered: set[tuple[str, str]] = field(default_factory=set)
+    _shared: dict[tuple[str, int], Operation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.row = self.config.row() if self.classes else STRATEGIES["none"]
+        in_image = any(act.site == "input" for act in self.row.acts)
+        self.code = LabelCode(self.classes, self.row.embedding, in_image)
+
+    def offer_input(self, ones: bool = False) -> LabelCode:
+        """The label's code, for a network whose first convolutions take `code.image_channels` extra channels."""
+        self.code.ones = ones
+        self._offered |= {("input", stream) for stream in STREAMS}
+        return self.code
+
+    def place(self, site: str, channels: int, stream: str = "left") -> Fuse:
+        """What acts at `site` of `stream` on features of `channels` channels."""
+        self._offered.add((site, stream))
+        acts = [act for act in self.row.acts if act.site == site and stream in act.streams]
+        operations = [self._operation(act, channels) for act in acts]
+        return Fused(operations) if len(operations) > 1 else operations[0] if operations else untouched
+
+    def _operation(self, act: Act, channels: int) -> Operation:
+        made = self._shared.get((act.operation, channels))
+        if made is None or not self.row.shared:
+            kind, width = OPERATIONS[act.operation], self.code.width
+            apart = self.colours > 1 and not kind.channelwise
+            made = ByColour(kind, width, channels, self.colours) if apart else kind(width, channels)
+            self._shared[act.operation, channels] = made
+        return made
+
+    def check(self, network: str) -> None:
+        """`UserError` where an act of the strategy found no place in the network."""
+        sites = [site for site in SITES if any(offered[0] == site for offered in self._offered)]
+        for act in self.row.acts:
+            if not any((act.site, stream) in self._offered for stream in act.streams):
+                raise UserError(
+                    f"the label strategy '{self.config.strategy}' acts at '{act.site}' ({'/'.join(act.streams)}),"
+                    f" which {network} does not have (its sites: {', '.join(sites)})"
+                )
