@@ -51,6 +51,37 @@ def test_levels_below_256() -> None:
     assert from_arrays(values > 8, config=ALL).shape.levels == 2
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.uint16])
+@pytest.mark.parametrize(("levels", "highest"), [(16, 16), (16, 31), (2, 2), (256, 300), (1000, 1500)])
+def test_levels_that_are_miscounted_are_refused(kind: type, levels: int, highest: int) -> None:
+    values = np.full((4, 3, 3), highest).astype(np.int64 if highest > 255 else kind)
+    with pytest.raises(UserError, match=f"highest value is {highest},.* set levels to {highest + 1}"):
+        from_arrays(values, config=DataConfig(levels=levels))
+
+
+@pytest.mark.parametrize(
+    ("highest", "maximum", "levels", "notices"),
+    [
+        (255, None, 8, ["arrays: the values are taken as 8-bit (0 to 255) and become 8 levels"]),
+        (255, None, 128, ["arrays: the values are taken as 8-bit (0 to 255) and become 128 levels"]),
+        (
+            60_000,
+            None,
+            1024,
+            ["arrays: the values are taken as 16-bit (0 to 65,535) and become 1,024 levels"],
+        ),
+        (20, 255, 16, []),  # on purpose
+        (15, None, 16, []),
+        (255, None, 256, []),
+        (255, None, None, []),
+    ],
+)
+def test_what_values_are_taken_for_is_said(highest, maximum, levels, notices) -> None:
+    values = np.full((4, 3, 3), highest)
+    data = from_arrays(values, validation=values, maximum=maximum, config=DataConfig(levels=levels))
+    assert [notice for notice in data.notices if "taken as" in notice] == notices
+
+
 def test_sizes_stay_unless_asked() -> None:
     assert from_arrays(random(3, 50, 40)).shape.height == 50
     assert from_arrays(random(3, 50, 40), config=DataConfig(size=(25, 20))).shape.width == 20

@@ -6,6 +6,10 @@ import pytest
 
 from pixelbayes.data import DataConfig, open_dataset, open_images
 from pixelbayes.errors import UserError
+from pixelbayes.labels import Labels
+from pixelbayes.levels import ImageShape
+
+SHAPE = ImageShape(3, 12, 12, 256)
 
 
 @pytest.fixture
@@ -90,3 +94,35 @@ def test_groups_from_a_column_are_not_split(root: Path, column: str) -> None:
     validation = {of[path] for path in data.validation.paths}
     assert validation
     assert not train & validation
+
+
+def test_labels_that_a_table_program_wrote_as_fractions(root: Path) -> None:
+    rows = [f"pictures/{row:02d}.png,{row % 3 - 1}.0" for row in range(12)]
+    (root / "train.csv").write_text("\n".join(["path,label", *rows]))
+    (root / "validation.csv").unlink()
+    data = open_dataset(root, DataConfig(validation_share=0))
+    assert data.classes.names == ("0", "1")
+    assert data.train.labels.tolist() == [-1, 0, 1] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pictures/00.png,-2\npictures/01.png,1\n", "label '-2' of pictures/00.png"),
+        ("pictures/00.png,0\0\npictures/01.png,1\n", "null bytes"),
+        (f'pictures/00.png,"{"x" * 200_000}\n', "cannot be read as CSV"),
+    ],
+    ids=["a negative label", "null bytes", "an endless field"],
+)
+def test_tables_that_are_refused(root: Path, text: str, told: str) -> None:
+    (root / "train.csv").write_text(text)
+    with pytest.raises(UserError, match=told):
+        open_dataset(root)
+
+
+def test_splits_without_train_csv_are_seen(root: Path) -> None:
+    (root / "train.csv").unlink()
+    images = open_images(root, SHAPE, {}, Labels(("0", "1", "2")))
+    assert images.labels.tolist() == [12 % 3, 13 % 3, 14 % 3, -1, -1]
+    with pytest.raises(UserError, match="no training images"):
+        open_dataset(root)

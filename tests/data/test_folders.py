@@ -163,3 +163,42 @@ def test_bad_files_of_every_split_are_named_at_once(write_images) -> None:
 def test_one_class_name_for_two_classes_is_refused(write_images) -> None:
     with pytest.raises(UserError, match=r"one class name \(pet\) for images of 2 classes: a, b"):
         open_dataset(write_images({"a": 2, "b": 2}), DataConfig(class_names=("pet",)))
+
+
+def test_a_class_named_train_among_others_is_a_class(write_images) -> None:
+    assert open_dataset(write_images({"bus": 4, "car": 4, "train": 4})).classes.names == (
+        "bus",
+        "car",
+        "train",
+    )
+
+
+def test_folders_beside_splits_are_named_when_they_are_left_out(write_images) -> None:
+    data = open_dataset(write_images({"train/a": 4, "train/b": 4, "more": 3}))
+    assert data.classes.names == ("a", "b")
+    assert any("more" in notice for notice in data.notices)
+
+
+def test_a_link_to_a_folder_above_is_followed_once(write_images) -> None:
+    root = write_images({"a": 4, "b": 4})
+    (root / "a" / "self").symlink_to(root / "a", target_is_directory=True)
+    assert len(open_dataset(root, DataConfig(validation_share=0)).train) == 8
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_class_that_cannot_be_read_is_an_error(write_images) -> None:
+    root = write_images({"a": 4, "b": 4})
+    (root / "b").chmod(0)
+    with pytest.raises(UserError):
+        open_dataset(root)
+
+
+def test_the_pictures_of_a_run_inside_the_folder_are_no_class(write_images) -> None:
+    root = write_images({"a": 4, "b": 4, "run": 2, "run/samples": 3})
+    (root / "run" / "journal.csv").write_text("step\n")
+    assert open_dataset(root).classes.names == ("a", "b")
+
+
+def test_images_that_outnumber_those_in_folders_are_kept(write_images) -> None:
+    data = open_dataset(write_images({"": 6, "old": 2}), DataConfig(validation_share=0))
+    assert len(data.train) == 8

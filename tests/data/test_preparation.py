@@ -11,6 +11,7 @@ from pixelbayes.data.choice import chosen_size
 from pixelbayes.data.geometry import crop_box
 from pixelbayes.data.preparation import Preparation
 from pixelbayes.data.raw import Facts, Picture
+from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
 
 from .conftest import noise
@@ -84,3 +85,9 @@ def test_a_models_shape_wins_over_what_was_stored() -> None:
     shape = ImageShape(3, 16, 8, 65_536, "asinh")
     prepared = Preparation.from_dict({"height": 4, "width": 4, "channels": 1, "signal": "linear"}, shape)
     assert prepared.shape == shape
+
+
+@pytest.mark.parametrize("filter_", ["bilinea", [], 5])
+def test_a_filter_that_is_none_is_refused(filter_: object) -> None:
+    with pytest.raises(UserError):
+        Preparation.from_dict({"resize": filter_}, ImageShape(1, 8, 8))

@@ -4,7 +4,7 @@ from .arrays import from_arrays
 from .augmentation import Augment, AugmentConfig
 from .config import DataConfig
 from .image_set import Dataset, ImageSet
-from .opening import open_dataset, open_images
+from .opening import canonical, default_split, open_dataset, open_images
 from .saving import save_image
 from .sources import STANDARD_SETS
 
@@ -15,6 +15,8 @@ __all__ = [
     "DataConfig",
     "Dataset",
     "ImageSet",
+    "canonical",
+    "default_split",
     "from_arrays",
     "open_dataset",
     "open_images",

@@ -12,7 +12,7 @@ from .assembling import assemble
 from .collection import Collection, Part
 from .config import DataConfig
 from .image_set import Dataset
-from .stacks import as_stack
+from .stacks import about_depth, as_stack
 
 
 def from_arrays(
@@ -52,7 +52,9 @@ def from_arrays(
     train = splits["train"].pictures.facts()[0]
     if class_names is not None:
         config = _with_names(config, class_names)
-    collection = Collection(name, splits, natural_size=(train.height, train.width))
+    whites = {part.pictures.facts()[0].maximum for part in splits.values() if maximum is None}
+    notices = [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
+    collection = Collection(name, splits, notices=notices, natural_size=(train.height, train.width))
     return assemble(collection, config, shape)
 
 

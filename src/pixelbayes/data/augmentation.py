@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 from typing import Any
 
 import torch
@@ -38,8 +39,10 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         for name in ("rotate", "jitter", "crop", "noise", "mask", "swap"):
-            if getattr(self, name) < 0:
-                raise UserError(f"augmentation: {name} must not be negative, not {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < inf:
+                raise UserError(
+                    f"augmentation: {name} must be finite and not negative, not {getattr(self, name)}"
+                )
         for name in ("jitter", "crop"):
             if getattr(self, name) >= 1:
                 raise UserError(f"augmentation: {name} is a share below 1, not {getattr(self, name)}")

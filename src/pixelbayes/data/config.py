@@ -57,6 +57,8 @@ class DataConfig:
             raise UserError(f"size must be at least 1 pixel, not {self.size}")
         if not 0 <= self.validation_share < 1:
             raise UserError(f"validation_share must lie in [0, 1), not {self.validation_share}")
+        if not 0 <= self.split_seed < 2**63:
+            raise UserError(f"split_seed must be 0 or more, and below 2^63, not {self.split_seed}")
         if self.folds < 0 or self.folds == 1 or not 0 <= self.fold < max(self.folds, 1):
             raise UserError(
                 f"folds must be 0 or at least 2, and fold below it, not {self.folds} and {self.fold}"

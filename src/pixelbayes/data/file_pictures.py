@@ -8,6 +8,8 @@ from pathlib import Path
 from .decoding import SUFFIXES, read_facts, read_picture
 from .raw import Facts, Picture, gather_facts
 
+RUN_FILES = ("model.safetensors", "journal.csv")
+
 
 @dataclass
 class FilePictures:
@@ -33,12 +35,24 @@ def is_image(path: Path) -> bool:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Every image in the folder and below, sorted by name; hidden files and folders are left alone."""
-    found = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    """Every image in the folder and below, sorted by name; hidden files and folders are left alone, and so are the
+    pictures of a training run. Raises OSError for a folder that cannot be read."""
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        place = os.stat(parent)
+        run = Path(parent) != folder and any(name in files for name in RUN_FILES)
+        if run or (place.st_dev, place.st_ino) in seen:  # a link may lead back to where it is
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
         folders[:] = sorted(name for name in folders if not hidden(name))
         found += [path for path in map(Path(parent).joinpath, sorted(files)) if is_image(path)]
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def hidden(name: str) -> bool:

@@ -20,6 +20,7 @@ from .image_set import Dataset, ImageSet
 from .labelling import foreign
 from .preparation import Preparation, deep_message, too_deep
 from .sources import find_source
+from .sources.class_folders import ClassFolders
 
 Data = str | Path | Sequence[str | Path]
 
@@ -95,6 +96,15 @@ def open_images(
     return replace(images, notices=tuple(notices))
 
 
+def default_split(source: Data, preparation: dict[str, Any]) -> str | None:
+    """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
+    if preparation.get("source") == canonical(source):
+        return "validation"
+    found = find_source(source, from_plain(DataConfig, preparation.get("config", {}), "the model's data"))
+    own = found.splits if isinstance(found, ClassFolders) else getattr(found, "tables", {})
+    return "validation" if "validation" in own else None
+
+
 def canonical(source: Data) -> str:
     """The word for a source that also holds in another working folder."""
     if not isinstance(source, str | Path):
@@ -163,4 +173,5 @@ def _open_split(
     if bool((mapped == -2).any()):
         outside = [name for name in dataset.classes if name not in classes.names]
         raise UserError(f"{dataset.name}: {', '.join(outside[:5])} are outside the model's classes")
-    return replace(images, labels=mapped, classes=classes, notices=tuple(dataset.notices))
+    known = preparation.get("source") == canonical(source)  # its notices were said at the training
+    return replace(images, labels=mapped, classes=classes, notices=() if known else tuple(dataset.notices))

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, unknown
 from ..levels import ImageShape, from_values
 from ..plain import from_plain, to_plain
-from .geometry import fit
+from .geometry import FILTERS, fit
 from .raw import Facts, Picture
 
 
@@ -46,6 +46,8 @@ class Preparation:
         facts = {name: data[name] for name in Preparation.__dataclass_fields__ if name in data}
         facts |= {"height": shape.height, "width": shape.width, "channels": shape.channels}
         stored = from_plain(Preparation, facts, "the model's description of its data")
+        if stored.resize not in FILTERS:
+            raise unknown("filter in the model's description of its data", stored.resize, FILTERS)
         return replace(stored, levels=shape.levels, signal=shape.signal)
 
     def untouched(self, facts: Facts) -> bool:

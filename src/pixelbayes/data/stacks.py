@@ -7,6 +7,7 @@ from ..errors import UserError
 from .raw import ArrayPictures
 
 LAYOUTS = "N,H,W or N,H,W,C or N,C,H,W of integers from 0, C being 1 or 3"
+WHITE = {255: "8-bit", 65_535: "16-bit"}
 
 
 def as_stack(
@@ -16,7 +17,7 @@ def as_stack(
 
     `maximum` is the value of white. Where it is not given: an array that fits into the wanted `levels`
     holds levels already; else it is 255, or 65,535 where larger values occur or the type is uint16.
-    Raises UserError for other shapes, types and values.
+    Raises UserError for other shapes, types and values, and for values a little above the wanted `levels`.
     """
     channels_first = isinstance(images, torch.Tensor)
     values = images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
@@ -30,10 +31,34 @@ def as_stack(
     if 0 in pixels.shape:
         raise UserError(f"{name}: no images, shape {values.shape}")
     lowest, highest = int(pixels.min()), int(pixels.max())
+    if maximum is None and levels is not None:
+        _check_levels(highest, levels, name)
     top = maximum or _maximum(pixels.dtype, highest, levels)
     if lowest < 0 or highest > top:
         raise UserError(f"{name}: values from {lowest} to {highest}; accepted are 0 to {top}")
     return ArrayPictures(pixels, top)
+
+
+def _check_levels(highest: int, levels: int, name: str) -> None:
+    """Values just above the levels are more likely levels miscounted than dark pictures to be quantised."""
+    if levels <= highest < 2 * levels and highest not in WHITE:
+        white = 255 if highest <= 255 else 65_535
+        hint = (
+            f" (to quantise on purpose: from_arrays(..., maximum={white}))"
+            if levels > 256 or white == 255
+            else ""
+        )
+        raise UserError(
+            f"{name}: the highest value is {highest}, but {levels} levels are 0 to {levels - 1}:"
+            f" set levels to {highest + 1}{hint}"
+        )
+
+
+def about_depth(white: int, levels: int | None, name: str) -> list[str]:
+    """A notice where values 0..`white` were taken for 8 or 16 bits, and become other levels."""
+    if levels in (None, white + 1) or white not in WHITE:
+        return []
+    return [f"{name}: the values are taken as {WHITE[white]} (0 to {white:,}) and become {levels:,} levels"]
 
 
 def _maximum(kind: np.dtype, highest: int, levels: int | None) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import UserError, unknown
+from ...progress import warn
 from ..collection import Source
 from ..config import DataConfig
 from .celeba import CelebA
@@ -33,6 +34,8 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
     if text.startswith("hub:"):
         return Hub(text.removeprefix("hub:"), config)
     if isinstance(word, str) and text in STANDARD_SETS:
+        if path.is_dir():
+            warn(f"'{text}' is the standard set; the folder of that name is ./{text}")
         return _standard(text, config)
     if path.is_dir():
         return CsvSplits(path) if has_csv_splits(path) else ClassFolders(path)

@@ -26,14 +26,23 @@ class ClassFolders:
 
     @cached_property
     def splits(self) -> dict[str, Path]:
-        """The folders of the splits; {'all': folder} where there are none."""
+        """The folders of the splits; {'all': folder} where there are none, or 'train' is a class among others."""
         found = {
             split: child
             for split, names in SPLIT_NAMES.items()
             for child in sorted(self.folder.iterdir())
             if child.is_dir() and child.name.lower() in names
         }
-        return found if "train" in found else {"all": self.folder}
+        if "train" not in found or (self._beside(found) and not _in_classes(*_below(found["train"]))):
+            return {"all": self.folder}
+        return found
+
+    def _beside(self, splits: dict[str, Path]) -> list[Path]:
+        """The sub-folders with images that are no splits."""
+        others = [
+            child for child in sorted(self.folder.iterdir()) if child.is_dir() and not hidden(child.name)
+        ]
+        return [child for child in others if child not in splits.values() and images_below(child)]
 
     @cached_property
     def found(self) -> dict[str, list[Path]]:
@@ -53,9 +62,13 @@ class ClassFolders:
 
     @cached_property
     def images(self) -> dict[str, list[Path]]:
-        """The images of each split. Where some lie in class folders, those beside the folders are left out: a
+        """The images of each split. Where most lie in class folders, those beside the folders are left out: a
         picture such as samples.png is no image of the set."""
-        return {split: _in_classes(self.splits[split], paths) or paths for split, paths in self.found.items()}
+        images = {}
+        for split, paths in self.found.items():
+            kept = _in_classes(self.splits[split], paths)
+            images[split] = kept if 2 * len(kept) >= len(paths) else paths
+        return images
 
     def files(self) -> list[Path]:
         names = self.folder / "classes.txt"
@@ -82,6 +95,9 @@ class ClassFolders:
                 shown = ", ".join(loose[:3]) + (", ..." if len(loose) > 3 else "")
                 what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
                 notices.append(f"{what} in {folder} beside the class folders, not taken ({shown})")
+        if "all" not in self.splits and (beside := self._beside(self.splits)):
+            names = ", ".join(child.name for child in beside[:5])
+            notices.append(f"folders beside {', '.join(self.splits)} are not taken: {names}")
         return notices
 
     def _part(self, folder: Path, paths: list[Path], config: DataConfig) -> Part:
@@ -89,6 +105,10 @@ class ClassFolders:
         words = [parts[0] if len(parts) > 1 else "" for parts in below]
         names = [path.relative_to(self.folder).as_posix() for path in paths]
         return Part(FilePictures(paths), words, names, groups_by_pattern(config.group_by, names))
+
+
+def _below(folder: Path) -> tuple[Path, list[Path]]:
+    return folder, images_below(folder)
 
 
 def _in_classes(folder: Path, paths: list[Path]) -> list[Path]:

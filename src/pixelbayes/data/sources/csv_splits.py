@@ -1,6 +1,7 @@
 """train.csv, validation.csv and test.csv with rows `path,label`."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,17 @@ LABEL_COLUMNS = ("label", "class", "true", "target", "category")
 
 
 def has_csv_splits(folder: Path) -> bool:
-    """Whether the folder says its splits by CSV files."""
-    return "train" in _csv_files(folder)
+    """Whether the folder says its splits by CSV files: train.csv, or another that names images."""
+    tables = _csv_files(folder)
+    return "train" in tables or any(_names_images(table) for table in tables.values())
+
+
+def _names_images(table: Path) -> bool:
+    try:
+        paths = read_table(table).paths
+    except UserError:
+        return False
+    return bool(paths) and (table.parent / paths[0]).is_file()
 
 
 def _csv_files(folder: Path) -> dict[str, Path]:
@@ -94,20 +104,35 @@ def read_table(table: Path, group_by: str | None = None) -> Table:
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{table} cannot be read as text: {error}") from error
+    if "\0" in text:
+        raise UserError(f"{table} is no text: it holds null bytes")
     first = text.partition("\n")[0]
     delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-    rows = [
-        [cell.strip() for cell in row]
-        for row in csv.reader(text.splitlines(), delimiter=delimiter)
-        if any(row)
-    ]
+    try:
+        lines = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        raise UserError(f"{table} cannot be read as CSV: {error}") from error
+    rows = [[cell.strip() for cell in row] for row in lines if any(row)]
     header = rows.pop(0) if rows and _is_header(rows[0], table.parent) else None
     path_column, label_column = _columns(header)
     for number, row in enumerate(rows, start=1 if header is None else 2):
         if len(row) <= path_column or not row[path_column]:
             raise UserError(f"{table}, row {number}: no path in '{','.join(row)}' (accepted: path,label)")
-    words = [row[label_column] if 0 <= label_column < len(row) else "" for row in rows]
-    return Table([row[path_column] for row in rows], words, _group_column(rows, header, group_by))
+    words = _whole_numbers([row[label_column] if 0 <= label_column < len(row) else "" for row in rows])
+    paths = [row[path_column] for row in rows]
+    for path, word in zip(paths, words, strict=True):
+        if re.fullmatch(r"-\d+", word) and word != "-1":
+            raise UserError(
+                f"label '{word}' of {path} is outside the classes (accepted: names, an index from 0, or -1 for unknown)"
+            )
+    return Table(paths, words, _group_column(rows, header, group_by))
+
+
+def _whole_numbers(words: list[str]) -> list[str]:
+    """Labels that a table program wrote as 0.0, 1.0, -1.0, as they were meant."""
+    if not all(re.fullmatch(r"-?\d+(\.0+)?|", word) for word in words):
+        return words
+    return [word.partition(".")[0] for word in words]
 
 
 def _is_header(row: list[str], folder: Path) -> bool:
