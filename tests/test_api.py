@@ -33,6 +33,7 @@ def test_create_knows_shape_and_classes_without_data() -> None:
 def test_create_takes_other_classes() -> None:
     model = pb.create("digits", classes=["odd", "even"], filters=4)
     assert model.classes.names == ("odd", "even")
+    assert pb.create("digits", classes=range(2), filters=4).classes.names == ("0", "1")
     assert pb.create("digits", classes=(), filters=4).log_prob(
         torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     ).shape == (1,)
@@ -53,6 +54,95 @@ def test_training_on_arrays(tmp_path: Path) -> None:
     assert model.classes.names == ("left", "right")
     assert model.shape == pb.ImageShape(1, 6, 6, 4)
     assert pb.load(tmp_path / "run").classes == model.classes
+
+
+def test_there_is_no_training_on_nothing() -> None:
+    with pytest.raises(pb.UserError, match="no data to train on"):
+        pb.train(None, max_steps=1)
+
+
+LEVELS = np.arange(4 * 64, dtype=np.uint8).reshape(4, 1, 8, 8) % 17
+LABELS = ["b", "a", "c", "b"]
+INDICES = [1, 0, 2, 1]
+
+
+@pytest.fixture(scope="module")
+def abc() -> pb.AutoregressiveImageModel:
+    torch.manual_seed(0)
+    model = pb.create("digits", classes=["a", "b", "c"], filters=2)
+    for parameter in model.parameters():
+        parameter.data += torch.randn_like(parameter) * 0.1
+    return model
+
+
+def image_set(labels: list[int], classes: tuple[str, ...], levels: int = 17) -> pb.ImageSet:
+    shape = pb.ImageShape(1, 8, 8, levels)
+    return pb.ImageSet(
+        torch.from_numpy(LEVELS), torch.tensor(labels), list("wxyz"), pb.Labels(classes), shape
+    )
+
+
+def a_dataset(*splits: str) -> pb.Dataset:
+    images = image_set(INDICES, ("a", "b", "c"))
+    return pb.Dataset("mine", dict.fromkeys(splits, images), images.classes, images.shape, {})
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (LEVELS, {"labels": LABELS}),
+        (LEVELS.astype(np.uint16), {"labels": np.array(INDICES)}),
+        (torch.from_numpy(LEVELS), {"labels": torch.tensor(INDICES)}),
+        (a_dataset("train", "validation"), {}),
+        (a_dataset("train", "test"), {"split": "test"}),
+        (image_set([0, 2, 1, 0], ("b", "c", "a")), {}),  # in another order
+        (image_set([3, 1, 0, 3], ("c", "a", "other", "b")), {}),  # a class that does not occur
+    ],
+)
+def test_evaluate_takes_images_in_any_form_and_matches_classes_by_name(abc, images, words) -> None:
+    wanted = pb.measure.evaluate(abc, image_set(INDICES, ("a", "b", "c")), progress=False)
+    assert pb.evaluate(abc, images, **words, progress=False) == wanted
+
+
+def test_unknown_classes_stay_unknown(abc) -> None:
+    assert pb.evaluate(abc, LEVELS, progress=False).labelled == 0
+    assert pb.evaluate(abc, LEVELS, [0, -1, 1, -1], progress=False).labelled == 2
+    assert pb.evaluate(abc, image_set([-1, 0, 1, -1], ("b", "a")), progress=False).confusion is not None
+    assert pb.evaluate(abc, image_set([-1] * 4, ()), progress=False).labelled == 0
+
+
+@pytest.mark.parametrize(
+    ("images", "words", "reason"),
+    [
+        (None, {}, "integer levels, not NoneType"),
+        (LEVELS[:, 0], {}, "integer levels"),
+        (LEVELS[:, :, :4], {}, "takes images of 1x8x8, 17 levels, not 1x4x8"),
+        (LEVELS, {"labels": [0, 1]}, "4 images need 4 labels"),
+        (LEVELS, {"labels": ["a", "b", "c", "d"]}, "unknown class 'd'"),
+        (LEVELS, {"labels": [0, 1, 2, 3]}, "label 3 is outside the 3 classes"),
+        (LEVELS, {"split": "test"}, "split 'test' goes with"),
+        (LEVELS[:0], {"labels": []}, "no images"),
+        ("digits", {"labels": INDICES}, "labels go with arrays"),
+        (a_dataset("train"), {}, "mine has no validation split"),
+        (a_dataset("train"), {"split": "test"}, "unknown split"),
+        (image_set(INDICES, ("a", "dog", "c")), {}, r"dog are outside the model's classes \(a, b, c\)"),
+        (image_set(INDICES, ("a", "b", "c"), levels=18), {}, "not 1x8x8, 18 levels"),
+    ],
+)
+def test_what_evaluate_cannot_measure_is_refused(abc, images, words, reason: str) -> None:
+    with pytest.raises(pb.UserError, match=reason):
+        pb.evaluate(abc, images, **words, progress=False)
+
+
+def test_evaluate_takes_a_word_as_on_the_command_line(tiny_model_folder: Path) -> None:
+    model = pb.load(tiny_model_folder)
+    data = pb.open_dataset("digits", pb.load_recipe("digits").data)
+    found = pb.evaluate(model, "digits", split="test", progress=False)
+    assert found == pb.evaluate(model, data, split="test", progress=False)
+    assert found.accuracy is not None
+    small = pb.create("digits", classes=(), filters=2)
+    test = data.splits["test"]
+    assert pb.evaluate(small, test.levels, test.labels, progress=False).labelled == 0
 
 
 PARTS = """

@@ -80,6 +80,9 @@ def foreign(name: str, data: bytes):
     return spoil
 
 
+NULL = object()  # null in the file; None takes an entry away
+
+
 def edit(**changes):
     def spoil(folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text())
@@ -91,8 +94,8 @@ def edit(**changes):
             if value is None:
                 del table[last]
             else:
-                table[last] = value
-        (folder / "config.json").write_text(json.dumps(config))
+                table[last] = None if value is NULL else value
+        (folder / "config.json").write_text(json.dumps(config, default=lambda null: None))
 
     return spoil
 
@@ -115,6 +118,23 @@ SPOILED = {
     "empty config": (cut("config.json", 0), "config.json is not readable as JSON"),
     "binary config": (foreign("config.json", b"\x89PNG\xff"), "config.json is not readable as JSON"),
     "a list": (foreign("config.json", b"[1, 2]"), "does not describe a pixelbayes model"),
+    "a number": (foreign("config.json", b"5"), "does not describe a pixelbayes model"),
+    "a description of null": (edit(description=NULL), "description must be a table, not None"),
+    "a description that is a list": (edit(description=[1]), "description must be a table"),
+    "a recipe that is a text": (edit(description__recipe="mine"), "description.recipe must be a table"),
+    "data that are a list": (edit(description__data=["photos"]), "description.data must be a table"),
+    "settings of null": (edit(description__data={"config": NULL}), "description.data.config must be a table"),
+    "a source that is a number": (edit(description__data={"source": 5}), "source must be a text, not 5"),
+    "an offset too few": (edit(calibration__offsets=[0.5]), "2 classes need as many finite offsets, not 1"),
+    "an offset of nan": (edit(calibration__offsets=[0.5, float("nan")]), "need as many finite offsets"),
+    "no temperature": (edit(calibration__temperature=0), "the temperature must be above 0, not 0"),
+    "cold": (edit(calibration__temperature=-1.5), "the temperature must be above 0, not -1.5"),
+    "numbers for names": (edit(model__classes=[0, 1]), "classes must be a list of texts, not [0, 1]"),
+    "a name for names": (edit(model__classes="ab"), "classes must be a list of texts, not 'ab'"),
+    "imports of none": (
+        lambda folder: [edit(imports=5)(folder), edit(model__network__name="mine")(folder)],
+        "unknown network 'mine'",
+    ),
     "another program's": (
         foreign("config.json", b'{"model": "bert"}'),
         "does not describe a pixelbayes model",
@@ -146,6 +166,21 @@ def test_a_spoiled_folder_is_refused_in_one_line(name: str, folder: Path) -> Non
     assert wanted in str(caught.value)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"description__recipe": NULL},
+        {"description": {"data": NULL, "recipe": NULL}},
+        {"description__data": {"source": NULL}},
+        {"calibration__offsets": []},
+    ],
+    ids=["no recipe", "neither data nor recipe", "no source", "no offsets"],
+)
+def test_what_is_only_unknown_is_no_mistake(changes: dict[str, object], folder: Path) -> None:
+    edit(**changes)(folder)
+    assert pb.load(folder).classes.names == ("a", "b")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

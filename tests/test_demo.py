@@ -32,3 +32,12 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="holds no earlier demo"):
         demo(tmp_path)
     assert [item.name for item in tmp_path.iterdir()] == ["holiday.txt"]
+
+
+@pytest.mark.parametrize("files", [("config.json", "model.safetensors", "journal.csv"), ("report.html",)])
+def test_a_model_that_is_no_demo_is_left_alone(tmp_path, files):
+    for name in files:
+        (tmp_path / name).write_text("hours of work")
+    with pytest.raises(UserError, match="holds no earlier demo"):
+        demo(tmp_path)
+    assert sorted(item.name for item in tmp_path.iterdir()) == sorted(files)

@@ -156,10 +156,9 @@ def influence(model: AutoregressiveImageModel, row: int, column: int) -> Tensor:
     return torch.zeros(signal.shape[2:]) if gradient is None else gradient[0].abs().sum(0)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("network", NETWORKS)
-def test_no_gradient_from_the_future(network, shape):
-    model = make(network, shape)
+@pytest.mark.parametrize(("network", "shape", "strategy", "distribution"), combinations())
+def test_no_gradient_from_the_future(network, shape, strategy, distribution):
+    model = made_or_refused(network, shape, strategy, distribution)
     order = torch.arange(shape.height * shape.width).view(shape.height, shape.width)
     for row, column in {(0, 0), (shape.height // 2, shape.width // 2), (shape.height - 1, shape.width - 1)}:
         gradient = influence(model, row, column)
@@ -218,9 +217,9 @@ def test_walk_and_naive_sampler_draw_the_same_images(network, shape):
     assert walked.dtype == shape.dtype
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_an_image_does_not_depend_on_its_batch(network):
-    model = make(network, ImageShape(3, 5, 4, 16))
+@pytest.mark.parametrize(("network", "shape", "strategy", "distribution"), combinations())
+def test_an_image_does_not_depend_on_its_batch(network, shape, strategy, distribution):
+    model = made_or_refused(network, shape, strategy, distribution)
     levels, labels = images(model, 4)
     with torch.no_grad():
         together = model.log_prob(levels, labels)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -69,6 +70,32 @@ def test_the_map_sums_to_the_likelihood(model, levels) -> None:
     torch.testing.assert_close(each.double().sum((1, 2)), model.log_prob(levels, labels))
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64, np.uint64])
+def test_arrays_are_as_good_as_tensors(model, levels, kind) -> None:
+    array, labels = levels.numpy().astype(kind), np.array([0, 1, 2, 0], np.uint8)
+    array.setflags(write=False)
+    assert torch.equal(model.log_prob(array, labels), model.log_prob(levels, [0, 1, 2, 0]))
+    assert torch.equal(
+        model.log_prob(array[::-1], ["a", "c", "b", "a"]), model.log_prob(levels.flip(0), [0, 2, 1, 0])
+    )
+    assert torch.equal(model.log_joint(array), model.log_joint(levels))
+    assert torch.equal(model.log_likelihoods(array.tolist()), model.log_likelihoods(levels))
+    assert torch.equal(pb.classify(model, array).posterior, pb.classify(model, levels).posterior)
+
+
+@pytest.mark.parametrize("make", [torch.Tensor.numpy, torch.clone], ids=["array", "tensor"])
+def test_no_images_have_no_likelihoods(model, levels, make) -> None:
+    none = make(levels[:0])
+    for found, shape in (
+        (model.log_prob(none, []), (0,)),
+        (model.log_likelihoods(none), (0, 3)),
+        (model.log_joint(none), (0, 3)),
+        (pb.classify(model, none).posterior, (0, 3)),
+    ):
+        assert (found.shape, found.dtype) == (shape, torch.float64)
+    assert model.log_prob_map(none, []).shape == (0, 8, 8)
+
+
 @pytest.mark.parametrize(
     ("levels", "labels", "wanted"),
     [
@@ -76,6 +103,13 @@ def test_the_map_sums_to_the_likelihood(model, levels) -> None:
         (torch.zeros(1, 8, 8, dtype=torch.uint8), [0], "integer levels"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), [0], r"1 channel\(s\), not 3"),
         (torch.full((1, 1, 8, 8), 17, dtype=torch.uint8), [0], r"0\.\.16"),
+        (np.zeros((1, 1, 8, 8)), [0], "integer levels"),
+        (np.zeros((1, 1, 8, 8), np.complex64), [0], "integer levels"),
+        (np.full((1, 1, 8, 8), "a"), [0], "array of integer levels"),
+        ([[0], [0, 1]], [0], "array of integer levels"),
+        (None, [0], "integer levels, not NoneType"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [0.5], "whole numbers or names"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), ["d"], "unknown class 'd'"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), None, "needs a label"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [0, 1], "1 images need 1 labels"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [3], r"labels must lie in 0\.\.2"),

@@ -1,5 +1,6 @@
 """Each recipe is what its report's table says, and bad ones are refused with the nearest name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -145,11 +146,22 @@ def test_each_report_has_a_recipe_that_trains_in_minutes() -> None:
     [
         ("[network]\nname = 'pixelcn_pp'", "did you mean 'pixelcnn_pp'"),
         ("[network]\nfilters = 3", "'name' is missing"),
+        ("[network]\nname = ['a']", "'name' must be a text, not ['a']"),
         ("[network]\nname = 'pixelcnn_pp'\nfilter = 3", "did you mean 'filters'"),
         ("[network]\nname = 'pixelcnn_pp'\nfilters = 'many'", "filters must be a whole number, not 'many'"),
         ("[network]\nname = 'pixelcnn_pp'\nfilters = true", "filters must be a whole number"),
         ("[network]\nname = 'pixelcnn_pp'\nfilters = 0", "must be at least 1"),
         ("[training]\nschedule = 'cosin'", "did you mean 'cosine'"),
+        ("[training]\nepochs = inf", "epochs must be finite, not inf"),
+        ("[training]\nvalidate_every = inf", "validate_every must be finite, not inf"),
+        ("[training]\nlearning_rate = inf", "learning_rate must be finite, not inf"),
+        ("[training]\nlearning_rate = nan", "learning_rate must be above 0, not nan"),
+        ("[training]\nsample_every = inf", "sample_every must be finite, not inf"),
+        ("[training]\nclip = -1", "clip must be at least 0, not -1"),
+        ("[data]\nsplit_seed = -1", "split_seed must be 0 or more"),
+        ("[augment]\nrotate = nan", "rotate must be finite and not negative, not nan"),
+        ("[augment]\nnoise = inf", "noise must be finite and not negative, not inf"),
+        ("[augment]\nmask = -1", "mask must be finite and not negative, not -1"),
         ("[trainig]\nbatch = 3", "did you mean 'training'"),
         ("[fusion]\nstrategy = 'strng'", "did you mean 'strong'"),
         ("data = 3", "must be a table"),
@@ -177,6 +189,13 @@ def test_an_unknown_recipe_is_told_the_nearest_name() -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UserError, match=r"nowhere\.toml cannot be read"):
         load_recipe("nowhere.toml")
+
+
+@pytest.mark.parametrize("recipe", [None, [1], "digits", {}, {"seed": 1}])
+def test_a_model_folder_without_a_recipe_is_refused(recipe: object, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"description": {"recipe": recipe}}))
+    with pytest.raises(UserError, match=r"holds no recipe|'name' is missing"):
+        load_recipe(tmp_path)
 
 
 def test_overrides_reach_every_kind_of_field() -> None:

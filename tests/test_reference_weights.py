@@ -107,6 +107,8 @@ def narrower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return weights | {"up_layers.0.u_stream.0.conv_input.conv.weight_v": torch.zeros(3, 8, 2, 3)}
 
 
+FIRST = "u_init.conv.weight_v"
+
 REFUSED = {
     "another network": ({"layer1.weight": torch.zeros(2, 2)}, "it has no up_layers.0.u_stream.0.conv_input"),
     "a tensor less": (without(state()), "it has no up_layers.1.ul_stream.0.conv_out.conv.bias"),
@@ -117,6 +119,23 @@ REFUSED = {
         "no PixelCNN++ of 1 or 3 channels",
     ),
     "a list": ([1, 2, 3], "holds no state dict"),
+    "a number": (state() | {FIRST: torch.tensor(1.0)}, f"{FIRST} is (), and not of 4 dimension(s)"),
+    "a vector": (
+        state() | {"nin_out.lin_a.weight_v": torch.zeros(20)},
+        "is (20,), and not of 2 dimension(s)",
+    ),
+    "a matrix as a bias": (
+        state() | {"u_init.conv.bias": torch.zeros(2, 2)},
+        "is (2, 2), and not of 1 dimension(s)",
+    ),
+    "a sparse tensor": (
+        state() | {FIRST: state()[FIRST].to_sparse()},
+        f"{FIRST} is no dense tensor of real numbers",
+    ),
+    "a tensor without numbers": (
+        state() | {FIRST: state()[FIRST].to("meta")},
+        f"{FIRST} is no dense tensor of real numbers",
+    ),
     "no tensors": ({"epoch": 3}, "is not a checkpoint of the PixelCNN++ port"),
 }
 
@@ -167,6 +186,18 @@ def test_a_truncated_file_is_refused(suffix: str, share: float, tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
+def test_a_truncated_file_of_the_older_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pth"
+    torch.save(state(), path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    assert pb.import_weights(path, (8, 12)).config.network.filters == 4
+    for kept in range(0, len(whole), len(whole) // 150):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(pb.UserError, match=r"cut\.pth cannot be read as weights alone") as caught:
+            pb.import_weights(path)
+        assert "\n" not in str(caught.value)
+
+
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.pth", tmp_path):
         with pytest.raises(pb.UserError, match="there is no file"):
@@ -177,3 +208,13 @@ def test_a_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.pth").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
     with pytest.raises(pb.UserError, match="cannot be read as weights alone"):
         pb.import_weights(tmp_path / "photo.pth")
+
+
+def test_the_size_is_chosen_on_the_command_line(tmp_path: Path) -> None:
+    from pixelbayes.cli import main
+
+    words = ["import", str(GOLDEN), "--out", str(tmp_path / "model")]
+    assert main([*words, "--size", "8", "12"]) == 0
+    compared = pb.load(tmp_path / "model").shape
+    assert (compared.height, compared.width) == (8, 12)
+    assert main([*words, "--size", "0", "12", "--overwrite"]) == 2

@@ -1,5 +1,6 @@
 """The one loop over the pixels: rows as they are finished, rows that are known, and noise of its own for each image."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -144,7 +145,49 @@ def test_without_labels_there_is_one_of_each_class(model) -> None:
     assert generate(model, []).shape == (0, 1, 5, 4)
 
 
+@pytest.mark.parametrize(("count", "labels"), [(0, []), (1, [0]), (3, [0, 1, 0]), (4, [0, 1, 0, 1])])
+def test_without_labels_a_count_is_of_the_classes_in_turn(model, count: int, labels: list[int]) -> None:
+    assert torch.equal(generate(model, count=count, seed=4), generate(model, labels, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("labels", "indices"),
+    [
+        (1, [1]),
+        ("b", [1]),
+        (["b", "a"], [1, 0]),
+        (np.array(["b", "a"], object), [1, 0]),
+        (["1", "a"], [1, 0]),
+        (np.array([1, 0], np.uint16)[::-1], [0, 1]),
+        (torch.tensor([1.0, 0.0]), [1, 0]),
+    ],
+)
+def test_labels_by_index_or_name(model, labels, indices: list[int]) -> None:
+    assert torch.equal(generate(model, labels, seed=4), generate(model, indices, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"labels": [1.5]}, "whole numbers or names"),
+        ({"labels": [float("nan")]}, "whole numbers or names"),
+        ({"labels": [True]}, "whole numbers or names"),
+        ({"labels": [None]}, "whole numbers or names"),
+        ({"labels": [[0], [0, 1]]}, "whole numbers or names"),
+        ({"labels": ["c"]}, "unknown class 'c'"),
+        ({"labels": 2}, r"labels must lie in 0\.\.1"),
+        ({"seed": -1}, "seed must be 0 or more, not -1"),
+        ({"count": -1}, "count must be 0 or more, not -1"),
+    ],
+)
+def test_labels_seeds_and_counts_that_are_none_are_refused(model, words, reason: str) -> None:
+    with pytest.raises(pb.UserError, match=reason):
+        generate(model, **words)
+
+
 def test_a_model_without_classes_draws_as_many_as_asked() -> None:
     plain = pb.create("digits", classes=(), filters=2, size=3)
+    assert generate(plain, labels=3).shape == (1, 1, 3, 3)
+    assert generate(plain, labels=[3, 4]).shape == (2, 1, 3, 3)
     assert generate(plain, count=3).shape == (3, 1, 3, 3)
     assert generate(plain).shape == (1, 1, 3, 3)

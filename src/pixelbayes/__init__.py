@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from .causality import check_causality as check_causality
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .cross_validation import cross_validate as cross_validate
     from .data import Dataset as Dataset
     from .data import ImageSet as ImageSet
     from .data import open_dataset as open_dataset
     from .data import save_image as save_image
     from .distributions import register_distribution as register_distribution
     from .errors import UserError as UserError
+    from .evaluating import evaluate as evaluate
     from .fusion import register_operation as register_operation
     from .fusion import register_strategy as register_strategy
     from .labels import Labels as Labels
     from .levels import ImageShape as ImageShape
     from .measure import bits_per_dim as bits_per_dim
-    from .measure import evaluate as evaluate
     from .model import AutoregressiveImageModel as AutoregressiveImageModel
     from .networks import register_network as register_network
     from .outside import adapt as adapt
@@ -54,7 +55,8 @@ _PLACES = {
     "check_causality": "causality",
     "classify": "tasks.classify",
     "create": "api",
-    "evaluate": "measure",
+    "cross_validate": "cross_validation",
+    "evaluate": "evaluating",
     "generate": "tasks.generate",
     "import_weights": "reference_weights",
     "load": "checkpoint",

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from . import checkpoint
-from .data import DataConfig, Dataset, ImageSet, from_arrays, open_dataset, open_images
+from .data import (
+    DataConfig,
+    Dataset,
+    from_arrays,
+    open_dataset,
+)
 from .errors import UserError
 from .extensions import import_extensions
 from .folders import refuse_occupied
@@ -41,7 +46,7 @@ def create(
         raise UserError(
             f"the recipe {chosen.name} leaves the images' shape to the data: set data.size, data.channels"
         )
-    names = chosen.classes if classes is None else tuple(classes)
+    names = chosen.classes if classes is None else tuple(str(name) for name in classes)
     model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
     model.description["recipe"] = chosen.to_dict()
     return model.eval()
@@ -82,7 +87,9 @@ def train(
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     base = _base(recipe, origin, out if resume else None)
     settings = override(base or Recipe(name="own"), overrides)
-    dataset = _open(data, labels, settings, origin)
+    if recipe is None or _is_models(recipe):
+        _refuse_code(settings, overrides, imports)
+    dataset = open_data(data, labels, settings, origin)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
     _tell(dataset)
@@ -114,15 +121,57 @@ def _base(
     return _for_fine_tuning(origin) if origin is not None else None
 
 
+def _is_models(recipe: "str | Path | Recipe") -> bool:
+    """Whether the recipe is read from a model's folder, and not written or chosen by the user."""
+    return isinstance(recipe, str | Path) and (Path(recipe).is_dir() or Path(recipe).suffix == ".json")
+
+
+def _refuse_code(settings: Recipe, overrides: Mapping[str, Any], imports: Iterable[str]) -> None:
+    """A function that a model or a run names is code of others: UserError unless it is asked for again."""
+    custom = settings.augment.custom
+    if (
+        not custom
+        or any("custom" in name for name in overrides)
+        or custom.partition(":")[0] in tuple(imports)
+    ):
+        return
+    module = custom.partition(":")[0]
+    raise UserError(
+        f"the model's augmentation '{custom}' is code: ask for it with --import {module}, if you trust it"
+    )
+
+
 def _for_fine_tuning(origin: AutoregressiveImageModel) -> Recipe:
-    """The model's own recipe, at a lower learning rate."""
+    """The model's own recipe, at a lower learning rate; what belongs to its data and its run alone is left behind."""
     known = from_dict(origin.description.get("recipe") or {"name": "own"}, "the model's recipe")
     config = origin.config
     parts = replace(known, network=config.network, distribution=config.distribution, fusion=config.fusion)
+    data = replace(
+        known.data,
+        class_names=None,
+        group_by=None,
+        folds=0,
+        fold=0,
+        root=None,
+        attributes=None,
+        skip_bad_images=False,
+    )
+    training = replace(known.training, focus=(), focus_share=0.9, include_validation=False)
+    parts = replace(parts, data=data, training=training)
     return override(parts, {"training.learning_rate": known.training.learning_rate * FINE_TUNING_RATE})
 
 
-def _open(data: Any, labels: Any, settings: Recipe, origin: AutoregressiveImageModel | None) -> Dataset:
+def settings_for(recipe: "str | Path | Recipe | None", overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe that was asked for, or an empty one, with some fields changed."""
+    return resolve(recipe if recipe is not None else Recipe(name="own"), overrides)
+
+
+def open_data(
+    data: Any, labels: Any, settings: Recipe, origin: AutoregressiveImageModel | None = None
+) -> Dataset:
+    """A data set from what `train` takes, prepared as the recipe (or the model to start from) says."""
+    if data is None:
+        raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
     if isinstance(data, Dataset):
         return data
     shape = origin.shape if origin is not None and settings.data.size is None else settings.shape
@@ -136,14 +185,17 @@ def _planned(
 ) -> Recipe:
     """The automatic recipe, with what the user set by hand on top."""
     chosen = plan(dataset, device, minutes)
-    if is_first():
-        for reason in chosen.reasons:
-            say(f"plan: {reason}")
     parts = ("network", "distribution", "fusion", "training", "augment")
     recipe = Recipe(
         name="automatic", summary=chosen.summary, data=data, **{p: getattr(chosen, p) for p in parts}
     )
-    return override(recipe, overrides)
+    settings = override(recipe, overrides)
+    by_hand = {part: getattr(settings, part) != getattr(chosen, part) for part in parts}
+    if is_first():
+        for part, reason in chosen.reasons:
+            if not by_hand[part]:
+                say(f"plan: {reason}")
+    return settings
 
 
 def _tell(dataset: Dataset) -> None:
@@ -159,26 +211,3 @@ def _tell(dataset: Dataset) -> None:
 def is_first() -> bool:
     """Whether this process is the one that speaks, of those that torchrun started."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def held_out(
-    model: AutoregressiveImageModel,
-    data: str | Path | None = None,
-    split: str | None = None,
-    skip_bad_images: bool = False,
-    root: str | None = None,
-) -> ImageSet:
-    """The images to evaluate a model on: those that it was not trained on, unless others are named.
-
-    `root` is the folder of a standard set's files, where it is not the one of the training.
-    """
-    preparation = model.description.get("data") or {}
-    source = data if data is not None else preparation.get("source")
-    if source is None:
-        raise UserError("the model does not know which data it was trained on: name them with --data")
-    if data is None and split is None:
-        split = "validation"
-    return open_images(
-        source, model.shape, preparation, model.classes,
-        split=split, skip_bad_images=skip_bad_images, root=root,
-    )  # fmt: skip

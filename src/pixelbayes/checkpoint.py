@@ -2,6 +2,7 @@
 
 import json
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from . import distributions, networks
 from .errors import UserError
 from .files import whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
-from .model import AutoregressiveImageModel, Calibration, from_spec, spec
+from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -42,10 +43,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
         folder = _from_hub(str(path))
     config = _read_config(folder)
     try:
-        model = AutoregressiveImageModel(from_spec(config["model"]))
-        model.calibration = _calibration(config["calibration"])
+        model = AutoregressiveImageModel(_model_config(config["model"]))
+        model.calibration = _calibration(config["calibration"], len(model.classes))
         model.prior = tuple(float(weight) for weight in config["prior"]) if config.get("prior") else None
-        model.description = dict(config["description"])
+        model.description = _description(config["description"])
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}{_extension_hint(config)}") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -85,13 +86,49 @@ def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
 
 def _extension_hint(config: dict[str, Any]) -> str:
     """Which modules, that are not loaded, the model's parts come from."""
-    modules = [name for name in config.get("imports") or [] if name not in sys.modules]
+    imports = config.get("imports")
+    names = [name for name in imports if isinstance(name, str)] if isinstance(imports, list) else []
+    modules = [name for name in names if name not in sys.modules]
     options = " ".join(f"--import {name}" for name in modules)
     return f"; it comes from {', '.join(modules)}: load it with {options}" if modules else ""
 
 
-def _calibration(data: dict[str, Any]) -> Calibration:
-    return Calibration(float(data["temperature"]), tuple(float(offset) for offset in data["offsets"]))
+def _model_config(data: dict[str, Any]) -> ModelConfig:
+    """What the model is built from; `UserError` for class names that are no texts."""
+    config = from_spec(data)
+    if not isinstance(data["classes"], list) or not all(isinstance(name, str) for name in config.classes):
+        raise UserError(f"classes must be a list of texts, not {data['classes']!r}")
+    return config
+
+
+def _calibration(data: dict[str, Any], classes: int) -> Calibration:
+    """`UserError` unless the temperature is above 0 and there is an offset for each class, or none."""
+    temperature, offsets = float(data["temperature"]), tuple(float(offset) for offset in data["offsets"])
+    if not (isfinite(temperature) and temperature > 0):
+        raise UserError(f"calibration: the temperature must be above 0, not {temperature}")
+    if len(offsets) not in (0, classes) or not all(isfinite(offset) for offset in offsets):
+        raise UserError(f"calibration: {classes} classes need as many finite offsets, not {len(offsets)}")
+    return Calibration(temperature, offsets)
+
+
+def _description(data: Any) -> dict[str, Any]:
+    """How the model came about; `UserError` where what other rooms read of it is of another kind."""
+    told = dict(_table(data, "description"))
+    for name in ("data", "recipe", "training"):
+        _table(told.get(name) or {}, f"description.{name}")
+    prepared = told.get("data") or {}
+    _table(prepared.get("config", {}), "description.data.config")
+    _table(prepared.get("asked_shape") or {}, "description.data.asked_shape")
+    source = prepared.get("source")
+    if source is not None and not isinstance(source, str):
+        raise UserError(f"description.data.source must be a text, not {source!r}")
+    return told
+
+
+def _table(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"{name} must be a table, not {value!r}")
+    return value
 
 
 def _tensors(model: AutoregressiveImageModel) -> dict[str, torch.Tensor]:

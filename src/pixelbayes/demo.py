@@ -8,6 +8,7 @@ import torch
 from .api import train
 from .data import open_dataset
 from .errors import UserError
+from .folders import claim_folder
 from .measure import Metrics, baselines
 from .measure.evaluation import measure
 from .model import AutoregressiveImageModel
@@ -21,7 +22,8 @@ from .tasks.generate import generate
 
 MINUTES = 2.4
 SAMPLES_PER_CLASS = 10
-OWN_FILES = ("report.html", "journal.csv", "config.json")
+MARK = ".pixelbayes-demo"  # in a folder that the demo made, and may replace
+PRODUCTS = ("report.html", "predictions.csv")  # of a demo that came to its end
 
 
 def demo(
@@ -61,11 +63,14 @@ def demo(
 
 
 def _claim(folder: Path) -> None:
-    """The demo owns its folder, but no other one."""
+    """The demo owns its folder, but no other one, such as a model that took hours."""
     if folder.is_file():
         raise UserError(f"{folder} is a file; the demo needs a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).exists() for name in OWN_FILES):
+    own = (folder / MARK).exists() or all((folder / name).exists() for name in PRODUCTS)
+    if folder.is_dir() and any(folder.iterdir()) and not own:
         raise UserError(f"{folder} is not empty and holds no earlier demo; choose another --out")
+    claim_folder(folder, overwrite=True)
+    (folder / MARK).touch()
 
 
 def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,20 @@ from .labels import Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
 from .plain import from_plain
+
+Images = Tensor | np.ndarray
+"""Integer levels `(n, C, H, W)`."""
+
+LabelsLike = Tensor | np.ndarray | Sequence[int] | Sequence[str]
+"""A class for each image, by index or by name."""
+
+COMPUTABLE = {
+    torch.bool: torch.uint8,
+    torch.uint16: torch.int32,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.int64,
+}
+"""Types that torch stores, but hardly computes with -> the one to use."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +116,17 @@ class AutoregressiveImageModel(nn.Module):
         wide = parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
         return self.config.distribution(wide, self.shape, self.by_channel)
 
-    def log_prob_map(self, levels: Tensor, labels: Tensor | Sequence[int] | None = None) -> Tensor:
+    def log_prob_map(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
         """log p of each pixel given those before it and the label, `(n, H, W)` in nats."""
+        levels = as_levels(levels)
         self.check(levels)
         label = self.check_labels(labels, len(levels))
         levels = levels.to(self.device)
+        if not len(levels):  # networks need not know empty batches
+            return levels.new_zeros(0, *levels.shape[2:], dtype=self.dtype)
         return self.distribution(levels, label).log_prob(levels)
 
-    def log_prob(self, levels: Tensor, labels: Tensor | Sequence[int] | None = None) -> Tensor:
+    def log_prob(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
         """log p(image | label) in nats, summed in and returned as float64 `(n,)`.
 
         `labels` is None for a model without classes. Raises `UserError` for images or labels that do not fit.
@@ -116,19 +134,19 @@ class AutoregressiveImageModel(nn.Module):
         return self.log_prob_map(levels, labels).double().sum((1, 2))
 
     @torch.no_grad()
-    def log_likelihoods(self, levels: Tensor, batch: int = 64) -> Tensor:
+    def log_likelihoods(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration."""
         if not self.classes:
             raise UserError("this model has no classes: it cannot classify")
+        levels = as_levels(levels)
         self.check(levels)
-        rows = [self._of_each_class(part) for part in levels.split(batch)]
-        return torch.cat(rows) if rows else torch.zeros(0, len(self.classes), dtype=torch.float64)
+        return torch.cat([self._of_each_class(part) for part in levels.split(batch)])
 
     def _of_each_class(self, levels: Tensor) -> Tensor:
         labels = (torch.full((len(levels),), c) for c in range(len(self.classes)))
         return torch.stack([self.log_prob(levels, label) for label in labels], 1)
 
-    def log_joint(self, levels: Tensor, batch: int = 64) -> Tensor:
+    def log_joint(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) + log p(c), `(n, classes)` in nats, float64; the prior is uniform unless `prior` is set."""
         return self.with_prior(self.log_likelihoods(levels, batch))
 
@@ -148,7 +166,7 @@ class AutoregressiveImageModel(nn.Module):
 
     def check(self, levels: Tensor) -> None:
         """`UserError` unless these are integer levels of such images as the model knows."""
-        if levels.dim() != 4 or levels.is_floating_point():
+        if levels.dim() != 4 or levels.is_floating_point() or levels.is_complex():
             raise UserError(
                 f"images must be integer levels (n, {self.shape.channels}, height, width),"
                 f" not {levels.dtype} {tuple(levels.shape)}"
@@ -162,13 +180,13 @@ class AutoregressiveImageModel(nn.Module):
                 f"levels must lie in 0..{self.shape.levels - 1}, not {int(levels.min())}..{int(levels.max())}"
             )
 
-    def check_labels(self, labels: Tensor | Sequence[int] | None, count: int) -> Tensor | None:
+    def check_labels(self, labels: LabelsLike | None, count: int) -> Tensor | None:
         """Labels as a tensor on the model's device; `UserError` for missing, unknown or foreign ones."""
         if not self.classes:
             return None
         if labels is None:
             raise UserError(f"this model needs a label for each image (classes: {', '.join(self.classes)})")
-        label = torch.as_tensor(labels)
+        label = as_indices(labels, self.classes)
         if label.shape != (count,):
             raise UserError(f"{count} images need {count} labels, not {tuple(label.shape)}")
         if count and not (int(label.min()) >= 0 and int(label.max()) < len(self.classes)):
@@ -176,6 +194,41 @@ class AutoregressiveImageModel(nn.Module):
                 f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)"
             )
         return label.to(self.device)
+
+
+def as_levels(images: Images) -> Tensor:
+    """An integer array or tensor as a tensor of a type that torch computes with; `UserError` for what is no array."""
+    if not isinstance(images, Tensor):
+        if not isinstance(images, list | tuple) and not hasattr(images, "__array__"):
+            raise UserError(
+                f"images must be an array or a tensor of integer levels, not {type(images).__name__}"
+            )
+        try:  # a tensor shares memory that it may write to, in the machine's own order
+            images = torch.as_tensor(np.require(images, requirements=["C", "W"]))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"images must be an array of integer levels ({error})") from error
+    return images.to(COMPUTABLE.get(images.dtype, images.dtype))
+
+
+def as_indices(labels: LabelsLike | int | str, classes: Labels) -> Tensor:
+    """Labels by index or name -> int64 of the same shape; `UserError` for other values and unknown names."""
+    given = labels if isinstance(labels, Tensor) else _indices_of(labels, classes)
+    if given.dtype == torch.bool or given.is_complex():
+        raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
+    if given.is_floating_point() and bool((given != given.floor()).any()):
+        raise UserError("labels must be whole numbers or names, not fractions")
+    return given.long()
+
+
+def _indices_of(labels: object, classes: Labels) -> Tensor:
+    """An array or a list of indices or names as a tensor."""
+    try:
+        words = np.asarray(labels)
+        if words.dtype.kind in "UO" and all(isinstance(word, str) for word in words.flat):
+            words = np.array([classes.index(word) for word in words.flat], np.int64).reshape(words.shape)
+        return torch.as_tensor(np.require(words, requirements=["C", "W"]))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"labels must be whole numbers or names ({error})") from error
 
 
 def build(

@@ -110,7 +110,9 @@ def _of_model(path: Path) -> Recipe:
     try:
         data = json.loads(_read(path))["description"]["recipe"]
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} holds no recipe") from None
+        data = None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} holds no recipe")
     return from_dict(data, str(path))
 
 
@@ -136,6 +138,8 @@ def from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
             values[key] = from_plain(SECTIONS[key], _table(value, f"{where} [{key}]"), f"{where} [{key}]")
         else:
             values[key] = convert(hints[key], value, f"{where} {key}")
+    if "name" not in values:  # a file's is its own name, so only a model's config.json can lack it
+        raise UserError(f"{where}: the entry 'name' is missing")
     recipe = Recipe(**values)
     try:
         recipe.fusion.row()
@@ -155,6 +159,8 @@ def _from_kind(section: str, value: Any, where: str) -> Any:
     name = given.pop("name", None)
     if name is None:
         raise UserError(f"{where}: the field 'name' is missing (one of: {', '.join(KINDS[section])})")
+    if not isinstance(name, str):
+        raise UserError(f"{where}: the field 'name' must be a text, not {name!r}")
     try:
         kind = KINDS[section][name]
     except UserError as error:

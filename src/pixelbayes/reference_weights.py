@@ -1,6 +1,5 @@
 """Weights of the widely used PyTorch port of PixelCNN++, as a model of ours."""
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
     """
     path = Path(file)
     weights = _plain_names(_read(path))
+    _check_tensors(weights, path)
     resnets = sum(
         bool(re.fullmatch(r"up_layers\.0\.u_stream\.\d+\.conv_input\.conv\.weight_v", n)) for n in weights
     )
@@ -68,15 +68,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        SafetensorError,
-        OSError,
-    ) as error:
+    # A damaged file makes torch.load raise nearly anything, depending on the place.
+    except Exception as error:
         raise UserError(f"{path} cannot be read as weights alone ({_reason(error)})") from error
     while isinstance(data, dict) and not any(isinstance(value, Tensor) for value in data.values()):
         inner = [value for value in data.values() if isinstance(value, dict) and value]
@@ -109,6 +102,26 @@ def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
+def _check_tensors(weights: Mapping[str, Tensor], path: Path) -> None:
+    """`UserError` unless those under the port's names are dense and have its number of dimensions."""
+    for name, value in weights.items():
+        wanted = _dimensions(name)
+        if wanted is None:
+            continue
+        if value.is_nested or value.layout != torch.strided or value.is_meta or not value.is_floating_point():
+            raise UserError(f"{path}: {name} is no dense tensor of real numbers")
+        if value.dim() != wanted:
+            raise UserError(f"{path}: {name} is {tuple(value.shape)}, and not of {wanted} dimension(s)")
+
+
+def _dimensions(name: str) -> int | None:
+    """How many dimensions the port's tensor of that name has; None for a name that is not of its kind."""
+    *_, layer, kind = ("", *name.split("."))
+    if kind in ("weight_v", "weight_g") and layer in ("conv", "deconv", "lin_a"):
+        return 2 if layer == "lin_a" else 4
+    return 1 if kind == "bias" and layer in ("conv", "deconv", "lin_a") else None
+
+
 def _fill(model: AutoregressiveImageModel, weights: dict[str, Tensor], path: Path) -> None:
     """Each parameter of ours from the port's tensor; every tensor must be there, fit, and be used."""
     left = dict(weights)
@@ -126,7 +139,7 @@ def _fill(model: AutoregressiveImageModel, weights: dict[str, Tensor], path: Pat
             )
         if name.endswith("join.weight"):
             value = _contexts_in_our_order(value, target.shape[0])
-        target.copy_(value.view(target.shape))
+        target.copy_(value.reshape(target.shape))
     if left:
         raise UserError(
             f"{path} has {len(left)} tensor(s) that an unconditional PixelCNN++ has not, such as {sorted(left)[0]}"

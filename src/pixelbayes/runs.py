@@ -21,6 +21,8 @@ class Run:
     bits_per_dim: float | None = None
     accuracy: float | None = None
     minutes: float | None = None
+    broken: str = ""
+    """What is wrong with its files, in short."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,23 @@ class Model:
 
     folder: Path
     config: dict[str, Any]
+    broken: str = ""
+    """What is wrong with the configuration, in short; empty where it has all that a listing shows."""
+
+
+NEEDED = {
+    "model": dict,
+    "model.network": dict,
+    "model.shape": dict,
+    "model.classes": list,
+    "description": dict,
+}
+"""What a config.json must hold, and of which type."""
+
+OPTIONAL = {"description.recipe": dict, "description.data": dict, "description.data.source": str}
+"""What may be missing or null."""
+
+WORDS = {dict: "table", list: "list", str: "text"}
 
 
 def find_runs(place: str | Path) -> list[Run]:
@@ -38,18 +57,37 @@ def find_runs(place: str | Path) -> list[Run]:
 
 def find_models(place: str | Path) -> list[Model]:
     """The models in a folder, or the folder itself where it is one."""
-    return [Model(folder, read_config(folder)) for folder in _folders(place, "model.safetensors")]
+    return [Model(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """A model's config.json; empty where there is none yet. Raises UserError when it is no JSON."""
-    path = folder / "config.json"
+def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
+    """A model's config.json (empty where it cannot be read), and what is wrong with it, in short."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return {}, "there is no config.json"
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        return {}, f"config.json cannot be read: {reason}"
+    return (config, _wrong(config)) if isinstance(config, dict) else ({}, "config.json is no table")
+
+
+def _wrong(config: dict[str, Any]) -> str:
+    """The first thing that is wrong with a configuration; empty where nothing is."""
+    for path, kind in (NEEDED | OPTIONAL).items():
+        value = _at(config, path)
+        if not isinstance(value, kind) and (path in NEEDED or value is not None):
+            return f"config.json: {path} is {'missing' if value is None else f'no {WORDS[kind]}'}"
+    if not all(isinstance(name, str) for name in config["model"]["classes"]):
+        return "config.json: model.classes are not all texts"
+    return ""
+
+
+def _at(config: Any, path: str) -> Any:
+    """What lies at a path such as 'model.shape'; None where there is nothing."""
+    for name in path.split("."):
+        config = config.get(name) if isinstance(config, dict) else None
+    return config
 
 
 def _folders(place: str | Path, sign: str) -> Iterator[Path]:
@@ -63,21 +101,36 @@ def _folders(place: str | Path, sign: str) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> Run:
-    description = read_config(folder).get("description", {})
-    with (folder / "journal.csv").open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
+    begun = (folder / "config.json").exists()  # a run that is being prepared has no model yet
+    config, broken = _read_config(folder) if begun else ({}, "")
+    try:
+        rows = _rows(folder / "journal.csv")
+    except (OSError, csv.Error) as error:
+        rows, broken = [], broken or f"journal.csv cannot be read: {error}"
     bits = [(value, row) for row in rows if (value := _number(row, "validation_bits_per_dim")) is not None]
     best = min(bits, key=lambda pair: pair[0]) if bits else (None, {})
     seconds = _number(rows[-1], "seconds") if rows else None
     return Run(
         folder,
-        recipe=description.get("recipe", {}).get("name", ""),
-        data=Path(description.get("data", {}).get("source", "")).name,
+        recipe=_text(config, "description.recipe.name"),
+        data=Path(_text(config, "description.data.source")).name,
         steps=int(rows[-1]["step"]) if rows else None,
         bits_per_dim=best[0],
         accuracy=_number(best[1], "validation_accuracy"),
         minutes=None if seconds is None else seconds / 60,
+        broken=broken,
     )
+
+
+def _rows(journal: Path) -> list[dict[str, str]]:
+    """The rows of a journal that have a step."""
+    with journal.open(newline="", encoding="utf-8", errors="replace") as file:
+        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
+
+
+def _text(config: dict[str, Any], path: str) -> str:
+    found = _at(config, path)
+    return found if isinstance(found, str) else ""
 
 
 def _number(row: dict[str, str], name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,34 @@ def test_another_seed_draws_other_images_and_overwriting_leaves_no_old_ones(
     assert (out / "1" / "0001.png").read_bytes() != first
 
 
+def test_nothing_of_an_earlier_drawing_is_left_and_no_class_is_drawn_twice(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    words = ["generate", str(tiny_model_folder), "--out", str(tmp_path / "drawn"), "--per-class", "1"]
+    assert main([*words, "--classes", "0,1"]) == 0
+    assert main([*words, "--classes", "3,3", "--overwrite"]) == 0
+    assert "1 images are in" in capsys.readouterr().out
+    assert [file.parent.name for file in (tmp_path / "drawn").glob("*/*.png")] == ["3"]
+
+
+def test_classes_of_a_model_without_classes(tmp_path: Path, capsys: Captured) -> None:
+    model = pb.save(pb.create("digits", classes=(), filters=2), tmp_path / "plain")
+    assert main(["generate", str(model), "--classes", "0", "--out", str(tmp_path / "drawn")]) == 2
+    assert "no classes" in capsys.readouterr().err
+
+
+def test_the_set_digits_is_not_a_folder_of_that_name(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", str(tiny_model_folder), "--per-class", "1", "--out", "digits"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("./digits")
+    assert main(["classify", str(tiny_model_folder), "./digits", "--csv", "ten.csv"]) == 0
+    assert len(Path("ten.csv").read_text().splitlines()) == 11
+    pb.open_dataset("digits")
+    assert "./digits" in capsys.readouterr().err
+
+
 def test_logits_are_likelihoods_in_input_order(tiny_model_folder: Path, tmp_path: Path) -> None:
     logits = tmp_path / "logits.npy"
     assert (
@@ -109,6 +138,12 @@ def test_predictions_are_not_written_over_unasked(
     assert answers.read_text() == "mine"
 
 
+def test_predictions_and_logits_are_two_files(tmp_path: Path, capsys: Captured) -> None:
+    words = ["--csv", str(tmp_path / "x.csv"), "--logits", str(tmp_path / "." / "y" / ".." / "x.csv")]
+    assert main(["classify", "no-such-model", "digits", *words]) == 2
+    assert "--csv and --logits name the same file" in " ".join(capsys.readouterr().err.split())
+
+
 def test_evaluate_takes_the_validation_images_of_the_training(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +156,41 @@ def test_evaluate_takes_the_validation_images_of_the_training(
     assert (out / "confusion.png").stat().st_size > 0
 
 
+def test_evaluate_takes_the_validation_images_of_other_data(tiny_model_folder: Path, tmp_path: Path) -> None:
+    for split, count in (("train", 3), ("validation", 2)):
+        for name in "01":
+            (tmp_path / split / name).mkdir(parents=True)
+            for row in range(count):
+                pixels = np.full((8, 8), 16 * row, np.uint8)
+                Image.fromarray(pixels).save(tmp_path / split / name / f"{row}.png")
+    for data, images in ((tmp_path, 4), (tmp_path / "train", 6)):
+        out = tmp_path / f"of-{images}"
+        assert main(["evaluate", str(tiny_model_folder), "--data", str(data), "--out", str(out)]) == 0
+        assert json.loads((out / "metrics.json").read_text())["images"] == images
+
+
+def test_images_that_were_trained_on_are_not_called_held_out(tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "run"
+    words = ["train", "digits", "--recipe", "digits", "--network.filters", "2", "--max-steps", "1"]
+    assert main([*words, "--add-validation", "--device", "cpu", "--out", str(out)]) == 0
+    assert main(["evaluate", str(out), "--out", str(tmp_path / "measured")]) == 2
+    assert "trained on its validation images" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "measured").exists()
+
+
+def test_a_model_without_a_state_is_not_resumed(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    place = tmp_path / "copy"
+    place.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (place / name).write_bytes((tiny_model_folder / name).read_bytes())
+    before = (place / "model.safetensors").read_bytes()
+    assert main(["train", "digits", "--recipe", "digits", "--resume", "--out", str(place)]) == 2
+    assert "no state" in capsys.readouterr().err
+    assert (place / "model.safetensors").read_bytes() == before
+
+
 def test_list_shows_runs_models_and_recipes(tiny_model_folder: Path, capsys: Captured) -> None:
     assert main(["list", "runs", str(tiny_model_folder.parent)]) == 0
     shown = capsys.readouterr().out
@@ -130,6 +200,52 @@ def test_list_shows_runs_models_and_recipes(tiny_model_folder: Path, capsys: Cap
     assert "pixelcnn_pp" in capsys.readouterr().out
     assert main(["list", "models", str(tiny_model_folder)]) == 0
     assert json.loads(capsys.readouterr().out)["model"]["network"]["filters"] == 8
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        ("[1, 2]", "config.json is no table"),
+        ("5", "config.json is no table"),
+        ('{"model": ', "config.json cannot be read: it is no JSON"),
+        ('{"model": null}', "model is missing"),
+        ({"description": None}, "description is missing"),
+        ({"description": {"recipe": 3}}, "description.recipe is no table"),
+        ({"description": {"data": "photos"}}, "description.data is no table"),
+        ({"description": {"data": {"source": 3}}}, "description.data.source is no text"),
+        ({"model": {"network": {}, "shape": {}, "classes": [0, 1]}}, "model.classes are not all texts"),
+        ({"description": {"recipe": None, "data": {"source": None}}}, ""),
+    ],
+    ids=str,
+)
+def test_a_broken_entry_is_a_row_beside_the_others(
+    config: str | dict[str, object], wanted: str, tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    for name in ("good", "spoiled"):
+        shutil.copytree(tiny_model_folder, tmp_path / name, ignore=shutil.ignore_patterns("state", "events"))
+    whole = json.loads((tmp_path / "good" / "config.json").read_text())
+    text = config if isinstance(config, str) else json.dumps(whole | config)
+    (tmp_path / "spoiled" / "config.json").write_text(text)
+    for what, told in (("runs", "digits"), ("models", "pixelcnn_pp")):
+        assert main(["list", what, str(tmp_path)]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert told in shown
+        assert wanted in shown
+        assert ("what is wrong" in shown) == bool(wanted)
+    assert main(["list", "models", str(tmp_path / "spoiled")]) == (2 if wanted else 0)
+    assert wanted in capsys.readouterr().err
+
+
+def test_a_journal_that_cannot_be_read_is_a_row_too(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    for name, text in (("good", "step\n7777\n"), ("spoiled", f"step\n{'1' * 200_000}\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "journal.csv").write_text(text)
+    assert main(["list", "runs", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "7,777" in shown
+    assert "journal.csv cannot be read" in shown
 
 
 def test_a_printed_recipe_can_be_started_from(tmp_path: Path, capsys: Captured) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from pixelbayes import cli
 from pixelbayes.cli import COMMANDS, main
@@ -57,7 +58,9 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
         (["train", "digits", "--network", "pixelcnnpp"], "did you mean 'pixelcnn_pp'"),
         (["train", "digits", "--network.filtrs", "3"], "--network.filters"),
         (["train", "digits", "--network.filters", "many"], "--network.filters"),
-        (["train", "digits", "--training.schedule", "cosin"], "cosine"),
+        (["train", "digits", "--training.schedule", "cosin"], "did you mean 'cosine'?"),
+        (["train", "digits", "--data.resize", "bilinea"], "did you mean 'bilinear'?"),
+        (["train", "digits", "--data.signal", "xyz"], "Expected one of ('linear', 'sqrt', 'asinh')"),
         (["train", "digits", "--import", "no_such_module_here"], "no_such_module_here"),
         (["train", "no/such/folder"], "no/such/folder"),
         (["generate", "no/such/model"], "no/such/model"),
@@ -130,3 +133,23 @@ def test_a_bug_shows_its_traceback_when_asked(
     monkeypatch.setenv("PIXELBAYES_DEBUG", "1")
     assert main(["anything"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 TiB"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_too_little_memory_is_said(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(arguments: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr("pixelbayes.cli.evaluate_command.run", run)
+    assert main(["evaluate", "model"]) == 2
+    assert "not enough memory" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The automatic plan."""
 
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_photographs_are_mirrored_and_digits_are_not() -> None:
 def test_unbalanced_classes_are_balanced_and_it_is_said() -> None:
     chosen = plan(made_up([100, 20], DIGITS), "cpu")
     assert chosen.training.balanced
-    assert any("unbalanced" in reason for reason in chosen.reasons)
+    assert any("unbalanced" in reason for _, reason in chosen.reasons)
     assert not plan(made_up([60, 50], DIGITS), "cpu").training.balanced
 
 
@@ -74,3 +75,12 @@ def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.
     assert training["minutes"] == 0.1
     assert training["finished"]
     assert (out / "samples.png").exists()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (4, 4), (1, 3)], ids=str)
+def test_the_default_plan_does_not_diverge_on_small_images(size: tuple[int, int], out: Path) -> None:
+    shape = ImageShape(3, *size, 256)
+    model = train(made_up([18, 18], shape), None, out, max_steps=12, device="cpu")
+    images = made_up([18, 18], shape).train
+    bits = -model.log_prob(images.levels, images.labels).mean() / shape.dims / log(2)
+    assert bits < 1.5 * shape.uniform_bits

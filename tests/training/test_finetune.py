@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.training.run_small import recipe
 
+import pixelbayes as pb
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
 from pixelbayes.fusion import FusionConfig
@@ -84,6 +85,14 @@ def test_fine_tuning_adds_classes_and_starts_from_the_weights(digits: Dataset, t
     assert torch.allclose(before, after, rtol=1e-3)
 
 
+def test_weights_to_start_from_are_not_initialised_again(digits: Dataset, tmp_path: Path) -> None:
+    first = train(digits, recipe(0.2), tmp_path / "first")
+    again = recipe(1, learning_rate=1e-9, init_data_dependent=True)
+    model = train(digits, again, tmp_path / "second", start=tmp_path / "first", max_steps=1)
+    levels, labels = digits.train.levels, digits.train.labels
+    assert torch.allclose(first.log_prob(levels, labels), model.log_prob(levels, labels), rtol=1e-4)
+
+
 def test_fine_tuning_at_another_size(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(0.2), tmp_path / "first")
     shape = replace(digits.shape, height=6, width=5)
@@ -104,3 +113,25 @@ def test_trained_on_validation_too_no_validation_figures_are_shown(
     assert training["images"] == 140
     assert model.calibration.temperature == 1.0
     assert "validation images too" in capsys.readouterr().out
+
+
+def test_what_belongs_to_the_old_run_is_left_behind(tmp_path: Path) -> None:
+    words = {"recipe": "digits", "filters": 2, "max_steps": 1, "device": "cpu"}
+    fields = {"training.focus": ("1",), "training.include_validation": True, "data.split_seed": 3}
+    pb.train("digits", out=tmp_path / "first", **words, **fields)
+    second = pb.train("digits", out=tmp_path / "second", start=tmp_path / "first", max_steps=1, device="cpu")
+    training = second.description["recipe"]["training"]
+    assert not training.get("focus")
+    assert not training.get("include_validation")
+    assert not second.description["training"]["trained_on_validation"]
+
+
+def test_code_that_a_model_names_is_not_run_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "others_code.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    first = pb.create("digits", filters=2)
+    first.description["recipe"]["augment"] = {"custom": "others_code:f"}
+    place = pb.save(first, tmp_path / "model")
+    for chosen in ({"start": place}, {"recipe": place}):
+        with pytest.raises(UserError, match="is code"):
+            pb.train("digits", out=tmp_path / "second", max_steps=1, device="cpu", **chosen)

@@ -1,5 +1,6 @@
 """Batches, the journal, the folder, and initialisation from data."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,12 @@ def test_initialisation_standardises_every_layer(digits: Dataset) -> None:
     scales = torch.stack([output.std((0, 2, 3)).sub(1).abs().amax() for output in outputs])
     assert means.max() < 1e-3
     assert scales.max() < 1e-2
+
+
+def test_initialisation_by_one_pixel_that_does_not_vary(digits: Dataset) -> None:
+    parts, shape = recipe().still(), replace(digits.shape, height=1, width=1)
+    config = ModelConfig(shape, parts.network, parts.distribution, parts.fusion, digits.classes.names)
+    model = AutoregressiveImageModel(config)
+    levels, labels = digits.train.levels[:, :, :1, :1], digits.train.labels
+    initialise(model, levels[:1], labels[:1])
+    assert model.log_prob(levels, labels).isfinite().all()

@@ -1,4 +1,5 @@
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,14 @@ import safetensors.torch
 import torch
 
 from pixelbayes.errors import UserError
+from pixelbayes.training.memory import Memory
 from pixelbayes.training.state import State, list_states, load_state, save_state
 
 
 def numbered(step: int) -> State:
-    return State(
-        {"weights": torch.full([64], float(step))}, {"step": step, "figures": {"bits": 1.5, "none": None}}
-    )
+    figures = {"bits": 1.5, "none": None}
+    memory = Memory(0, None, None, training={}, augment={}, step=step, best_figures=figures)
+    return State({"weights": torch.full([64], float(step))}, memory.to_dict())
 
 
 def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -38,6 +40,38 @@ def test_a_broken_newest_state_is_passed_over(tmp_path: Path, kept: int) -> None
     found = load_state(tmp_path)
     assert found is not None
     assert found.memory["step"] == 1
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {"format": "pt"},
+        {"memory": "{"},
+        {"memory": "[1]"},
+        {"memory": '{"step": 3}'},
+        {"memory": json.dumps(numbered(2).memory | {"training": None})},
+        {"memory": json.dumps(numbered(2).memory | {"step": "3"})},
+        {"memory": json.dumps(numbered(2).memory | {"minutes": "3"})},
+        {"memory": json.dumps(numbered(2).memory | {"precision": "64"})},
+    ],
+    ids=str,
+)
+def test_a_state_of_another_program_is_passed_over(
+    tmp_path: Path, metadata: dict[str, str] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_state(tmp_path, 1, numbered(1))
+    newest = save_state(tmp_path, 2, numbered(2))
+    safetensors.torch.save_file(numbered(2).tensors, newest, metadata)
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found.memory["step"] == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_what_other_versions_remember_beside_is_left_out() -> None:
+    memory = Memory.from_dict(numbered(2).memory | {"weather": "fine", "elapsed": 3})
+    assert (memory.step, memory.elapsed) == (2, 3)
 
 
 def test_only_broken_states_are_an_error(tmp_path: Path) -> None:

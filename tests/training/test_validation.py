@@ -95,6 +95,25 @@ def test_weights_gone_astray_have_no_figures(digits: Dataset, model: Autoregress
     assert validate(launch(torch.device("cpu"), "32-true"), model, plan, nothing)[0] is None
 
 
+@pytest.mark.parametrize(
+    ("validation", "told"), [(True, "no validation was finite"), (False, "there is no validation set")]
+)
+def test_why_there_are_no_figures_is_said(
+    digits: Dataset,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    validation: bool,
+    told: str,
+) -> None:
+    monkeypatch.setattr("pixelbayes.training.assess.validate", lambda *given: (None, torch.zeros(0)))
+    some = digits if validation else replace(digits, splits={"train": digits.train})
+    model = train(some, recipe(), out, max_steps=1)
+    assert not model.description["training"]["calibrated"]
+    shown = capsys.readouterr()
+    assert told in shown.out + shown.err
+
+
 def test_validation_takes_a_tenth_of_the_time_at_most() -> None:
     assert steps_between(pairs=100, wanted=50, batch=16) == 50
     steps = steps_between(pairs=100_000, wanted=50, batch=16)

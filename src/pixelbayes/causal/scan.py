@@ -120,7 +120,7 @@ class Glimpse:
 
     def valid(self, layer: Convolution, x: Tensor) -> Tensor:
         if not self.pixel:
-            return F.conv2d(x, layer.kernel(), layer.bias)
+            return F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
         matrix, bias = self.constant(("folded", layer), lambda: folded(layer))
         return multiply(x, matrix, bias)
 

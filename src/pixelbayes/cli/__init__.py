@@ -63,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(_spell(error), 2, bug=error)
     except Exception as error:
+        if _out_of_memory(error):
+            advice = "a smaller --batch (train: --training.batch), network or --data.size"
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            return _fail(f"not enough memory ({first}); try {advice}", 2, bug=error)
         report = "set PIXELBAYES_DEBUG=1 to see where, and please report it"
         return _fail(f"a bug, not your mistake: {type(error).__name__}: {error} ({report})", 1, bug=error)
 
@@ -81,7 +85,24 @@ def _dispatch(words: list[str]) -> int:
         module.run(words[1:])
     except SystemExit as stop:  # tyro leaves this way after --help
         return stop.code if isinstance(stop.code, int) else 0
+    _part_from_other_processes()
     return 0
+
+
+def _part_from_other_processes() -> None:
+    """End what torchrun's processes talk through: a process that leaves with its threads still running may abort."""
+    if "torch" not in sys.modules or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """torch says so in several ways: an error of its own on a GPU, a RuntimeError on the CPU."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def _spell(error: OSError) -> str:

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import tyro
@@ -53,7 +54,22 @@ def _one_line(box: str, command: str) -> str:
     hint = f": did you mean '{near.group(1)}'?" if near else ""
     for pattern, words in PLAINER.items():
         text = re.sub(pattern, words, text)
+    text = _with_nearest_choice(text)
     return f"{text[:1].lower()}{text[1:]}{hint} (see pixelbayes {command} --help)"
+
+
+def _with_nearest_choice(text: str) -> str:
+    """Where tyro refuses a value and lists those that it takes: with the nearest of them.
+
+    >>> _with_nearest_choice("invalid choice 'cosin' for '--schedule'. Expected one of ('linear', 'cosine').")
+    "invalid choice 'cosin' for '--schedule': did you mean 'cosine'? Expected one of ('linear', 'cosine')."
+    """
+    refused = re.search(r"invalid choice '(.*?)' for .*?(\. )Expected one of \((.*?)\)", text)
+    if refused is None:
+        return text
+    near = get_close_matches(refused[1], re.findall(r"'(.*?)'", refused[3]), n=1, cutoff=0.5)
+    hint = f": did you mean '{near[0]}'? " if near else refused[2]
+    return text[: refused.start(2)] + hint + text[refused.end(2) :]
 
 
 def optional(metavar: str, **more: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from ..errors import UserError
 from .arguments import Flag, optional, read
 
 
@@ -61,6 +62,8 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     for path in (options.csv, options.logits):
         refuse_existing(path, options.overwrite)
+    if options.csv and options.logits and options.csv.resolve() == options.logits.resolve():
+        raise UserError(f"--csv and --logits name the same file, {options.csv}")
     import_extensions(options.imports)
     share = my_share(options.device)
     model = checkpoint.load(options.model, device=share.device)

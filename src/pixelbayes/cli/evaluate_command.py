@@ -28,7 +28,7 @@ class Evaluate:
     data: Annotated[str | None, optional("DATA")] = None
     """The images; those of the training when not given."""
     split: Annotated[str | None, optional("SPLIT")] = None
-    """train, validation or test; when not given: validation, or all of --data."""
+    """train, validation or test; when not given: validation where the data have one, else all of the images."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
     out: Annotated[Path | None, optional("FOLDER")] = None
@@ -48,7 +48,7 @@ class Evaluate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Evaluate, arguments, "evaluate")
     from .. import checkpoint
-    from ..api import held_out
+    from ..evaluating import held_out
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..measure import evaluate
@@ -71,6 +71,7 @@ def run(arguments: Sequence[str]) -> None:
         options.out or default_out(f"{Path(options.model).resolve().name}-evaluation"), options.overwrite
     ) as out:
         found = evaluate(model, images, batch=options.batch, progress=True, share=share)
+        (out / "confusion.png").unlink(missing_ok=True)  # of an earlier one that is overwritten
         found.to_json(out / "metrics.json")
         if found.confusion is not None:
             confusion(found.confusion, found.classes, out / "confusion.png")
@@ -78,5 +79,6 @@ def run(arguments: Sequence[str]) -> None:
         show(confusion_table(found.confusion, found.classes))
     bits = found.marginal_bits_per_dim if found.bits_per_dim is None else found.bits_per_dim
     scored = f", {score_line(found.calibrated)}" if found.calibrated else ""
-    say(f"{found.images} images: {bits:.4f} bits/dim{scored}")
+    of = " of p(x), since no class is known" if found.bits_per_dim is None and found.classes else ""
+    say(f"{found.images} images: {bits:.4f} bits/dim{of}{scored}")
     say(f"written: {out / 'metrics.json'}")

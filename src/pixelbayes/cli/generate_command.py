@@ -25,7 +25,7 @@ class Generate:
     row for each class. The same seed gives the same images for the same model, number of images and machine.
 
     examples:
-      pixelbayes generate runs/demo --per-class 25 --out digits
+      pixelbayes generate runs/demo --per-class 25 --out drawn
       pixelbayes generate runs/photos-001 --classes panda,koala --temperature 0.9 --seed 7
     """
 
@@ -68,8 +68,10 @@ def run(arguments: Sequence[str]) -> None:
     share = my_share(options.device)
     model = checkpoint.load(options.model, device=share.device)
     wanted = list(range(len(model.classes)))
+    if options.classes is not None and not wanted:
+        raise UserError("the model has no classes: leave out --classes")
     if options.classes is not None:
-        wanted = model.classes.parse(options.classes)
+        wanted = list(dict.fromkeys(model.classes.parse(options.classes)))
         if not wanted:
             raise UserError("--classes names no class")
     if not share.first:
@@ -82,7 +84,14 @@ def run(arguments: Sequence[str]) -> None:
         write(levels, model, wanted, options.per_class, out)
     say(f"{len(levels)} images are in {out}, all of them at a glance in {out / 'samples.png'}")
     if len(model.classes):
-        say(f"Does the model recognise them?  pixelbayes classify {options.model} {out}")
+        say(f"Does the model recognise them?  pixelbayes classify {options.model} {as_folder(out)}")
+
+
+def as_folder(out: Path) -> str:
+    """The folder as a DATA word: `./digits` is not the set digits."""
+    from ..data.sources import STANDARD_SETS
+
+    return f"./{out}" if str(out) in STANDARD_SETS else str(out)
 
 
 def draw(
@@ -111,15 +120,28 @@ def write(
     from ..data import save_image
     from ..pictures import sheet
 
-    for row, name in enumerate([model.classes[label] for label in wanted] or ["images"]):
-        folder = out / folder_name(name)
+    for old in out.glob("*/[0-9][0-9][0-9][0-9].png"):
+        old.unlink()  # of an earlier run that is overwritten
+    names = folder_names(model.classes.names)
+    for row, name in enumerate([names[label] for label in wanted] or ["images"]):
+        folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("[0-9][0-9][0-9][0-9].png"):
-            old.unlink()  # of an earlier run that is overwritten
         for column, image in enumerate(levels[row * each : (row + 1) * each]):
             save_image(image, folder / f"{column + 1:04d}.png", model.shape)
     rows = [model.classes[label] for label in wanted]
     sheet(levels, model.shape, out / "samples.png", rows=rows or None)
+
+
+def folder_names(names: Sequence[str]) -> list[str]:
+    """Of each class; names that would be the same folder get their index.
+
+    >>> folder_names(["cat", "a/b", "a:b"])
+    ['cat', 'a_b', 'a_b-2']
+    """
+    found: list[str] = []
+    for index, name in enumerate(map(folder_name, names)):
+        found.append(f"{name}-{index}" if name.lower() in map(str.lower, found) else name)
+    return found
 
 
 def folder_name(name: str) -> str:

@@ -18,12 +18,15 @@ class Import:
 
     examples:
       pixelbayes import pcnn_cpen455.pth --out runs/imported
+      pixelbayes import grey.pth --size 16 24 --out runs/grey
     """
 
     file: Annotated[Path, Positional, arg(metavar="FILE.pth")]
     """An unconditional checkpoint: a state dictionary (.pth, or .safetensors)."""
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The model's folder; runs/FILE-001, counted up, when not given."""
+    size: Annotated[tuple[int, int] | None, optional("HEIGHT WIDTH")] = None
+    """Of the images to draw (the checkpoint does not know it): 32x32 in colour and 28x28 in grey when not given."""
     overwrite: Flag = False
     """Replace the folder if it exists."""
 
@@ -36,7 +39,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..reference_weights import import_weights
     from .presenting import default_out
 
-    model = import_weights(options.file)
+    model = import_weights(options.file, options.size)
     out = claim_folder(options.out or default_out(options.file.stem), options.overwrite)
     checkpoint.save(model, out)
     count = sum(parameter.numel() for parameter in model.parameters())

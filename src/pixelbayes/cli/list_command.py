@@ -10,6 +10,7 @@ from ..errors import UserError, unknown
 from .arguments import optional, read
 
 WHAT = ("recipes", "runs", "models")
+WRONG = "what is wrong"  # a column that is there only for files that cannot be read as they should
 
 
 @dataclass
@@ -75,10 +76,13 @@ def _runs(place: str) -> None:
     table = plain_table(f"runs in {place}", "run", "recipe", "data")
     for heading in ("steps", "bits/dim", "accuracy", "minutes"):
         table.add_column(heading, justify="right")
+    if any(each.broken for each in found):
+        table.add_column(WRONG, overflow="fold")
     for each in found:
         table.add_row(
             str(each.folder), each.recipe, each.data, number(each.steps, ",d"),
             number(each.bits_per_dim, ".4f"), number(each.accuracy, ".1%"), number(each.minutes, ".1f"),
+            *([each.broken] if each.broken else []),
         )  # fmt: skip
     show(table)
 
@@ -94,11 +98,16 @@ def _models(place: str) -> None:
     if not found:
         raise UserError(f"there are no models in {place}")
     if found[0].folder == Path(place):
+        if found[0].broken:
+            raise UserError(f"{place}: {found[0].broken}")
         print(json.dumps(found[0].config, indent=2))
         return
     table = plain_table(f"models in {place}", "model", "network", "images", "classes")
+    if any(each.broken for each in found):
+        table.add_column(WRONG, overflow="fold")
     for each in found:
-        table.add_row(str(each.folder), *_spell(each.config))
+        spelled = ("", "", "", each.broken) if each.broken else _spell(each.config)
+        table.add_row(str(each.folder), *spelled)
     show(table)
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def show(table: Table) -> None:
-    """Print a table on stdout; wide ones are not cut where there is no terminal."""
-    console = Console()
+    """Print a table on stdout; wide ones are not cut where there is no terminal. Names are no markup."""
+    console = Console(markup=False)
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(markup=False, width=200)
     console.print(table)
 
 

@@ -34,6 +34,7 @@ class Train:
       pixelbayes train mnist --root mnist/ --network gated_pixelcnn --data.levels 2
       pixelbayes train photos/ --from runs/photos-001 --classes panda,koala --share 0.9
       pixelbayes train photos/ --out runs/wide --resume
+      pixelbayes train photos/ --folds 5 --minutes 10
     """
 
     source: Annotated[str, Positional, arg(metavar="DATA")]
@@ -62,6 +63,9 @@ class Train:
     """Fine-tuning: the share of the samples that --classes get (0.9)."""
     add_validation: Flag = False
     """Train on the validation images too; then no validation figures are shown."""
+    folds: Annotated[int | None, optional("K")] = None
+    """k-fold evaluation: train K models, each on all folds but one, and judge every image by the model that has not
+    seen it (--minutes and --max-steps are of each)."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files."""
     class_names: Annotated[str | None, optional("A,B")] = None
@@ -87,23 +91,55 @@ def run(arguments: Sequence[str]) -> None:
     from ..progress import say
 
     out = folder_of(options)
-    model = api.train(
-        options.source,
-        recipe=options.recipe,
-        out=out,
-        minutes=options.minutes,
-        max_steps=options.max_steps,
-        seed=options.seed,
-        device=options.device,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        start=options.start,
-        imports=options.imports,
+    asked = {
+        "recipe": options.recipe,
+        "out": out,
+        "minutes": options.minutes,
+        "max_steps": options.max_steps,
+        "seed": options.seed,
+        "device": options.device,
+        "resume": options.resume,
+        "overwrite": options.overwrite,
+        "imports": options.imports,
         **overrides,
-    )
+    }
+    if options.folds is not None:
+        cross_validate(options, options.folds, out, asked)
+        return
+    model = api.train(options.source, start=options.start, **asked)
     if api.is_first():
         for line in next_steps(out, bool(len(model.classes))):
             say(line)
+
+
+def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any]) -> None:
+    """k-fold evaluation, and what it found."""
+    from .. import api
+    from ..cross_validation import cross_validate as api_cross_validate
+    from ..progress import say
+    from .presenting import confusion_table, score_line, show
+
+    if options.start is not None or options.add_validation:
+        raise UserError(
+            "--folds trains each model anew on its own folds: leave out --from and --add-validation"
+        )
+    found = api_cross_validate(options.source, folds=folds, **asked)
+    if not api.is_first():
+        return
+    pooled = found.pooled
+    if pooled.confusion is not None:
+        show(confusion_table(pooled.confusion, pooled.classes))
+    bits = pooled.marginal_bits_per_dim if pooled.bits_per_dim is None else pooled.bits_per_dim
+    scored = f", {score_line(pooled.calibrated)}" if pooled.calibrated else ""
+    say(
+        f"{pooled.images} images, each judged by a model that was not trained on it: {bits:.4f} bits/dim{scored}"
+    )
+    for name in ("bits_per_dim", "balanced_accuracy"):
+        if (spread := found.spread(name)) is not None:
+            say(
+                f"over the {len(found.folds)} folds: {name} {spread[0]:.4f}, standard deviation {spread[1]:.4f}"
+            )
+    say(f"written: {out / 'metrics.json'}")
 
 
 def folder_of(options: Train) -> Path:

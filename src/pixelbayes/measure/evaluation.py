@@ -89,10 +89,14 @@ def measure(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> Me
     if not len(model.classes):
         bits = bits_per_dim(nats[:, 0], model.shape)
         return Metrics(len(nats), 0, (), bits, bits)
+    return judge(model, nats, labels, from_log_likelihoods(model, nats).posterior)
+
+
+def judge(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor, posterior: Tensor) -> Metrics:
+    """The same, where the calibrated posterior [N, K] is known; of `model` the classes, shape and prior are used."""
     labels = labels.cpu()
     known = labels >= 0
     log_joint = model.with_prior(nats)
-    posterior = from_log_likelihoods(model, nats).posterior
     own = nats[known].gather(1, labels[known, None])[:, 0]
     return Metrics(
         images=len(nats),

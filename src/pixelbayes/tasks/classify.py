@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import whole
 from ..labels import UNKNOWN, Labels
-from ..model import AutoregressiveImageModel
+from ..model import AutoregressiveImageModel, Images, as_levels
 from ..progress import track
 from .share import ALONE, Share
 
@@ -82,12 +82,12 @@ def _index(label: int) -> str:
 
 def classify(
     model: AutoregressiveImageModel,
-    levels: Tensor,
+    levels: Images,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
 ) -> Classification:
-    """Integer levels [N, C, H, W] -> Classification, in the same order.
+    """Integer levels [N, C, H, W], a tensor or an array -> Classification, in the same order.
 
     `batch` counts pairs of an image and a class that go through the network at once (by default as many as
     keep the memory small). With `share`, several processes take some batches each.
@@ -107,7 +107,7 @@ def from_log_likelihoods(model: AutoregressiveImageModel, nats: Tensor) -> Class
 @torch.inference_mode()
 def class_log_likelihoods(
     model: AutoregressiveImageModel,
-    levels: Tensor,
+    levels: Images,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
@@ -116,6 +116,7 @@ def class_log_likelihoods(
 
     A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`.
     """
+    levels = as_levels(levels)
     model.check(levels)
     classes = max(1, len(model.classes))
     pairs = len(levels) * classes

@@ -1,14 +1,16 @@
 """Generate images of a class: the walk, with every level drawn from the model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel
+from ..model import AutoregressiveImageModel, LabelsLike, as_indices
 from ..progress import bar
 from ..walk import Look, Row, cached_look, noise, sample, walk
 from .share import ALONE, Share
@@ -20,7 +22,7 @@ Looks = Callable[[AutoregressiveImageModel, tuple[int, int]], Look]
 
 def generate(
     model: AutoregressiveImageModel,
-    labels: Tensor | Sequence[int] | None = None,
+    labels: LabelsLike | int | None = None,
     count: int | None = None,
     seed: int = 0,
     temperature: float = 1.0,
@@ -31,13 +33,15 @@ def generate(
     looks: Looks = cached_look,
     share: Share = ALONE,
 ) -> Tensor:
-    """Draw one image for each label; `count` images from a model without classes.
+    """Draw one image for each label, given by index or name; a single one is one image.
 
+    Without labels, `count` images are drawn, of the classes in turn (0, 1, 2, ..., 0, 1, ...), or one of each
+    class where `count` is not given either; with labels `count` is not asked. A model without classes draws `count`.
     Returns integer levels `(n, C, H, W)` on the CPU. The noise belongs to the seed and an image's index;
     images are identical for the same batch shape, threads and device. Above `temperature` 1 images are
     more varied, below less. `on_row(first, row)` is called for each finished row of the batch that begins
     at image `first`. With `share`, several processes draw some batches each, and all return
-    the whole. Raises `UserError` for labels that the model does not know.
+    the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
 
     >>> import pixelbayes as pb
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
@@ -45,6 +49,10 @@ def generate(
     """
     if not temperature > 0:
         raise UserError(f"the temperature must be above 0, not {temperature}")
+    if seed < 0:
+        raise UserError(f"the seed must be 0 or more, not {seed}")
+    if count is not None and count < 0:
+        raise UserError(f"the count must be 0 or more, not {count}")
     shape = shape or model.shape
     label, total = _labels(model, labels, count)
     size = max(1, min(batch, total))
@@ -75,12 +83,15 @@ def few_threads(batch: int) -> Iterator[None]:
 
 
 def _labels(
-    model: AutoregressiveImageModel, labels: Tensor | Sequence[int] | None, count: int | None
+    model: AutoregressiveImageModel, labels: LabelsLike | int | None, count: int | None
 ) -> tuple[Tensor | None, int]:
+    """The class of each image `(n,)`, None for a model without classes, and how many images there are."""
     if model.classes:
-        wanted = torch.as_tensor(labels if labels is not None else list(range(len(model.classes))))
+        in_turn = torch.arange(len(model.classes) if count is None else count) % len(model.classes)
+        wanted = torch.atleast_1d(in_turn if labels is None else as_indices(labels, model.classes))
         return model.check_labels(wanted, len(wanted)), len(wanted)
-    return None, count if count is not None else (len(labels) if labels is not None else 1)
+    images = 1 if labels is None else prod(np.shape(labels))
+    return None, images if count is None else count
 
 
 def _rows(

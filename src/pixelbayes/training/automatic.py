@@ -25,9 +25,11 @@ SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 16
 WORK_A_SECOND = {"cpu": 5e8, "cuda": 2e10, "mps": 2e9}
 """What machines do in the units of `work`, before one is measured: two cores of a laptop, an older card."""
 DEFAULT_MINUTES = 10.0
-LEAST_IMAGES = 40_000  # that a network sees in training, before a larger one is worth its price
-LEAST_EPOCHS = 10.0
+LEAST_IMAGES = (
+    16_000  # that the network of 1 block and 40 filters should see, and others in proportion to their work
+)
 MOST_EPOCHS = 60.0
+LEAST_PIXELS = 28 * 28  # below, and in deeper networks, initialisation from the data was seen to diverge
 UNBALANCED = 1.5  # the largest class over the smallest
 
 
@@ -40,7 +42,8 @@ class Plan:
     fusion: FusionConfig
     training: TrainingConfig
     augment: AugmentConfig
-    reasons: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]
+    """(the part, why it was chosen so)."""
     name: str = "automatic"
     summary: str = "planned from the data"
     source: str = ""
@@ -89,16 +92,19 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
     epochs = max(1.0, round(min(affordable, MOST_EPOCHS)))
     dropout = choose_dropout(affordable if minutes else epochs)
+    size = (
+        f"{resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
+        f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed"
+    )
     reasons = (
-        f"network: {resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
-        f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed",
+        ("network", f"network: {size}"),
         *_reasons(facts, dropout),
     )
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
         distribution=_distribution(facts),
         fusion=FusionConfig(),
-        training=_training(facts, epochs, filters, kind),
+        training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),
         reasons=reasons,
         classes=dataset.classes.names,
@@ -111,12 +117,16 @@ def work(resnets: int, filters: int, pixels: int) -> float:
 
 
 def choose_size(facts: Facts, budget: float) -> tuple[int, int]:
-    """The largest network that sees enough images in the budget (in units of `work`)."""
-    wanted = max(LEAST_IMAGES, LEAST_EPOCHS * facts.images)
+    """The largest network that sees enough images in the budget (in units of `work`): a larger one needs more."""
     # Few images are learned by heart by a large network, however long there is.
     most = 64 if facts.images < 3000 else 160
-    fitting = [s for s in SIZES if s[1] <= most and budget / work(*s, facts.pixels) >= wanted]
+    fitting = [s for s in SIZES if s[1] <= most and budget / work(*s, facts.pixels) >= images_wanted(*s)]
     return fitting[-1] if fitting else SIZES[0]
+
+
+def images_wanted(resnets: int, filters: int) -> float:
+    """How many images a network should see in training to be worth its price."""
+    return LEAST_IMAGES * work(resnets, filters, 1) / work(1, 40, 1)
 
 
 def choose_dropout(epochs: float) -> float:
@@ -139,8 +149,8 @@ def measure(dataset: Dataset, device: str) -> float:
 
 
 def choose_batch(kind: str, pixels: int) -> int:
-    """Enough pixels to keep the device busy."""
-    return 64 if kind == "cuda" else max(16, min(64, 2**14 // pixels))
+    """Enough pixels to keep the device busy; on a CPU no more, since short runs gain by each step."""
+    return 64 if kind == "cuda" else max(8, min(64, 2**13 // pixels))
 
 
 def _distribution(facts: Facts) -> Any:
@@ -149,7 +159,7 @@ def _distribution(facts: Facts) -> Any:
     return DISTRIBUTIONS["logistic_mixture"](mixtures=5 if facts.images < 20_000 else 10)
 
 
-def _training(facts: Facts, epochs: float, filters: int, kind: str) -> TrainingConfig:
+def _training(facts: Facts, epochs: float, resnets: int, filters: int, kind: str) -> TrainingConfig:
     batch = max(1, min(choose_batch(kind, facts.pixels), facts.images))
     return TrainingConfig(
         batch=batch,
@@ -158,17 +168,19 @@ def _training(facts: Facts, epochs: float, filters: int, kind: str) -> TrainingC
         schedule="cosine",
         ema=0.05,
         clip=1.0,
+        init_data_dependent=resnets == 1 and facts.pixels >= LEAST_PIXELS,
         balanced=facts.ratio > UNBALANCED,
         sample_every=max(1.0, epochs / 5),
     )
 
 
-def _reasons(facts: Facts, dropout: float) -> tuple[str, ...]:
+def _reasons(facts: Facts, dropout: float) -> tuple[tuple[str, str], ...]:
     reasons = []
     if facts.ratio > UNBALANCED:
-        reasons.append(f"classes are unbalanced ({facts.ratio:.1f} to 1): each is drawn equally often")
+        text = f"classes are unbalanced ({facts.ratio:.1f} to 1): each is drawn equally often"
+        reasons.append(("training", text))
     if dropout:
-        reasons.append(f"each image is seen many times: dropout {dropout:g}")
+        reasons.append(("network", f"each image is seen many times: dropout {dropout:g}"))
     if facts.photographs:
-        reasons.append("photographs: mirrored at random")
+        reasons.append(("augment", "photographs: mirrored at random"))
     return tuple(reasons)

@@ -1,6 +1,7 @@
 """What a user may set about training."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from ..errors import UserError
@@ -87,14 +88,16 @@ class TrainingConfig:
 
 def _at_least(lowest: float, **values: float) -> None:
     for name, value in values.items():
-        if not value >= lowest:
-            raise UserError(f"{name} must be at least {lowest}, not {value}")
+        if not lowest <= value < inf:
+            wanted = "finite" if value == inf else f"at least {lowest}"
+            raise UserError(f"{name} must be {wanted}, not {value}")
 
 
 def _positive(**values: float) -> None:
     for name, value in values.items():
-        if not value > 0:
-            raise UserError(f"{name} must be above 0, not {value}")
+        if not 0 < value < inf:
+            wanted = "finite" if value == inf else "above 0"
+            raise UserError(f"{name} must be {wanted}, not {value}")
 
 
 def _share(**values: float) -> None:

@@ -66,6 +66,8 @@ def _tell(run: Run, calibrated: bool) -> None:
         )
     elif run.config.include_validation:
         line("trained on the validation images too: there are no validation figures, and no calibration")
+    elif run.validation is not None:
+        line("no validation was finite: no validation figures, no best weights to keep, and no calibration")
     else:
         line("there is no validation set: no validation figures, and no calibration")
     if calibrated:

@@ -10,6 +10,8 @@ from ..causal.convolution import Enlarge, Kernel
 from ..causal.scan import WholeImage
 from ..model import AutoregressiveImageModel
 
+LEAST_SPREAD = 1e-4  # what hardly varies over a batch (an empty border, one image) would be blown up
+
 
 @torch.no_grad()
 def initialise(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> None:
@@ -37,7 +39,8 @@ def _standardise(layer: Any, output: Tensor) -> Tensor:
     # A part of a layer has no gain of its own and stays as it is.
     if not isinstance(layer, Kernel) or layer.bias is None:
         return output
-    mean, scale = output.mean((0, 2, 3)), output.std((0, 2, 3)).clamp_min(1e-3)
+    mean, scale = output.mean((0, 2, 3)), output.std((0, 2, 3), correction=0)
+    scale = scale.where(scale > LEAST_SPREAD, 1)
     if isinstance(layer, Enlarge):
         # It has a gain for each input: one scale for all outputs.
         scale = scale.mean().expand_as(scale)

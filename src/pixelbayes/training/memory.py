@@ -1,8 +1,11 @@
 """What a run remembers besides its tensors."""
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
+from ..errors import UserError
+from ..plain import field_types
 from .place import Arithmetic
 
 
@@ -54,11 +57,36 @@ class Memory:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Memory":
-        """The inverse of `to_dict`; what other versions wrote beside is left out."""
-        known = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in known})
+        """The inverse of `to_dict`; what other versions wrote beside is left out.
+
+        Raises UserError for what is no run's memory.
+        """
+        if not isinstance(data, dict):
+            raise UserError("it holds no memory of a run")
+        hints = field_types(cls)
+        known = {name: value for name, value in data.items() if name in hints}
+        for name, value in known.items():
+            if not _fits(hints[name], value):
+                raise UserError(f"its memory of the run has no usable '{name}'")
+        try:
+            return cls(**known)
+        except TypeError:
+            raise UserError("its memory of the run is incomplete") from None
 
     @property
     def augment_words(self) -> list[str]:
         """What augmentation does, in words."""
         return [name if value is True else f"{name} {value}" for name, value in self.augment.items() if value]
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    """Whether a value is of a field's type; what lies within a list or a table is not looked at."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_fits(option, value) for option in options)
+    if origin is Literal:
+        return value in options
+    kind = origin or hint
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(value, kind)

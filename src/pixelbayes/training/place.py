@@ -2,7 +2,8 @@
 
 import logging
 import os
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..tasks.share import Share
 
+T = TypeVar("T")
 Arithmetic = Literal["32-true", "bf16-mixed"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -94,3 +96,19 @@ def agree(fabric: Any, *numbers: float) -> list[float]:
         return list(numbers)
     table = torch.tensor(numbers, dtype=torch.float64).to(fabric.device, torch.float64)
     return [float(number) for number in fabric.all_reduce(table, reduce_op="max").tolist()]
+
+
+def on_first(fabric: Any, action: Callable[[], T]) -> T:
+    """Do something on the first rank alone; all ranks get the result, or the same UserError."""
+    result: T | None = None
+    complaint = ""
+    if fabric.is_global_zero:
+        try:
+            result = action()
+        except UserError as error:
+            complaint = str(error)
+    if fabric.world_size > 1:
+        result, complaint = fabric.broadcast((result, complaint), src=0)
+    if complaint:
+        raise UserError(complaint)
+    return result  # type: ignore[return-value]

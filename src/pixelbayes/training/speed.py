@@ -14,9 +14,9 @@ from .objective import Objective
 from .place import Arithmetic
 
 BF16_GAIN = 1.2
-BF16_LEAST_FLOP = (
-    2e9  # a step's forward pass below this is not arithmetic but overhead: its timing would be a lottery
-)
+BF16_LEAST_FLOP = 2e9
+"""A step whose forward pass is below this is not arithmetic but overhead: timing it would be a lottery."""
+PRECISION_SECONDS = 10.0  # after which no further turn is begun: large networks take long for a step
 COMPILE_GAIN = 1.2
 COMPILE_SECONDS = 90.0  # a guess before the first time: it must be won back over the run
 
@@ -63,9 +63,11 @@ def choose_precision(model: AutoregressiveImageModel, levels: Tensor, labels: Te
     """`bf16-mixed` where the device computes in it and a step is 1.2x as fast, else `32-true`."""
     if not has_bf16(levels.device) or forward_flop(model, levels, labels) < BF16_LEAST_FLOP:
         return "32-true"
-    turns = [
-        [step_seconds(model, levels, labels, bf16) for bf16 in (False, True)] for _ in range(3)
-    ]  # in turn, so that other work on the machine disturbs both alike
+    turns: list[list[float]] = []
+    begun = time.monotonic()
+    while len(turns) < 3 and time.monotonic() - begun < PRECISION_SECONDS:
+        # In turn, so that other work on the machine disturbs both alike.
+        turns.append([step_seconds(model, levels, labels, bf16) for bf16 in (False, True)])
     single, half = (min(times) for times in zip(*turns, strict=True))
     return "bf16-mixed" if single / half >= BF16_GAIN else "32-true"
 

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from ..errors import UserError
 from ..files import write_tensors
 from ..progress import warn
+from .memory import Memory
 
 KEPT = 2
 
@@ -63,7 +64,7 @@ def load_state(out: Path) -> State | None:
     for path in reversed(files):
         try:
             return _read(path)
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
+        except (SafetensorError, OSError, ValueError, UserError) as error:
             warn(f"the state {path} cannot be read ({error}); the one before it is tried")
     if files:
         raise UserError(f"none of the states in {state_folder(out)} can be read; train anew with --overwrite")
@@ -72,7 +73,8 @@ def load_state(out: Path) -> State | None:
 
 def _read(path: Path) -> State:
     with safe_open(path, framework="pt") as file:
-        memory = json.loads(file.metadata()["memory"])
+        memory = json.loads((file.metadata() or {}).get("memory", "null"))
+        Memory.from_dict(memory)  # a state of which nothing can be continued is as good as a broken one
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     return State(tensors, memory)
 

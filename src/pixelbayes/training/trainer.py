@@ -16,8 +16,9 @@ from .finish import finish
 from .guard import Guard, Interrupted
 from .pacing import Pacing
 from .place import pick_device
-from .prepare import Request, prepare
+from .prepare import prepare
 from .recipe_like import RecipeLike
+from .request import Request
 from .run import Run
 from .sheets import draw_augmented, draw_samples
 from .span import Span, check_budget
@@ -82,8 +83,8 @@ def _open(run: Run) -> None:
     """Before the first step: a model and a state in the folder, and what training sees."""
     if run.memory.step > 0:
         return
+    run.save()  # first, so that a model without a state is never an interrupted run's
     keep(run)
-    run.save()
     if run.first and run.augment is not None:
         draw_augmented(run.images, run.augment, run.out / "augmented.png", run.memory.seed)
 

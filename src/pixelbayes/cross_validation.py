@@ -1,0 +1,194 @@
+"""k-fold evaluation: every image is judged by a model that was not trained on it. For sets of a few hundred images."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import checkpoint
+from .api import open_data, settings_for, train
+from .data import Dataset, ImageSet
+from .errors import UserError
+from .extensions import import_extensions
+from .files import whole
+from .folders import claim_folder, next_run, refuse_occupied
+from .measure import Metrics, fit_calibration
+from .measure.evaluation import judge, measure
+from .model import AutoregressiveImageModel
+from .pictures import confusion
+from .progress import say
+from .recipe import Recipe
+from .tasks.classify import Classification, class_log_likelihoods
+from .tasks.share import Share
+from .training.place import my_share
+from .training.span import check_budget
+
+FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one model says about the images of the fold that it was not trained on."""
+
+    model: AutoregressiveImageModel
+    images: ImageSet
+    nats: Tensor
+    """log p(x | c) [N, K]; [N, 1] without classes."""
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """`pooled`: over all the images, each judged by the model of its own fold, and calibrated by the answers of the
+    other models to their folds. `folds`: each model on its fold, calibrated on that same fold."""
+
+    pooled: Metrics
+    folds: tuple[Metrics, ...]
+
+    def spread(self, figure: str) -> tuple[float, float] | None:
+        """Mean and standard deviation of a figure over the folds; None where it was not measured."""
+        values = [getattr(fold, figure) for fold in self.folds]
+        return None if None in values else (fmean(values), stdev(values))
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The numbers as JSON, also written to `path` if given."""
+        spread = {name: self.spread(name) for name in FIGURES}
+        table = {
+            **self.pooled.as_dict(),
+            "over_folds": {name: {"mean": s[0], "sd": s[1]} for name, s in spread.items() if s},
+            "folds": [fold.as_dict() for fold in self.folds],
+        }
+        text = json.dumps(table, indent=2) + "\n"
+        if path is not None:
+            with whole(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        return text
+
+
+def cross_validate(
+    data: Any,
+    labels: Any = None,
+    *,
+    folds: int = 5,
+    recipe: "str | Path | Recipe | None" = None,
+    out: str | Path | None = None,
+    minutes: float | None = None,
+    max_steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    imports: Iterable[str] = (),
+    **overrides: Any,
+) -> CrossValidation:
+    """Train `folds` models, each on all folds but one, and judge each image by the model that has not seen it.
+
+    The arguments are those of `train`; `minutes` and `max_steps` are of each model. Writes to `out` the models
+    (fold-0, fold-1, ...), metrics.json, predictions.csv and confusion.png. With `resume`, finished models are kept
+    and the unfinished one goes on. Raises UserError for whatever the user can mend.
+    """
+    if folds < 2:
+        raise UserError(f"k-fold evaluation needs at least 2 folds, not {folds}")
+    if isinstance(data, Dataset):
+        raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")
+    check_budget(minutes, max_steps, seed)
+    import_extensions(imports)
+    share, folder = my_share(device), Path(out) if out is not None else next_run("folds")
+    if share.first:
+        refuse_occupied(folder, overwrite or resume)
+    judged = []
+    for number in range(folds):
+        fields = {**overrides, "data.folds": folds, "data.fold": number}
+        dataset = open_data(data, labels, settings_for(recipe, fields))
+        if share.first:
+            claim_folder(folder, overwrite or number > 0, resume)
+            say(f"fold {number + 1} of {folds}")
+        place = folder / f"fold-{number}"
+        model = finished(place, dataset) if resume else None
+        if model is None:
+            model = train(
+                dataset,
+                recipe=recipe,
+                out=place,
+                minutes=minutes,
+                max_steps=max_steps,
+                seed=seed,
+                device=device,
+                resume=resume and place.exists(),
+                overwrite=overwrite,
+                **fields,
+            )
+        judged.append(judge_fold(model.to(share.device), dataset, share))
+    result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
+    if share.first:
+        write(folder, judged, result)
+    return result
+
+
+def _comparable(preparation: dict[str, Any]) -> dict[str, Any]:
+    """What decides which images a fold holds."""
+    config = preparation.get("config") or {}
+    names = ("folds", "fold", "split_seed", "group_by")
+    return {"source": preparation.get("source"), **{name: config.get(name) for name in names}}
+
+
+def finished(place: Path, dataset: Dataset) -> AutoregressiveImageModel | None:
+    """The model of a fold whose run came to its end. Raises UserError for one of other data or other folds."""
+    if not (place / checkpoint.CONFIG).exists():
+        return None
+    model = checkpoint.load(place)
+    if not (model.description.get("training") or {}).get("finished"):
+        return None
+    if _comparable(model.description.get("data") or {}) != _comparable(dataset.preparation):
+        raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
+    return model
+
+
+def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Share) -> Judged:
+    """The model's answers to the fold that was its validation set."""
+    images = dataset.validation
+    if images is None or not len(images):
+        raise UserError(f"a fold of {dataset.name} has no images")
+    return Judged(
+        model, images, class_log_likelihoods(model, images.levels, progress=share.first, share=share)
+    )
+
+
+def pool(judged: list[Judged]) -> Metrics:
+    """All the images together."""
+    model, nats, labels = judged[0].model, torch.cat([j.nats for j in judged]), pooled_labels(judged)
+    return (
+        judge(model, nats, labels, posteriors(judged)) if len(model.classes) else measure(model, nats, labels)
+    )
+
+
+def pooled_labels(judged: list[Judged]) -> Tensor:
+    return torch.cat([j.images.labels for j in judged])
+
+
+def posteriors(judged: list[Judged]) -> Tensor:
+    """p(c | x) [N, K] of all the images, calibrated by the answers of the other models to their own folds."""
+    found = []
+    for own in judged:
+        others = [j for j in judged if j is not own]
+        joint = torch.cat([j.model.with_prior(j.nats) for j in others])
+        calibration = fit_calibration(joint, pooled_labels(others))
+        found.append(calibration.posterior(own.model.with_prior(own.nats)))
+    return torch.cat(found)
+
+
+def write(folder: Path, judged: list[Judged], result: CrossValidation) -> None:
+    """metrics.json, and where there are classes predictions.csv and confusion.png."""
+    result.to_json(folder / "metrics.json")
+    model = judged[0].model
+    if not len(model.classes):
+        return
+    answers = Classification(torch.cat([j.nats for j in judged]), posteriors(judged), model.classes)
+    paths = [path for j in judged for path in j.images.paths]
+    answers.write_csv(folder / "predictions.csv", paths, pooled_labels(judged))
+    if result.pooled.confusion is not None:
+        confusion(result.pooled.confusion, result.pooled.classes, folder / "confusion.png")

@@ -1,0 +1,124 @@
+"""`pb.evaluate`: a model measured on images in any form, and which images are held out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import measure
+from .data import Dataset, ImageSet, canonical, default_split, open_images
+from .data.assembling import the_split
+from .errors import UserError
+from .labels import UNKNOWN
+from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels
+from .progress import warn
+from .tasks.share import ALONE, Share
+
+
+def held_out(
+    model: AutoregressiveImageModel,
+    data: str | Path | None = None,
+    split: str | None = None,
+    skip_bad_images: bool = False,
+    root: str | None = None,
+) -> ImageSet:
+    """The images to evaluate a model on: those that it was not trained on, unless others are named.
+
+    Without `split` it is the validation split where the data have one, else all of the images. `root` is the folder
+    of a standard set's files, where it is not the one of the training.
+    """
+    preparation = model.description.get("data") or {}
+    source = data if data is not None else preparation.get("source")
+    if source is None:
+        raise UserError("the model does not know which data it was trained on: name them with --data")
+    if split is None:
+        split = default_split(source, preparation)
+        trained = (model.description.get("training") or {}).get("trained_on_validation")
+        if trained and canonical(source) == preparation.get("source"):
+            raise UserError(
+                "the model was trained on its validation images too: name other images with --data, or --split test"
+            )
+    return open_images(
+        source, model.shape, preparation, model.classes,
+        split=split, skip_bad_images=skip_bad_images, root=root,
+    )  # fmt: skip
+
+
+def evaluate(
+    model: AutoregressiveImageModel,
+    images: Any,
+    labels: LabelsLike | None = None,
+    *,
+    split: str | None = None,
+    batch: int | None = None,
+    progress: bool = True,
+    share: Share = ALONE,
+) -> measure.Metrics:
+    """Measure likelihood and, where classes are known, classification on images in any form.
+
+    images: an `ImageSet`; integer levels `(n, C, H, W)`, with `labels` (indices or names, -1 where unknown); a
+    `Dataset`, of which the validation split is taken unless `split` names another; or a word or path as on the
+    command line. Classes are matched by name. `batch` counts pairs of an image and a class that go through the
+    network at once. With `share`, several processes take some batches each. Raises UserError for what does not fit.
+
+    >>> import numpy as np
+    >>> from pixelbayes import create
+    >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
+    2
+    """
+    if labels is not None and isinstance(images, ImageSet | Dataset | str | Path):
+        raise UserError("labels go with arrays of images; a data set has its own")
+    if split is not None and not isinstance(images, Dataset | str | Path):
+        raise UserError(f"split '{split}' goes with a data set or its name, not with images")
+    if isinstance(images, str | Path):
+        chosen = held_out(model, images, split)
+        for notice in chosen.notices if share.first else ():
+            warn(notice)
+    elif isinstance(images, Dataset):
+        chosen = _split_of(images, split)
+    else:
+        chosen = images if isinstance(images, ImageSet) else _as_set(model, images, labels)
+    return measure.evaluate(model, _fitting(model, chosen), batch, progress, share)
+
+
+def _split_of(dataset: Dataset, split: str | None) -> ImageSet:
+    """The split to evaluate on: validation, unless another is named."""
+    if split is None and dataset.validation is None:
+        raise UserError(f"{dataset.name} has no validation split: say split= ({', '.join(dataset.splits)})")
+    return the_split(dataset, split or "validation")
+
+
+def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | None) -> ImageSet:
+    """Levels `(n, C, H, W)` and labels as a set of the model's classes."""
+    levels = as_levels(images)
+    model.check(levels)
+    index = torch.full((len(levels),), UNKNOWN)
+    if labels is not None and model.classes:
+        index = as_indices(labels, model.classes).cpu()
+    if index.shape != (len(levels),):
+        raise UserError(f"{len(levels)} images need {len(levels)} labels, not {tuple(index.shape)}")
+    return ImageSet(levels, index, [f"[{row}]" for row in range(len(levels))], model.classes, model.shape)
+
+
+def _fitting(model: AutoregressiveImageModel, images: ImageSet) -> ImageSet:
+    """The set with labels as the model counts them, matched by name; UserError where shape or classes differ."""
+    size = tuple(images.levels.shape[1:])
+    wanted = (model.shape.channels, model.shape.height, model.shape.width)
+    if size != wanted or images.shape.levels != model.shape.levels:
+        held = f"{'x'.join(map(str, size))}, {images.shape.levels} levels"
+        raise UserError(f"the model takes images of {model.shape}, not {held}")
+    if not model.classes:
+        return images
+    occurring = [index for index in images.labels.unique().tolist() if index >= 0]
+    if occurring and occurring[-1] >= len(images.classes):
+        raise UserError(f"label {occurring[-1]} is outside the {len(images.classes)} classes of the images")
+    outside = [
+        images.classes[index] for index in occurring if images.classes[index] not in model.classes.names
+    ]
+    if outside:
+        known = ", ".join(model.classes.names[:20]) + (", ..." if len(model.classes) > 20 else "")
+        raise UserError(f"{', '.join(outside[:5])} are outside the model's classes ({known})")
+    places = {name: index for index, name in enumerate(model.classes)}
+    table = torch.tensor([*(places.get(name, UNKNOWN) for name in images.classes), UNKNOWN])
+    return replace(images, labels=table[images.labels.cpu().clamp(min=-1)], classes=model.classes)

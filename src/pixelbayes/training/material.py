@@ -1,0 +1,71 @@
+"""What a run trains, and on what: the model before any step, the data in its classes, the images."""
+
+from dataclasses import replace
+
+import torch
+
+from ..data import Dataset, ImageSet
+from ..errors import UserError
+from ..model import AutoregressiveImageModel, ModelConfig, from_spec, spec
+from .config import TrainingConfig
+from .finetune import grow, join_classes, relabel
+from .memory import Memory
+from .request import Request
+from .seeds import derive
+
+
+def make_model(request: Request, memory: Memory, dataset: Dataset) -> AutoregressiveImageModel:
+    """The model of the run before any step: new, or grown from the one to start from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(memory.seed, "weights"))
+        if memory.model:
+            return AutoregressiveImageModel(from_spec(memory.model))
+        config = request.start.config if request.start is not None else request.recipe
+        model = AutoregressiveImageModel(
+            ModelConfig(
+                dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names
+            )
+        )
+    if request.start is not None:
+        before, after = len(request.start.classes), len(model.classes)
+        model.load_state_dict(grow(request.start.state_dict(), model.state_dict(), before, after))
+    memory.model = spec(model.config)
+    return model
+
+
+def fit_data(request: Request, memory: Memory) -> Dataset:
+    """The data with its labels counted as the model counts them: its classes first, new ones after."""
+    dataset = request.dataset
+    known = request.start.classes if request.start is not None else None
+    if memory.model:
+        config = from_spec(memory.model)
+        known = type(dataset.classes)(config.classes)
+        if dataset.shape != config.shape:
+            raise UserError(
+                f"the run was begun with images of {config.shape}, and {dataset.name} has {dataset.shape}"
+            )
+    if known is None:
+        return dataset
+    joined, index = join_classes(known, dataset.classes)
+    if memory.model and joined != known:
+        raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(joined)}")
+    if request.start is not None and bool(len(known)) != bool(len(dataset.classes)):
+        raise UserError("a model without classes and data with classes (or the reverse) do not go together")
+    return relabel(dataset, joined, index)
+
+
+def training_images(dataset: Dataset, config: TrainingConfig) -> ImageSet:
+    """The images to train on: those of known class, with the validation ones where that is asked for."""
+    images = dataset.train.labelled if len(dataset.classes) else dataset.train
+    held = dataset.validation
+    if config.include_validation and held is not None:
+        more = held.labelled if len(dataset.classes) else held
+        images = replace(
+            images,
+            levels=torch.cat([images.levels, more.levels]),
+            labels=torch.cat([images.labels, more.labels]),
+            paths=[*images.paths, *more.paths],
+        )
+    if not len(images):
+        raise UserError(f"{dataset.name} has no training images of a known class")
+    return images

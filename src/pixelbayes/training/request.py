@@ -1,0 +1,90 @@
+"""What a run was asked for, and what it remembers of an earlier sitting."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data import Dataset
+from ..errors import UserError
+from ..folders import claim_folder, next_run
+from ..model import AutoregressiveImageModel
+from ..plain import to_plain
+from ..progress import warn
+from .memory import Memory
+from .state import clear_states
+
+
+@dataclass
+class Request:
+    """What the caller of `train` asked for."""
+
+    dataset: Dataset
+    recipe: Any
+    out: Path | None
+    minutes: float | None
+    max_steps: int | None
+    seed: int | None
+    device: torch.device
+    resume: bool
+    overwrite: bool
+    start: AutoregressiveImageModel | None
+
+
+def claim(request: Request) -> Path:
+    """The run's folder, claimed; states of an earlier run that is overwritten are forgotten.
+
+    Only when all else is in place, so that a refused run leaves no empty folder behind.
+    """
+    out = claim_folder(request.out or next_run(request.dataset.name), request.overwrite, request.resume)
+    if request.overwrite and not request.resume:
+        clear_states(out)
+        for old in (*out.glob("events/events.out.tfevents*"), *out.glob("samples/*.png")):
+            old.unlink(missing_ok=True)
+    return out
+
+
+def new_memory(request: Request) -> Memory:
+    """The memory of a run that begins."""
+    recipe = request.recipe
+    if recipe is None:
+        raise UserError("a new run needs a recipe")
+    return Memory(
+        seed=request.seed or 0,
+        minutes=request.minutes,
+        max_steps=request.max_steps,
+        training=to_plain(recipe.training),
+        augment=to_plain(recipe.augment),
+        recipe=_describe(recipe),
+    )
+
+
+def _describe(recipe: Any) -> dict[str, Any]:
+    plain = recipe.to_dict() if hasattr(recipe, "to_dict") else to_plain(recipe)
+    return dict(plain)
+
+
+def continued(memory: Memory, request: Request) -> Memory:
+    """The memory of a run that goes on: what the caller gives anew is taken, the seed and the network stay."""
+    if request.seed is not None and request.seed != memory.seed:
+        warn(f"the run keeps its seed {memory.seed}")
+    memory.minutes = request.minutes if request.minutes is not None else memory.minutes
+    memory.max_steps = request.max_steps if request.max_steps is not None else memory.max_steps
+    if request.recipe is not None:
+        memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
+        memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
+    if memory.stopped:
+        memory.stopped = "" if not memory.training.get("patience") else memory.stopped
+    return memory
+
+
+def _same_network(begun: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The given recipe, if its network is that of the recipe that the run was begun with."""
+    for part in ("network", "distribution", "fusion"):
+        if begun.get(part) != given.get(part):
+            raise UserError(
+                f"the run was begun with another {part} ({begun.get(part)}); --resume goes on with that: leave it "
+                "out, or begin anew with another --out"
+            )
+    return given

@@ -1,0 +1,104 @@
+"""k-fold evaluation."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelbayes as pb
+from pixelbayes.cli import main
+from pixelbayes.cross_validation import CrossValidation
+
+SMALL = {"filters": 4, "training.batch": 8, "training.sample_every": 0.0, "training.precision": "32-true"}
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[np.ndarray, np.ndarray]:
+    """Forty images of two classes, dark and bright."""
+    labels = np.arange(40) % 2
+    noise = np.random.default_rng(0).integers(0, 6, (40, 6, 6))
+    return (noise + 10 * labels[:, None, None]).astype(np.uint8), labels
+
+
+def test_every_image_is_judged_once_by_a_model_that_has_not_seen_it(
+    images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    fields = {**SMALL, "data.levels": 17}
+    found = pb.cross_validate(
+        *images, folds=4, recipe="digits", out=tmp_path / "cv", max_steps=30, device="cpu", **fields
+    )
+    assert [fold.images for fold in found.folds] == [10] * 4
+    assert found.pooled.images == 40
+    assert found.pooled.accuracy > 0.8
+    mean = np.mean([fold.bits_per_dim for fold in found.folds])
+    assert found.pooled.bits_per_dim == pytest.approx(mean)
+    assert found.spread("bits_per_dim") == (pytest.approx(mean), pytest.approx(_sd(found)))
+    with (tmp_path / "cv" / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["path"] for row in rows}) == 40
+    written = json.loads((tmp_path / "cv" / "metrics.json").read_text())
+    assert written["images"] == 40
+    assert len(written["folds"]) == 4
+    assert (tmp_path / "cv" / "confusion.png").exists()
+    for number in range(4):
+        model = pb.load(tmp_path / "cv" / f"fold-{number}")
+        assert model.description["data"]["config"]["fold"] == number
+
+
+def _sd(found: CrossValidation) -> float:
+    return float(np.std([fold.bits_per_dim for fold in found.folds], ddof=1))
+
+
+def test_finished_folds_are_kept_when_it_is_resumed(
+    images: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {**SMALL, "data.levels": 17}
+    options = {
+        "folds": 2,
+        "recipe": "digits",
+        "out": tmp_path / "cv",
+        "max_steps": 2,
+        "device": "cpu",
+        **fields,
+    }
+    whole = pb.cross_validate(*images, **options)
+    before = (tmp_path / "cv" / "fold-0" / "model.safetensors").stat().st_mtime_ns
+    for file in (tmp_path / "cv" / "fold-1").rglob("*.*"):
+        file.unlink()
+    again = pb.cross_validate(*images, **options, resume=True)
+    assert (tmp_path / "cv" / "fold-0" / "model.safetensors").stat().st_mtime_ns == before
+    assert again.pooled.bits_per_dim == whole.pooled.bits_per_dim
+    with pytest.raises(pb.UserError, match="other folds"):
+        pb.cross_validate(*images, **{**options, "folds": 3}, resume=True)
+
+
+def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "cv"
+    words = [
+        "train",
+        "digits",
+        "--recipe",
+        "digits",
+        "--network.filters",
+        "4",
+        "--max-steps",
+        "1",
+        "--folds",
+        "2",
+    ]
+    assert main([*words, "--device", "cpu", "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "fold 2 of 2" in told
+    assert "each judged by a model that was not trained on it" in " ".join(told.split())
+    assert json.loads((out / "metrics.json").read_text())["images"] == 1797
+    assert main([*words, "--device", "cpu", "--out", str(out)]) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--folds", "1"], ["--folds", "3", "--add-validation"]])
+def test_what_makes_no_sense_is_refused(words: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "cv"
+    assert main(["train", "digits", *words, "--recipe", "digits", "--out", str(out)]) == 2
+    assert not out.exists()
