@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from . import distributions, networks
+from .allocation import keep_freed_memory
 from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError
@@ -67,6 +68,7 @@ class AutoregressiveImageModel(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
+        keep_freed_memory()
         self.config, self.shape, self.classes = config, config.shape, Labels(config.classes)
         self.by_channel = config.network.by_channel(config.shape)
         outputs = config.distribution.parameters(config.shape, self.by_channel)

@@ -77,13 +77,15 @@ def walk(
     look = looks(model, (height, width))
     if start and hasattr(look, "prime"):
         look.prime(signal, label, start)
+    places = [(channels, slice(channels[0], channels[-1] + 1)) for channels in model.looks]
     for row in range(start, height):
-        for column in range(width):
-            for channels in model.looks:
-                place = slice(channels[0], channels[-1] + 1)
-                chosen = choose(look(signal, label, row, column), (row, column), channels, levels)[:, :, 0, 0]
-                levels[:, place, row, column] = chosen
-                signal[:, place, row, column] = to_signal(chosen, shape.levels, shape.signal, signal.dtype)
+        # The pixels of the row, `(b, C, 1, 1)` each, as views that are written into.
+        pixels = (image[:, :, row : row + 1].split(1, 3) for image in (levels, signal))
+        for column, (level, seen) in enumerate(zip(*pixels, strict=True)):
+            for channels, place in places:
+                chosen = choose(look(signal, label, row, column), (row, column), channels, levels)
+                level[:, place] = chosen
+                seen[:, place] = to_signal(chosen, shape.levels, shape.signal, signal.dtype)
         yield Row(row, levels.to(shape.dtype))
 
 

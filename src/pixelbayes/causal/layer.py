@@ -6,10 +6,22 @@ from torch import nn
 
 
 class Layer(nn.Module):
-    """A module without hooks: calling it is calling `forward`.
+    """A module without hooks: calling it is calling `forward`, and its parts are found at once.
 
-    A walk makes some twenty calls a pixel, and the machinery of hooks costs more than many a layer's work.
+    A walk makes some twenty calls a pixel, and the machinery of hooks and of looking up a part in `nn.Module`
+    costs more than many a layer's work.
     """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.__call__ = cls.forward  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in self._modules:  # where else only `__getattr__` would find it
+            self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._modules:
+            self.__dict__.pop(name, None)
+        super().__delattr__(name)

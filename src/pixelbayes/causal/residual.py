@@ -88,13 +88,11 @@ class Join(Kernel):
         self.above = Part(self, 0, above, with_bias=True)
         self.skip = Part(self, above, above + skip, with_bias=not above)
 
-    def forward(self, above: Feature | None, skip: Feature | None, scan: Scan) -> Tensor:
-        parts = []
+    def forward(self, h: Tensor, above: Feature | None, skip: Feature | None, scan: Scan) -> Tensor:
+        """h plus what it reads of them."""
         if above is not None:
-            parts.append(scan.over_row(self, lambda row: row.valid(self.above, above.active)))
-        if skip is not None:
-            parts.append(scan.valid(self.skip, skip.active))
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+            h = h + scan.over_row(self, lambda row: row.valid(self.above, above.active))
+        return h if skip is None else scan.valid(self.skip, skip.active, onto=h)
 
 
 class GatedResidual(Layer):
@@ -136,7 +134,7 @@ class GatedResidual(Layer):
         h = scan.convolve(self.enter, self.fuse_before(x.active, y, scan))
         h = self.fuse_enter(h, y, scan)
         if self.join is not None:
-            h = h + self.join(above, skip, scan)
+            h = self.join(h, above, skip, scan)
         h = self.activation.function(h)
         h = scan.convolve(self.leave, self.dropout(h) if self.training else h)
         h = self.fuse_leave(h, y, scan)

@@ -50,9 +50,9 @@ class WholeImage:
             return self.valid(layer, x)
         return convolve(x, layer.kernel(), layer.bias, layer.reach, layer.stride)
 
-    def valid(self, layer: Convolution, x: Tensor) -> Tensor:
-        """A convolution without padding, of cells `(b, c, h, w)` that have been gathered already."""
-        return F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
+    def valid(self, layer: Convolution, x: Tensor, onto: Tensor | None = None) -> Tensor:
+        """A convolution without padding, of cells `(b, c, h, w)` that have been gathered already; added to `onto`."""
+        return convolve_cells(layer, x, onto)
 
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         """Coarse features -> features of twice the size, cropped to the size of `like`."""
@@ -118,11 +118,13 @@ class Glimpse:
             window = self.memory[layer] = RowWindow(layer, x, self.size[1])
         return window.pixel(x, self.span[0], self.columns[0]) if self.pixel else window.rows(x, self.span)
 
-    def valid(self, layer: Convolution, x: Tensor) -> Tensor:
+    def valid(self, layer: Convolution, x: Tensor, onto: Tensor | None = None) -> Tensor:
         if not self.pixel:
-            return F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
+            return convolve_cells(layer, x, onto)
         matrix, bias = self.constant(("folded", layer), lambda: folded(layer))
-        return multiply(x, matrix, bias)
+        if onto is None:
+            return multiply(x, matrix, bias)
+        return multiply(x, matrix, onto.flatten(1) if layer.bias is None else onto.flatten(1) + bias)
 
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         slot = self.memory.get(layer)
@@ -183,6 +185,12 @@ class Glimpse:
             x, features = compute()
             slot.write(x, self.span, self.columns, self.pixel)
         return slot.read(*self.shown, self.pixel), features
+
+
+def convolve_cells(layer: Convolution, x: Tensor, onto: Tensor | None) -> Tensor:
+    """A convolution without padding of many cells `(b, c, h, w)`, added to `onto` if there is one."""
+    y = F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
+    return y if onto is None else y.add_(onto)
 
 
 def folded(layer: Convolution) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..levels import ImageShape
 from .pixel import LevelDistribution, PixelDistribution
 
-TINY = 1e-12  # keeps a uniform number away from 0 and 1, where the logit ends
+TINY = 1e-12  # a uniform number is kept so far from 0 and 1, where the logit ends
 
 
 def log_scale_floor(levels: int) -> float:
@@ -41,13 +41,12 @@ def pick(logits: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Draw a component along dimension 1 by inversion; what is left of `u` is uniform again.
 
     Logits `(b, K, ...)` need not be normalised; `u` is `(b, 1, ...)`. Returns the index and the fresh
-    uniform, both `(b, 1, ...)`. In float64, so that one number serves both draws.
+    uniform (up to rounding within 0 and 1), both `(b, 1, ...)`. In float64, so that one number serves both draws.
     """
     weights = logits.softmax(1, dtype=torch.float64)
     upper = weights.cumsum(1)
     index = (upper[:, :-1] < u).sum(1, keepdim=True)
-    rest = (u - upper.gather(1, index)) / weights.gather(1, index) + 1
-    return index, rest.clamp_(TINY, 1 - TINY)
+    return index, (u - upper.gather(1, index)).div_(weights.gather(1, index)).add_(1)
 
 
 class LogisticMixtureLevel(LevelDistribution):
@@ -69,7 +68,7 @@ class LogisticMixtureLevel(LevelDistribution):
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
         index, rest = pick(self.log_weights / temperature, u.unsqueeze(1))
         mean, rate = self.mean.gather(1, index), self.rate.gather(1, index)
-        drawn = mean + rest.logit().to(mean.dtype) * (temperature / rate)
+        drawn = mean + rest.logit(TINY).to(mean.dtype) * (temperature / rate)
         return drawn.round().clamp(0, self.levels - 1).squeeze(1).long()
 
 
@@ -139,17 +138,17 @@ class CoupledMixture(PixelDistribution):
         half = (self.levels - 1) / 2
         logits = self.logits if temperature == 1 else self.logits / temperature
         index, rest = pick(logits, u[:, :1])
-        noise = torch.cat([rest, u[:, 1:]], 1).logit_().to(self.rest.dtype)
+        noise = torch.cat([rest, u[:, 1:]], 1).logit_(TINY).to(self.rest.dtype)
         chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
         mean, log_scale, coefficient = chosen.unbind(2)
         scale = log_scale.clamp_min(log_scale_floor(self.levels)).exp_()
-        red, green, blue = torch.addcmul(mean + 1, noise, scale, value=temperature).mul_(half).unbind(1)
+        drawn = torch.addcmul(mean + 1, noise, scale, value=temperature).mul_(half)
+        red, green, blue = drawn.unbind(1)  # views: `drawn` becomes the pixel, channel by channel
         to_green, red_to_blue, green_to_blue = coefficient.tanh().unbind(1)
-        red = red.round().clamp_(0, 2 * half)
-        lean = red - half
-        green = torch.addcmul(green, to_green, lean).round_().clamp_(0, 2 * half)
-        blue = torch.addcmul(blue, red_to_blue, lean).addcmul_(green_to_blue, green - half)
-        return torch.stack([red, green, blue.round_().clamp_(0, 2 * half)], 1).long()
+        lean = red.round_().clamp_(0, 2 * half) - half
+        green.addcmul_(to_green, lean).round_().clamp_(0, 2 * half)
+        blue.addcmul_(red_to_blue, lean).addcmul_(green_to_blue, green - half).round_().clamp_(0, 2 * half)
+        return drawn.long()
 
 
 def in_levels(means: Tensor, log_scales: Tensor, levels: int) -> tuple[Tensor, Tensor]:

@@ -56,13 +56,17 @@ class LabelCode(Layer):
         return self.embed(label) if self.embed else F.one_hot(label.long(), self.classes).to(like.dtype)
 
     def frame(self, y: Tensor | None) -> Callable[[Tensor], Tensor]:
-        """The function that adds the frame's channels to a window of the image."""
+        """The function that adds the frame's channels to a window of the image; the same for every window."""
+        label = y[:, :, None, None] if y is not None and self.in_image else None
+        if not self.ones and label is None:
+            return lambda cells: cells
+        extra: list[Tensor] = []  # made from the first window, which tells type and device
 
         def add(cells: Tensor) -> Tensor:
-            framed = F.pad(cells, (0, 0, 0, 0, 0, 1), value=1.0) if self.ones else cells
-            if y is None or not self.in_image:
-                return framed
-            return torch.cat([framed, y[:, :, None, None].expand(-1, -1, *cells.shape[2:])], 1)
+            if not extra:
+                ones = [cells.new_ones(len(cells), 1, 1, 1)] if self.ones else []
+                extra.append(torch.cat([*ones, *([] if label is None else [label])], 1))
+            return torch.cat([cells, extra[0].expand(-1, -1, *cells.shape[2:])], 1)
 
         return add
 

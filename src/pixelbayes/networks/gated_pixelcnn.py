@@ -99,16 +99,17 @@ class GatedPixelCNN(Network):
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         y = scan.constant(self, lambda: self.code(label, image))
-        above = scan.rows(self, lambda row: self.look_above(image, y, row))
-        x = self.stem_left(self.first_left(image, scan, self.code.frame(y)), y, scan)
+        frame = scan.constant(self.code, lambda: self.code.frame(y))
+        above = scan.rows(self, lambda row: self.look_above(self.first_above(image, row, frame), y, row))
+        x = self.stem_left(self.first_left(image, scan, frame), y, scan)
         for layer, looked in zip(self.horizontal, above, strict=True):
             x = layer(x, looked, y, scan)
         x = self.fuse_head(self.mix(F.relu(x), scan), y, scan)
         return self.head(F.relu(x), scan)
 
-    def look_above(self, image: Tensor, y: Tensor | None, row: Scan) -> list[Tensor]:
+    def look_above(self, x: Tensor, y: Tensor | None, row: Scan) -> list[Tensor]:
         """What each layer of the vertical stack saw, before its gate."""
-        x = self.stem_above(self.first_above(image, row, self.code.frame(y)), y, row)
+        x = self.stem_above(x, y, row)
         seen = []
         for layer in self.vertical:
             looked, x = layer(x, y, row)

@@ -86,7 +86,8 @@ class PixelCNN(Network):
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         y = scan.constant(self, lambda: self.code(label, image))
-        x = self.fuse_stem(self.first(image, scan, self.code.frame(y)), y, scan)
+        frame = scan.constant(self.code, lambda: self.code.frame(y))
+        x = self.fuse_stem(self.first(image, scan, frame), y, scan)
         for block in self.blocks:
             x = block(x, y, scan)
         x = self.fuse_head(self.mix(F.relu(x), scan), y, scan)

@@ -157,7 +157,7 @@ class PixelCNNPP(Network):
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         y = scan.constant(self, lambda: self.code(label, image))
-        frame = self.code.frame(y)
+        frame = scan.constant(self.code, lambda: self.code.frame(y))
         above = scan.rows(self.above, lambda row: self.above(self.first_above(image, row, frame), y, row)[1])
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
         x, _ = self.left(start + self.first_left(image, scan, frame), y, scan, above)

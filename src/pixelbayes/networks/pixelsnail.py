@@ -103,7 +103,7 @@ class PixelSNAIL(Network):
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         y = scan.constant(self, lambda: self.code(label, image))
-        frame = self.code.frame(y)
+        frame = scan.constant(self.code, lambda: self.code.frame(y))
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
         x = self.fuse_stem(start + self.first_left(image, scan, frame), y, scan)
         feature = Feature(x, self.activation)

@@ -28,8 +28,9 @@ class Standardising(WholeImage):
     def convolve(self, layer: Any, x: Tensor) -> Tensor:
         return _standardise(layer, super().convolve(layer, x))
 
-    def valid(self, layer: Any, x: Tensor) -> Tensor:
-        return _standardise(layer, super().valid(layer, x))
+    def valid(self, layer: Any, x: Tensor, onto: Tensor | None = None) -> Tensor:
+        y = _standardise(layer, super().valid(layer, x))
+        return y if onto is None else y + onto
 
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         return _standardise(layer, super().enlarge(layer, x, like))
