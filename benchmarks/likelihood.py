@@ -23,7 +23,7 @@ def main() -> None:
     images = open_images(
         options.data,
         model.shape,
-        model.description["data"],
+        model.description.get("data") or {},
         model.classes,
         split=options.split,
         root=options.root,

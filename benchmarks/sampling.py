@@ -22,7 +22,7 @@ from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import NetworkConfig
 from pixelbayes.tasks.generate import generate
-from pixelbayes.walk import naive_look, noise, sample
+from pixelbayes.walk import NaiveLook, noise, sample
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def naive_seconds(model: AutoregressiveImageModel, batch: int, pixels: int) -> f
     shape, labels = model.shape, (torch.arange(batch) % 4).to(model.device)
     signal = model.signal(torch.zeros(batch, shape.channels, shape.height, shape.width, dtype=torch.int64))
     choose = sample(torch.stack([noise(0, i, shape) for i in range(batch)]).to(model.device))
-    look, total = naive_look(model, (shape.height, shape.width)), shape.height * shape.width
+    look, total = NaiveLook(model, (shape.height, shape.width)), shape.height * shape.width
     chosen = torch.zeros(batch, shape.channels, 1, 1, dtype=torch.int64, device=model.device)
 
     def some(count: int) -> None:

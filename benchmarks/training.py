@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.common import best_seconds, peak_bytes
+from pixelbayes.allocation import keep_freed_memory
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.labels import Labels
@@ -25,17 +26,20 @@ from pixelbayes.training.speed import choose_precision, forward_flop
 
 def main() -> None:
     options = arguments()
+    keep_freed_memory()  # as `pixelbayes train`, `classify` and `evaluate` do
     if options.threads:
         torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     model, levels, labels = case(options, device)
+    forward = measure_forward(
+        model, levels, labels, options
+    )  # first: its peak memory is not that of training
     if options.precision == "auto":
         chosen = choose_precision(model.train(), levels, labels)
         options.precision = "bf16" if chosen == "bf16-mixed" else "float32"
     single, half = (matrix_rate(device, kind) for kind in (torch.float32, torch.bfloat16))
     rate = half if options.precision == "bf16" else single
     flop = forward_flop(model, levels[:1], labels[:1])
-    forward = measure_forward(model, levels, labels, options)
     training = measure_training(model, levels, labels, options)
     limit = {
         "matrix_flops": {"float32": single, "bf16": half},

@@ -72,6 +72,10 @@ def test_finished_folds_are_kept_when_it_is_resumed(
     assert again.pooled.bits_per_dim == whole.pooled.bits_per_dim
     with pytest.raises(pb.UserError, match="other folds"):
         pb.cross_validate(*images, **{**options, "folds": 3}, resume=True)
+    with pytest.raises(pb.UserError, match="other data"):
+        pb.cross_validate(16 - images[0], images[1], **options, resume=True)
+    with pytest.raises(pb.UserError, match="another recipe"):
+        pb.cross_validate(*images, **{**options, "filters": 5}, resume=True)
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from pixelbayes.extensions import import_extensions
 from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
-from pixelbayes.walk import naive_look
+from pixelbayes.walk import NaiveLook
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE, flags=re.DOTALL))
@@ -101,7 +101,7 @@ def test_the_pages_parts_obey_the_laws_together(page, shape):
     model = build(images, Labels(("a", "b")), config, family, fusion).double()
     assert pb.check_causality(model).ok
     drawn = pb.generate(model, labels=[0, 1], seed=3)
-    assert torch.equal(drawn, pb.generate(model, labels=[0, 1], seed=3, looks=naive_look))
+    assert torch.equal(drawn, pb.generate(model, labels=[0, 1], seed=3, looks=NaiveLook))
     small = family(torch.randn(1, 1, 2, 2, dtype=torch.float64), pb.ImageShape(1, 2, 2, 9), False)
     every = torch.arange(9).view(9, 1, 1, 1).expand(9, 1, 2, 2)
     masses = torch.stack([small.log_prob(level[None]) for level in every]).exp()

@@ -62,18 +62,30 @@ def test_costs_of_the_strategies_stand_in_their_order() -> None:
     assert cost["film"] - cost["none"] == 2 * (cost["mild"] - cost["none"])
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", ["bias", "scale", "scale_shift"])
 def test_an_operation_is_what_its_formula_says(operation: str) -> None:
     torch.manual_seed(0)
     made = OPERATIONS[operation](3, 5).double()
     h, y = torch.randn(2, 5, 4, 3).double(), torch.eye(3).double()[[2, 0]]
     found = made(h, y, WholeImage())
-    assert found.shape == h.shape
-    if operation == "attend":
-        return
     shift = (y @ made.shift.T)[:, :, None, None] if hasattr(made, "shift") else 0
     scale = (1 + y @ made.scale.T)[:, :, None, None] if hasattr(made, "scale") else 1
     torch.testing.assert_close(found, h * scale + shift)
+
+
+def test_attention_is_what_its_formula_says() -> None:
+    torch.manual_seed(0)
+    made = OPERATIONS["attend"](3, 5).double()
+    h, y = torch.randn(2, 5, 4, 3).double(), torch.eye(3).double()[[2, 0]]
+    found = made(h, y, WholeImage())
+    for image in range(2):
+        keys = made.keys(y[image]).view(made.tokens, made.key_width)
+        values = made.values(y[image]).view(made.tokens, 5)
+        for row, column in ((0, 0), (3, 2)):
+            cell = h[image, :, row, column]
+            query = made.query.weight[:, :, 0, 0] @ cell + made.query.bias
+            weights = (keys @ query / made.key_width**0.5).softmax(0)
+            torch.testing.assert_close(found[image, :, row, column], cell + weights @ values)
 
 
 def test_attention_to_the_label_sees_no_other_cell() -> None:

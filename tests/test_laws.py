@@ -21,7 +21,7 @@ from pixelbayes.networks import (
     PixelSNAILConfig,
 )
 from pixelbayes.tasks.generate import generate
-from pixelbayes.walk import naive_look
+from pixelbayes.walk import NaiveLook
 
 NETWORKS = {
     "pixelcnn_pp": PixelCNNPPConfig(resnets=1, filters=6, dropout=0.0),
@@ -186,9 +186,7 @@ def test_pixelcnn_has_its_known_blind_spot_and_no_other():
         for column in range(8):
             up, right = 4 - row, column - 3
             reachable = (up > 0 and right <= up and up <= 3) or (up == 0 and column < 3)
-            assert not seen[row, column] or reachable
-    assert seen[3, 2:5].all()
-    assert seen[4, :3].all()
+            assert bool(seen[row, column]) == reachable, (row, column)
 
 
 @pytest.mark.parametrize("distribution", [LogisticMixture(2), Categorical()], ids=lambda d: type(d).__name__)
@@ -213,7 +211,7 @@ def test_walk_and_naive_sampler_draw_the_same_images(network, shape):
     model = make(network, shape)
     labels = torch.tensor([0, 2, 1])
     walked = generate(model, labels, seed=5, temperature=0.9)
-    assert torch.equal(walked, generate(model, labels, seed=5, temperature=0.9, looks=naive_look))
+    assert torch.equal(walked, generate(model, labels, seed=5, temperature=0.9, looks=NaiveLook))
     assert walked.dtype == shape.dtype
 
 

@@ -14,7 +14,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
 from pixelbayes.networks import PixelCNNConfig
-from pixelbayes.walk import naive_look
+from pixelbayes.walk import NaiveLook
 
 SHAPE = (1, 4, 5, 6)
 
@@ -68,7 +68,7 @@ def test_a_conditional_network_is_judged_sampled_and_classifies():
 
     drawn = pb.generate(model, labels=[0, 2], seed=1)
     assert drawn.shape == (2, 1, 4, 5)
-    assert torch.equal(drawn, pb.generate(model, labels=[0, 2], seed=1, looks=naive_look))
+    assert torch.equal(drawn, pb.generate(model, labels=[0, 2], seed=1, looks=NaiveLook))
 
     answer = pb.classify(model, levels)
     assert answer.classes.names == ("one", "two", "three")
@@ -161,6 +161,30 @@ def test_a_network_that_looks_levels_up_in_a_table_is_checked_by_changing_pixels
         assert report.first.at == (0, 0)
     else:
         assert 0 < report.seen < report.before == 19
+
+
+def test_what_was_not_tried_is_not_counted_as_unseen():
+    class Table(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(6, 6)
+
+        def forward(self, image: Tensor) -> Tensor:
+            past = self.table(image[:, 0].round().long()).flatten(1, 2).cumsum(1)
+            past = torch.cat([torch.zeros_like(past[:, :1]), past[:, :-1]], 1)
+            return past.unflatten(1, image.shape[2:]).permute(0, 3, 1, 2)
+
+    model = pb.adapt(Table(), "categorical", (1, 4, 8, 6), signal=(0, 5))
+    some, every = (pb.check_causality(model, pixels=pixels) for pixels in (5, None))
+    assert (some.seen, some.before) == (4, 4)
+    assert (every.seen, every.before) == (31, 31)
+
+
+def test_sizes_that_fit_two_layouts_are_asked_about():
+    theirs = nn.Conv2d(1, 4, 1, bias=False)
+    with pytest.raises(pb.UserError, match="layout="):
+        pb.adapt(lambda image: 0 * theirs(image), "categorical", (1, 4, 4, 4))
+    pb.adapt(lambda image: 0 * theirs(image), "categorical", (1, 4, 4, 4), layout="bphw")
 
 
 @pytest.mark.parametrize("colour_masks", [True, False])

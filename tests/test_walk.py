@@ -7,7 +7,7 @@ from torch import Tensor
 
 import pixelbayes as pb
 from pixelbayes.tasks.generate import generate
-from pixelbayes.walk import Row, cached_look, naive_look, noise, sample, walk
+from pixelbayes.walk import CachedLook, NaiveLook, Row, noise, sample, walk
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_walk_stops_where_nobody_asks_for_more(model) -> None:
     looks = []
 
     def counted(of: pb.AutoregressiveImageModel, size: tuple[int, int]):
-        look = cached_look(of, size)
+        look = CachedLook(of, size)
 
         def count(signal: Tensor, label: Tensor | None, row: int, column: int):
             looks.append((row, column))
@@ -57,7 +57,7 @@ def test_a_walk_stops_where_nobody_asks_for_more(model) -> None:
     assert looks == [(0, column) for column in range(4)]
 
 
-@pytest.mark.parametrize("looks", [cached_look, naive_look], ids=["cached", "naive"])
+@pytest.mark.parametrize("looks", [CachedLook, NaiveLook], ids=["cached", "naive"])
 @pytest.mark.parametrize("known", [1, 3, 4])
 def test_known_rows_are_kept_and_the_rest_follows_from_them(model, known: int, looks) -> None:
     whole = drawn(model)[-1].levels
@@ -71,10 +71,9 @@ def test_known_rows_are_kept_and_the_rest_follows_from_them(model, known: int, l
 
 
 def test_another_size_than_the_models(model) -> None:
-    shape = pb.ImageShape(1, 3, 6, 8)
-    images = generate(model, [0, 1], seed=2, shape=shape)
+    images = generate(model, [0, 1], seed=2, size=(3, 6))
     assert images.shape == (2, 1, 3, 6)
-    assert torch.equal(images, generate(model, [0, 1], seed=2, shape=shape, looks=naive_look))
+    assert torch.equal(images, generate(model, [0, 1], seed=2, size=(3, 6), looks=NaiveLook))
 
 
 def test_noise_belongs_to_seed_and_index() -> None:

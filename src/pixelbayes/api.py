@@ -88,13 +88,15 @@ def train(
     base = _base(recipe, origin, out if resume else None)
     settings = override(base or Recipe(name="own"), overrides)
     if recipe is None or _is_models(recipe):
-        _refuse_code(settings, overrides, imports)
+        _refuse_code(settings, base, imports)
     dataset = open_data(data, labels, settings, origin)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
     _tell(dataset)
     if base is None:
         settings = _planned(dataset, settings.data, device, minutes, overrides)
+    elif origin is not None:
+        settings = _with_parts_of(origin, settings, base)
     return run_training(
         dataset,
         settings,
@@ -126,16 +128,14 @@ def _is_models(recipe: "str | Path | Recipe") -> bool:
     return isinstance(recipe, str | Path) and (Path(recipe).is_dir() or Path(recipe).suffix == ".json")
 
 
-def _refuse_code(settings: Recipe, overrides: Mapping[str, Any], imports: Iterable[str]) -> None:
+def _refuse_code(settings: Recipe, found: Recipe | None, imports: Iterable[str]) -> None:
     """A function that a model or a run names is code of others: UserError unless it is asked for again."""
     custom = settings.augment.custom
-    if (
-        not custom
-        or any("custom" in name for name in overrides)
-        or custom.partition(":")[0] in tuple(imports)
-    ):
+    if not custom or found is None or custom != found.augment.custom:  # it was named by the user
         return
     module = custom.partition(":")[0]
+    if module in tuple(imports):
+        return
     raise UserError(
         f"the model's augmentation '{custom}' is code: ask for it with --import {module}, if you trust it"
     )
@@ -159,6 +159,29 @@ def _for_fine_tuning(origin: AutoregressiveImageModel) -> Recipe:
     training = replace(known.training, focus=(), focus_share=0.9, include_validation=False)
     parts = replace(parts, data=data, training=training)
     return override(parts, {"training.learning_rate": known.training.learning_rate * FINE_TUNING_RATE})
+
+
+def _with_parts_of(origin: AutoregressiveImageModel, settings: Recipe, base: Recipe) -> Recipe:
+    """A model that is trained on keeps its parts, all but the dropout: UserError where others were set by hand."""
+    for part in ("network", "distribution", "fusion"):
+        own, asked = getattr(origin.config, part), getattr(settings, part)
+        if _alike(own, asked):
+            continue
+        if asked != getattr(base, part):
+            raise UserError(
+                f"a model to start from keeps its {part}, here {own}: only network.dropout can be changed"
+            )
+        if is_first():
+            warn(f"the {part} is that of the model to start from; the recipe's is not taken")
+        settings = replace(settings, **{part: own})
+    return settings
+
+
+def _alike(own: Any, asked: Any) -> bool:
+    """Whether two configurations of a part differ in their dropout at most."""
+    if type(own) is not type(asked):
+        return False
+    return asked == (replace(own, dropout=asked.dropout) if hasattr(own, "dropout") else own)
 
 
 def settings_for(recipe: "str | Path | Recipe | None", overrides: Mapping[str, Any]) -> Recipe:
@@ -187,7 +210,7 @@ def _planned(
     chosen = plan(dataset, device, minutes)
     parts = ("network", "distribution", "fusion", "training", "augment")
     recipe = Recipe(
-        name="automatic", summary=chosen.summary, data=data, **{p: getattr(chosen, p) for p in parts}
+        name="automatic", summary="planned from the data", data=data, **{p: getattr(chosen, p) for p in parts}
     )
     settings = override(recipe, overrides)
     by_hand = {part: getattr(settings, part) != getattr(chosen, part) for part in parts}

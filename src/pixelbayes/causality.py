@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .errors import UserError
-from .model import AutoregressiveImageModel
+from .model import AutoregressiveImageModel, evaluating
 
 PIXELS_AT_ONCE = 2**16  # of the copies of the image in one pass; bounds the memory
 
@@ -37,7 +37,8 @@ class CausalityReport:
     """What a check of `checked` of a model's `pixels` found.
 
     `leaks` has one entry for each offending pixel, in raster order. `seen` of the `before` pixels before the
-    last one that was checked move it: all of them, in a network without a blind spot and deep enough.
+    last one that was checked move it (where pixels were changed one by one: of those that were): all of them, in a
+    network without a blind spot and deep enough.
     """
 
     pixels: int
@@ -93,12 +94,8 @@ def check_causality(
     most = total if pixels is None else min(pixels, total)
     between = (torch.randperm(max(total - 2, 0), generator=generator)[: max(most - 2, 0)] + 1).tolist()
     chosen = sorted({0, total - 1, *between})
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         return _report(Probe(model, levels[:1].to(model.device), tolerance), chosen)
-    finally:
-        model.train(was_training)
 
 
 def require_causality(report: CausalityReport) -> None:
@@ -111,7 +108,10 @@ def _report(probe: "Probe", chosen: list[int]) -> CausalityReport:
     leaks, seen = probe.by_gradient(chosen)
     if not leaks and seen == 0 and chosen[-1] > 0:
         leaks, seen = probe.by_changes(chosen)
-        return probe.report(chosen, leaks, seen)
+        if leaks and len(chosen) <= chosen[-1]:  # a pixel that was not changed may move an earlier one
+            chosen = list(range(chosen[-1] + 1))
+            leaks, seen = probe.by_changes(chosen)
+        return probe.report(chosen, leaks, seen, before=len(chosen) - 1)
     first = min((leak.at for leak in leaks), default=None)
     if first is not None:
         skipped = set(range(first[0] * probe.width + first[1])) - set(chosen)
@@ -184,8 +184,8 @@ class Probe:
     def by_changes(self, chosen: list[int]) -> tuple[list[Leak], int]:
         """The same, found by changing each of these pixels in turn."""
         leaks: dict[tuple[int, int], Leak] = {}
+        moving: set[int] = set()
         other = (self.levels + max(1, self.model.shape.levels // 2)) % self.model.shape.levels
-        seen = 0
         for pixels, _, starts in self.chunks(chosen):
             start = starts[:, None, None, None]
             changed = (self.order >= start) & (self.order < start + self.step)
@@ -198,8 +198,8 @@ class Probe:
                 found = self.leak(row * self.width + column, value, float(moved[index, look, row, column]))
                 leaks.setdefault(found.at, found)
             last = moved[:, :, -1, -1].amax(1) > 0
-            seen += len({pixel for pixel, does in zip(pixels, last.tolist(), strict=True) if does})
-        return list(leaks.values()), seen
+            moving |= {pixel for pixel, does in zip(pixels, last.tolist(), strict=True) if does}
+        return list(leaks.values()), len(moving - {chosen[-1]})
 
     @property
     def step(self) -> int:
@@ -210,8 +210,11 @@ class Probe:
         channel, place = divmod(value, self.height * self.width)
         return Leak(divmod(pixel, self.width), (*divmod(place, self.width), channel), amount)
 
-    def report(self, chosen: list[int], leaks: list[Leak], seen: int) -> CausalityReport:
+    def report(
+        self, chosen: list[int], leaks: list[Leak], seen: int, before: int | None = None
+    ) -> CausalityReport:
         first: dict[tuple[int, int], Leak] = {}
         for leak in sorted(leaks, key=lambda leak: (leak.at, leak.sees)):
             first.setdefault(leak.at, leak)
-        return CausalityReport(self.height * self.width, len(chosen), tuple(first.values()), seen, chosen[-1])
+        asked = chosen[-1] if before is None else before
+        return CausalityReport(self.height * self.width, len(chosen), tuple(first.values()), seen, asked)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -181,8 +182,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 def _from_hub(name: str) -> Path:
     """The local copy of a model on the Hub; `UserError` when it is neither there nor a folder."""
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UserError(f"there is no model folder '{name}'")
+    parent = Path(name).parent
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or parent.is_dir():
+        near = get_close_matches(Path(name).name, [p.name for p in parent.glob("*") if p.is_dir()], n=1)
+        hint = f": did you mean '{parent / near[0]}'?" if near else ""
+        raise UserError(f"there is no model folder '{name}'{hint}")
     from huggingface_hub import snapshot_download
 
     try:

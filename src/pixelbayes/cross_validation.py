@@ -103,12 +103,13 @@ def cross_validate(
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
-        dataset = open_data(data, labels, settings_for(recipe, fields))
+        asked = settings_for(recipe, fields)
+        dataset = open_data(data, labels, asked)
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
             say(f"fold {number + 1} of {folds}")
         place = folder / f"fold-{number}"
-        model = finished(place, dataset) if resume else None
+        model = finished(place, dataset, asked if recipe is not None else None) if resume else None
         if model is None:
             model = train(
                 dataset,
@@ -129,22 +130,24 @@ def cross_validate(
     return result
 
 
-def _comparable(preparation: dict[str, Any]) -> dict[str, Any]:
-    """What decides which images a fold holds."""
-    config = preparation.get("config") or {}
-    names = ("folds", "fold", "split_seed", "group_by")
-    return {"source": preparation.get("source"), **{name: config.get(name) for name in names}}
+PARTS = ("network", "distribution", "fusion", "training", "augment")
+"""Of a recipe, that make a model what it is."""
 
 
-def finished(place: Path, dataset: Dataset) -> AutoregressiveImageModel | None:
-    """The model of a fold whose run came to its end. Raises UserError for one of other data or other folds."""
+def finished(place: Path, dataset: Dataset, asked: Recipe | None) -> AutoregressiveImageModel | None:
+    """The model of a fold whose run came to its end. Raises UserError for one of other data, folds or recipe."""
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
-    if not (model.description.get("training") or {}).get("finished"):
+    training = model.description.get("training") or {}
+    if not training.get("finished"):
         return None
-    if _comparable(model.description.get("data") or {}) != _comparable(dataset.preparation):
+    if training.get("data") != dataset.fingerprint():
         raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
+    known = model.description.get("recipe") or {}
+    for part in PARTS if asked is not None else ():
+        if asked is not None and known.get(part) != asked.to_dict()[part]:
+            raise UserError(f"{place} was trained by another recipe ({part}): begin anew with another --out")
     return model
 
 

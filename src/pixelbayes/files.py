@@ -19,8 +19,12 @@ def whole(path: str | Path) -> Iterator[Path]:
     An exception inside leaves an earlier file as it was and removes the half-written one.
     Raises UserError where the folder cannot be written or the disk is full.
 
-    >>> with whole("/tmp/pixelbayes-doctest.txt") as temporary:
-    ...     _ = temporary.write_text("all of it")
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with whole(f"{folder}/note.txt") as temporary:
+    ...         _ = temporary.write_text("all of it")
+    ...     Path(folder, "note.txt").read_text()
+    'all of it'
     """
     target = Path(path)
     # The suffix stays: writers choose a format by it.

@@ -7,6 +7,15 @@ from pathlib import Path
 from .errors import UserError
 
 
+def run_name(word: str) -> str:
+    """A short name for a run on the data that `word` names.
+
+    >>> run_name("/home/ann/photos/"), run_name("hub:ylecun/mnist"), run_name("digits")
+    ('photos', 'mnist', 'digits')
+    """
+    return Path(word.removeprefix("hub:").rstrip("/")).resolve().stem or "images"
+
+
 def next_run(name: str, root: str | Path = "runs") -> Path:
     """The first free `root/NAME-001`, `root/NAME-002`, ...
 

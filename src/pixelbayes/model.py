@@ -1,6 +1,7 @@
 """A model gives every pixel a probability distribution, given the pixels before it and the label."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from . import distributions, networks
-from .allocation import keep_freed_memory
 from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError
@@ -68,7 +68,6 @@ class AutoregressiveImageModel(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        keep_freed_memory()
         self.config, self.shape, self.classes = config, config.shape, Labels(config.classes)
         self.by_channel = config.network.by_channel(config.shape)
         outputs = config.distribution.parameters(config.shape, self.by_channel)
@@ -142,7 +141,8 @@ class AutoregressiveImageModel(nn.Module):
             raise UserError("this model has no classes: it cannot classify")
         levels = as_levels(levels)
         self.check(levels)
-        return torch.cat([self._of_each_class(part) for part in levels.split(batch)])
+        with evaluating(self):
+            return torch.cat([self._of_each_class(part) for part in levels.split(batch)])
 
     def _of_each_class(self, levels: Tensor) -> Tensor:
         labels = (torch.full((len(levels),), c) for c in range(len(self.classes)))
@@ -196,6 +196,17 @@ class AutoregressiveImageModel(nn.Module):
                 f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)"
             )
         return label.to(self.device)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Without dropout, whatever happens inside; then as before."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def as_levels(images: Images) -> Tensor:

@@ -138,7 +138,7 @@ class AdaptedNetwork(Network):
         fitting = [axes for axes in known if tuple(sizes[axis] for axis in axes) == tuple(output.shape)]
         if not fitting:
             raise UserError(self.complaint(output, image, sizes))
-        if len(fitting) > 1 and output.dim() == 5:
+        if len(fitting) > 1:
             raise UserError(
                 f"the module's output {tuple(output.shape)} may lie as {' or '.join(fitting)}: say layout="
             )

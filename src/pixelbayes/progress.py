@@ -48,3 +48,15 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """One line that the user should notice, on stderr."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[yellow]note:[/yellow] {escape(text)}")
+
+
+def spell_seconds(seconds: float) -> str:
+    """A duration in words.
+
+    >>> spell_seconds(4000), spell_seconds(75), spell_seconds(8.2)
+    ('1 h 06 min', '1 min 15 s', '8 s')
+    """
+    whole = round(max(0.0, seconds))
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +17,17 @@ Choose = Callable[[PixelDistribution, tuple[int, int], Sequence[int], Tensor], T
 """(distribution of one pixel, its row and column, the channels to choose, the levels so far `(b, C, H, W)`)
 -> the levels chosen `(b, channels, 1, 1)`."""
 
-Look = Callable[[Tensor, Tensor | None, int, int], PixelDistribution]
-"""(signal, labels, row, column) -> the distribution of that pixel."""
+
+class Look(Protocol):
+    """How a walk looks at a pixel."""
+
+    def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
+        """The distribution of that pixel, given those before it."""
+        ...
+
+    def read(self, signal: Tensor, label: Tensor | None, rows: int) -> None:
+        """Take in the first rows, which are known already."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,28 +38,37 @@ class Row:
     levels: Tensor
 
 
-def cached_look(model: AutoregressiveImageModel, size: tuple[int, int]) -> Look:
-    """Looks that remember what they saw: the whole walk costs about one full pass."""
-    memory: dict[Any, Any] = {}
+class CachedLook:
+    """Looks that remember what they saw: a whole walk does the arithmetic of about one full pass."""
 
-    def look(signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
-        return model.distribution(signal, label, Glimpse(size, (row, row + 1), (column, column + 1), memory))
+    def __init__(self, model: AutoregressiveImageModel, size: tuple[int, int]):
+        self.model, self.size = model, size
+        self.memory: dict[Any, Any] = {}
 
-    def prime(signal: Tensor, label: Tensor | None, rows: int) -> None:
-        model.pixel_parameters(signal, label, Glimpse(size, (0, rows), None, memory))
+    def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
+        glimpse = Glimpse(self.size, (row, row + 1), (column, column + 1), self.memory)
+        return self.model.distribution(signal, label, glimpse)
 
-    look.prime = prime  # type: ignore[attr-defined]
-    return look
+    def read(self, signal: Tensor, label: Tensor | None, rows: int) -> None:
+        self.model.pixel_parameters(signal, label, Glimpse(self.size, (0, rows), None, self.memory))
 
 
-def naive_look(model: AutoregressiveImageModel, size: tuple[int, int]) -> Look:
+class NaiveLook:
     """A full pass for every look: the oracle of the tests, and the other side of the benchmark."""
 
-    def look(signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
-        parameters = model.pixel_parameters(signal, label)
-        return model.describe(parameters[:, :, row : row + 1, column : column + 1])
+    def __init__(self, model: AutoregressiveImageModel, size: tuple[int, int]):
+        self.model = model
 
-    return look
+    def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
+        parameters = self.model.pixel_parameters(signal, label)
+        return self.model.describe(parameters[:, :, row : row + 1, column : column + 1])
+
+    def read(self, signal: Tensor, label: Tensor | None, rows: int) -> None:
+        """Nothing: every look sees the whole signal."""
+
+
+Looks = Callable[[AutoregressiveImageModel, tuple[int, int]], Look]
+"""(model, (height, width)) -> the looks of one walk."""
 
 
 @torch.inference_mode()
@@ -61,7 +79,7 @@ def walk(
     batch: int,
     shape: ImageShape | None = None,
     known: Tensor | None = None,
-    looks: Callable[[AutoregressiveImageModel, tuple[int, int]], Look] = cached_look,
+    looks: Looks = CachedLook,
 ) -> Iterator[Row]:
     """Walk over the pixels in raster order, choosing each; yields every row as it is finished.
 
@@ -75,8 +93,8 @@ def walk(
         levels[:, :, :start] = known.to(levels)
     signal = model.signal(levels)
     look = looks(model, (height, width))
-    if start and hasattr(look, "prime"):
-        look.prime(signal, label, start)
+    if start:
+        look.read(signal, label, start)
     places = [(channels, slice(channels[0], channels[-1] + 1)) for channels in model.looks]
     for row in range(start, height):
         # The pixels of the row, `(b, C, 1, 1)` each, as views that are written into.

@@ -84,6 +84,15 @@ def test_another_seed_draws_other_images_and_overwriting_leaves_no_old_ones(
     assert (out / "1" / "0001.png").read_bytes() != first
 
 
+def test_overwriting_deletes_nothing_that_it_did_not_draw(tiny_model_folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "photos" / "cat" / "0001.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--out", str(tmp_path / "photos")]
+    assert main([*words, "--overwrite"]) == 0
+    assert own.read_bytes() == b"mine"
+
+
 def test_nothing_of_an_earlier_drawing_is_left_and_no_class_is_drawn_twice(
     tiny_model_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -94,9 +94,15 @@ def test_one_generator_goes_on() -> None:
 @pytest.mark.parametrize("size", [(1, 3), (1, 1), (9, 7)])
 def test_odd_sizes(size: tuple[int, int]) -> None:
     shape = ImageShape(3, *size)
-    config = AugmentConfig(flip=True, rotate=10, jitter=0.2, crop=0.2, noise=0.1, mask=1, swap=1)
+    swap = int(size != (1, 1))
+    config = AugmentConfig(flip=True, rotate=10, jitter=0.2, crop=0.2, noise=0.1, mask=1, swap=swap)
     result = Augment(config, shape)(batch(shape, 1), seeded())
     assert result.shape == (1, 3, *size)
+
+
+def test_one_patch_alone_cannot_be_swapped() -> None:
+    with pytest.raises(UserError, match="only one patch"):
+        Augment(AugmentConfig(swap=4), ImageShape(1, 5, 7))
 
 
 def test_a_function_of_your_own() -> None:

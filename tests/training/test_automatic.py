@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import pixelbayes as pb
 from pixelbayes.data import Dataset, ImageSet
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
-from pixelbayes.training import plan, train
+from pixelbayes.training import plan
 from pixelbayes.training.automatic import Facts, choose_dropout, choose_size, work
 
 
@@ -67,7 +68,7 @@ def test_a_set_without_known_classes_is_refused() -> None:
 
 
 def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = train(made_up([30, 10], DIGITS), None, out, minutes=0.1, device="cpu")
+    model = pb.train(made_up([30, 10], DIGITS), out=out, minutes=0.1, device="cpu")
     told = capsys.readouterr().out
     assert "images/s measured" in told
     assert "parameters" in told
@@ -80,7 +81,7 @@ def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.
 @pytest.mark.parametrize("size", [(8, 8), (4, 4), (1, 3)], ids=str)
 def test_the_default_plan_does_not_diverge_on_small_images(size: tuple[int, int], out: Path) -> None:
     shape = ImageShape(3, *size, 256)
-    model = train(made_up([18, 18], shape), None, out, max_steps=12, device="cpu")
+    model = pb.train(made_up([18, 18], shape), out=out, max_steps=12, device="cpu")
     images = made_up([18, 18], shape).train
     bits = -model.log_prob(images.levels, images.labels).mean() / shape.dims / log(2)
     assert bits < 1.5 * shape.uniform_bits

@@ -126,6 +126,28 @@ def test_what_belongs_to_the_old_run_is_left_behind(tmp_path: Path) -> None:
     assert not second.description["training"]["trained_on_validation"]
 
 
+def test_a_model_to_start_from_keeps_its_parts_but_for_the_dropout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"max_steps": 1, "device": "cpu", "training.sample_every": 0.0}
+    first = pb.train("digits", out=tmp_path / "first", recipe="digits", filters=2, **words)
+    second = pb.train("digits", out=tmp_path / "second", start=first, dropout=0.25, **words)
+    assert (second.config.network.filters, second.config.network.dropout) == (2, 0.25)
+    assert pb.load_recipe(tmp_path / "second").network == second.config.network
+    with pytest.raises(UserError, match="keeps its network"):
+        pb.train("digits", out=tmp_path / "third", start=first, filters=3, **words)
+    fourth = pb.train("digits", out=tmp_path / "fourth", start=first, recipe="digits", **words)
+    assert "the recipe's is not taken" in capsys.readouterr().err
+    assert pb.load_recipe(tmp_path / "fourth").network == fourth.config.network
+    assert fourth.config.network.filters == 2
+
+
+def test_classes_without_images_cannot_be_drawn_more_often(digits: Dataset, out: Path) -> None:
+    lacking = only(digits, 6)
+    with pytest.raises(UserError, match="no training images of the class 9"):
+        train(replace(lacking, classes=digits.classes), recipe(0.2, focus=("9",)), out)
+
+
 def test_code_that_a_model_names_is_not_run_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "others_code.py").write_text("raise SystemExit('it ran')")
     monkeypatch.syspath_prepend(tmp_path)
@@ -133,5 +155,9 @@ def test_code_that_a_model_names_is_not_run_unasked(tmp_path: Path, monkeypatch:
     first.description["recipe"]["augment"] = {"custom": "others_code:f"}
     place = pb.save(first, tmp_path / "model")
     for chosen in ({"start": place}, {"recipe": place}):
-        with pytest.raises(UserError, match="is code"):
-            pb.train("digits", out=tmp_path / "second", max_steps=1, device="cpu", **chosen)
+        for named in ({}, {"network": {"dropout": 0.1}}):
+            with pytest.raises(UserError, match="is code"):
+                pb.train("digits", out=tmp_path / "second", max_steps=1, device="cpu", **chosen, **named)
+        with pytest.raises(UserError, match="cannot be loaded"):  # asked for again, it is tried
+            pb.train("digits", out=tmp_path / "third", max_steps=1, device="cpu", **chosen,
+                     augment={"custom": "no_such_module:f"})  # fmt: skip

@@ -37,6 +37,15 @@ def test_parts_that_do_not_go_together_leave_no_folder(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_lies_in_runs_whatever_the_data_are_called(
+    recipe, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(replace(digits, name=str(tmp_path / "data" / "photos")), recipe, device="cpu", max_steps=1)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["photos-001"]
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
 def test_the_command_leaves_no_empty_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["train", "digits", "--recipe", "digits", "--distribution", "bernoulli", "--device", "cpu"]

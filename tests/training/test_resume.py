@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -37,6 +38,34 @@ def whole(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
     train(digits, recipe(), folder, seed=3)
     return folder
+
+
+def test_a_run_does_not_go_on_with_other_images(tmp_path: Path, digits: Dataset) -> None:
+    train(digits, recipe(1), tmp_path / "run", seed=3, max_steps=2)
+    images = digits.train
+    changed = replace(images, levels=(16 - images.levels.int()).to(images.levels.dtype))
+    for other in (changed, images[:-1]):
+        with pytest.raises(UserError, match="other images or labels"):
+            train(
+                replace(digits, splits={**digits.splits, "train": other}),
+                recipe(1),
+                tmp_path / "run",
+                resume=True,
+            )
+
+
+def test_a_run_that_was_told_to_stop_goes_on_when_it_is_told_to(tmp_path: Path, digits: Dataset) -> None:
+    run = tmp_path / "run"
+    train(digits, recipe(1), run, seed=3, max_steps=2)
+    assert train(digits, recipe(1), run, resume=True, max_steps=4).description["training"]["steps"] == 4
+    assert train(digits, recipe(1), run, resume=True).description["training"]["steps"] == 15
+
+
+def test_a_killed_run_keeps_its_limit_of_steps(tmp_path: Path, digits: Dataset) -> None:
+    run = tmp_path / "run"
+    train(digits, recipe(1), run, seed=3, max_steps=4)
+    (run / "training.json").unlink()  # as if it had been killed before its end
+    assert train(digits, recipe(1), run, resume=True).description["training"]["steps"] == 4
 
 
 def test_the_folder_of_a_run_is_a_model_with_its_papers(whole: Path, digits: Dataset) -> None:

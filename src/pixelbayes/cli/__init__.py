@@ -30,7 +30,7 @@ commands:
   pixelbayes COMMAND --help explains a command, its options and examples.
 
 start here:
-  pixelbayes demo                                   two minutes: train, draw, classify handwritten digits
+  pixelbayes demo                                   a few minutes: train, draw, classify handwritten digits
   pixelbayes train photos/ --minutes 10             a folder with one sub-folder for each class
   pixelbayes generate runs/photos-001 --per-class 25
   pixelbayes classify runs/photos-001 new/ --csv predictions.csv
@@ -85,7 +85,8 @@ def _dispatch(words: list[str]) -> int:
         module.run(words[1:])
     except SystemExit as stop:  # tyro leaves this way after --help
         return stop.code if isinstance(stop.code, int) else 0
-    _part_from_other_processes()
+    finally:
+        _part_from_other_processes()
     return 0
 
 

@@ -1,5 +1,6 @@
 """`pixelbayes generate`: images of each class, as PNG files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from ..model import AutoregressiveImageModel
     from ..tasks.share import Share
+
+MARK = ".pixelbayes-images"  # in a folder that this command filled, and may empty
+NUMBERED = re.compile(r"\d{4,}\.png")
 
 
 @dataclass
@@ -120,8 +124,10 @@ def write(
     from ..data import save_image
     from ..pictures import sheet
 
-    for old in out.glob("*/[0-9][0-9][0-9][0-9].png"):
-        old.unlink()  # of an earlier run that is overwritten
+    if (out / MARK).exists():  # an earlier command's images, of which there may have been more
+        for old in (path for path in out.glob("*/*.png") if NUMBERED.fullmatch(path.name)):
+            old.unlink()
+    (out / MARK).touch()
     names = folder_names(model.classes.names)
     for row, name in enumerate([names[label] for label in wanted] or ["images"]):
         folder = out / name

@@ -144,7 +144,7 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
 
 def folder_of(options: Train) -> Path:
     """The run's folder: the one that was named, or the next one after the data's name."""
-    from ..folders import next_run
+    from ..folders import next_run, run_name
 
     if options.out is not None:
         return options.out
@@ -154,8 +154,7 @@ def folder_of(options: Train) -> Path:
         raise UserError(
             "with several processes, name the run's folder with --out, so that all of them know it"
         )
-    word = options.source.removeprefix("hub:").rstrip("/")
-    return next_run(Path(word).resolve().stem or "images")
+    return next_run(run_name(options.source))
 
 
 def next_steps(out: Path, classes: bool) -> list[str]:

@@ -62,6 +62,10 @@ class Augment:
                 raise UserError(
                     f"augmentation: {name} {getattr(config, name)} is larger than the image ({shape})"
                 )
+        if config.swap and (shape.height // config.swap) * (shape.width // config.swap) < 2:
+            raise UserError(
+                f"augmentation: there is only one patch of {config.swap} pixels to swap in {shape}"
+            )
         self.config = config
         self.shape = shape
         self.steps = _kornia_steps(config, shape)

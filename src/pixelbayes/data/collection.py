@@ -71,6 +71,10 @@ class Source(Protocol):
         """Everything that the answer depends upon; empty where caching does not pay."""
         ...
 
+    def validates(self) -> bool:
+        """Whether the data come with a validation split."""
+        ...
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         """The collection. `classes` are those of a model, where new images are opened for one."""
         ...

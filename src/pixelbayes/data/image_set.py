@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
+
+FINGERPRINT_IMAGES = 64  # whose pixels are read; the labels of all
 
 
 @dataclass
@@ -52,6 +55,16 @@ class ImageSet:
         known = self.labels[self.labels != UNKNOWN]
         return torch.bincount(known, minlength=len(self.classes)).tolist()
 
+    def fingerprint(self) -> str:
+        """A short text that other labels, another order or other images would change (some images are looked at)."""
+        some = self.levels[:: max(1, len(self) // FINGERPRINT_IMAGES)].contiguous()
+        parts = (
+            str(tuple(self.levels.shape)).encode(),
+            self.labels.numpy().tobytes(),
+            some.numpy().tobytes(),
+        )
+        return blake2b(b"".join(parts), digest_size=8).hexdigest()
+
 
 @dataclass
 class Dataset:
@@ -79,6 +92,11 @@ class Dataset:
     @property
     def test(self) -> ImageSet | None:
         return self.splits.get("test")
+
+    def fingerprint(self) -> str:
+        """A short text by which other images, or the same ones divided otherwise, are known."""
+        held = [self.validation.fingerprint()] if self.validation is not None else []
+        return "-".join([self.train.fingerprint(), *held])
 
     def describe(self) -> list[str]:
         """Lines for the plan: images in each split and class, and what was done to them."""

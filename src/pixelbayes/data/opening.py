@@ -20,7 +20,6 @@ from .image_set import Dataset, ImageSet
 from .labelling import foreign
 from .preparation import Preparation, deep_message, too_deep
 from .sources import find_source
-from .sources.class_folders import ClassFolders
 
 Data = str | Path | Sequence[str | Path]
 
@@ -101,8 +100,7 @@ def default_split(source: Data, preparation: dict[str, Any]) -> str | None:
     if preparation.get("source") == canonical(source):
         return "validation"
     found = find_source(source, from_plain(DataConfig, preparation.get("config", {}), "the model's data"))
-    own = found.splits if isinstance(found, ClassFolders) else getattr(found, "tables", {})
-    return "validation" if "validation" in own else None
+    return "validation" if found.validates() else None
 
 
 def canonical(source: Data) -> str:

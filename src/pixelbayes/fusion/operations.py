@@ -88,10 +88,14 @@ class Attend(Operation):
         self.values = nn.Linear(width, self.tokens * channels)
 
     def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
-        keys = self.keys(y).view(len(y), self.tokens, self.key_width)
-        values = self.values(y).view(len(y), self.tokens, -1)
+        keys, values = scan.constant(self, lambda: self._tokens(y))
         scores = torch.einsum("btk,bkhw->bthw", keys, self.query(h)) / self.key_width**0.5
         return h + torch.einsum("bthw,btc->bchw", scores.softmax(1), values)
+
+    def _tokens(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys `(b, tokens, key_width)` and values `(b, tokens, channels)`."""
+        keys, values = (part(y).unflatten(1, (self.tokens, -1)) for part in (self.keys, self.values))
+        return keys, values
 
 
 class ByColour(Operation):

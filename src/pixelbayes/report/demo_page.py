@@ -13,6 +13,7 @@ from ..data import Dataset, ImageSet
 from ..measure import Metrics
 from ..model import AutoregressiveImageModel
 from ..pictures import preview
+from ..progress import spell_seconds
 from ..tasks.classify import Classification
 from .page import Command, Comparison, Mistake, Picture, Report
 
@@ -46,7 +47,7 @@ def page(shown: Shown) -> Report:
     """The report of a demo."""
     metrics, wrong = shown.metrics, _wrong(shown)
     return Report(
-        title="Handwritten digits, learned in two minutes",
+        title=f"Handwritten digits, learned in {spell_seconds(shown.seconds)}",
         lead="One network learned how probable each image of each digit is, pixel by pixel. From that alone it "
         "draws new digits, and classifies by asking which class makes an image most probable.",
         figures=[

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..allocation import keep_freed_memory
 from ..errors import UserError
 from ..files import whole
 from ..labels import UNKNOWN, Labels
-from ..model import AutoregressiveImageModel, Images, as_levels
+from ..model import AutoregressiveImageModel, Images, as_levels, evaluating
 from ..progress import track
 from .share import ALONE, Share
 
@@ -116,22 +117,19 @@ def class_log_likelihoods(
 
     A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`.
     """
+    keep_freed_memory()
     levels = as_levels(levels)
     model.check(levels)
     classes = max(1, len(model.classes))
     pairs = len(levels) * classes
     size = batch or pairs_at_once(model)
     result = torch.zeros(pairs, dtype=torch.float64)
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for start in track(share.of(range(0, pairs, size)), "likelihoods", shown=progress):
             chosen = torch.arange(start, min(start + size, pairs))
             images = levels[chosen // classes].to(model.device)
             labels = (chosen % classes).to(model.device) if len(model.classes) else None
             result[chosen] = model.log_prob(images, labels).double().cpu()
-    finally:
-        model.train(training)
     return share.merge(result).view(len(levels), classes)
 
 

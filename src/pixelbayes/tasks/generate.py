@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -10,14 +11,12 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel, LabelsLike, as_indices
+from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating
 from ..progress import bar
-from ..walk import Look, Row, cached_look, noise, sample, walk
+from ..walk import CachedLook, Looks, Row, noise, sample, walk
 from .share import ALONE, Share
 
 SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
-
-Looks = Callable[[AutoregressiveImageModel, tuple[int, int]], Look]
 
 
 def generate(
@@ -27,10 +26,10 @@ def generate(
     seed: int = 0,
     temperature: float = 1.0,
     batch: int = 64,
-    shape: ImageShape | None = None,
+    size: tuple[int, int] | None = None,
     progress: bool = False,
     on_row: Callable[[int, Row], None] | None = None,
-    looks: Looks = cached_look,
+    looks: Looks = CachedLook,
     share: Share = ALONE,
 ) -> Tensor:
     """Draw one image for each label, given by index or name; a single one is one image.
@@ -38,7 +37,8 @@ def generate(
     Without labels, `count` images are drawn, of the classes in turn (0, 1, 2, ..., 0, 1, ...), or one of each
     class where `count` is not given either; with labels `count` is not asked. A model without classes draws `count`.
     Returns integer levels `(n, C, H, W)` on the CPU. The noise belongs to the seed and an image's index;
-    images are identical for the same batch shape, threads and device. Above `temperature` 1 images are
+    images are identical for the same batch shape, threads and device. `size` (height, width) is the model's own unless
+    given. Above `temperature` 1 images are
     more varied, below less. `on_row(first, row)` is called for each finished row of the batch that begins
     at image `first`. With `share`, several processes draw some batches each, and all return
     the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
@@ -53,21 +53,19 @@ def generate(
         raise UserError(f"the seed must be 0 or more, not {seed}")
     if count is not None and count < 0:
         raise UserError(f"the count must be 0 or more, not {count}")
-    shape = shape or model.shape
+    shape = model.shape if size is None else replace(model.shape, height=size[0], width=size[1])
     label, total = _labels(model, labels, count)
-    size = max(1, min(batch, total))
-    was_training = model.training
-    model.eval()
+    chunk = max(1, min(batch, total))
     drawn = torch.zeros(total, shape.channels, shape.height, shape.width, dtype=shape.dtype)
-    mine = share.of(range(0, total, size))
-    with bar("generating", len(mine) * shape.height, progress) as shown, few_threads(size):
+    mine = share.of(range(0, total, chunk))
+    shown = bar("generating", len(mine) * shape.height, progress)
+    with shown, few_threads(chunk), evaluating(model):
         for start in mine:
-            for row in _rows(model, label, start, size, seed, temperature, shape, looks):
+            for row in _rows(model, label, start, chunk, seed, temperature, shape, looks):
                 shown.advance(shown.task_ids[0])
                 if on_row is not None:
                     on_row(start, row)
-            drawn[start : start + size] = row.levels[: total - start].cpu()
-    model.train(was_training)
+            drawn[start : start + chunk] = row.levels[: total - start].cpu()
     return share.merge(drawn)
 
 

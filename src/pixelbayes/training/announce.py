@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from ..progress import say, warn
-from .display import spell_seconds
+from ..progress import say, spell_seconds, warn
 from .pacing import Pacing
 from .run import Run
 

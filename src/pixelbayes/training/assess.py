@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .. import checkpoint
 from ..measure import Metrics
+from ..model import evaluating
 from ..progress import warn
 from .journal import COLUMNS
 from .run import Run
@@ -64,6 +65,7 @@ def account(run: Run) -> dict[str, Any]:
         "device": str(run.fabric.device.type),
         "ranks": run.fabric.world_size,
         "images": len(run.images),
+        "data": memory.data,
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "validation": memory.best_figures if run.validation is not None else None,
         "validation_of": run.validation.describe(len(run.model.classes))
@@ -97,13 +99,9 @@ def _measure(run: Run) -> tuple[Metrics | None, Tensor | None, float | None]:
     """Validation figures (None without a validation set or with weights gone astray) and training bits/dim."""
     if run.validation is None:
         return None, None, None
-    training = run.averaged.training
-    run.averaged.eval()
-    try:
+    with evaluating(run.averaged):
         fitted = fitted_bits(run.fabric, run.averaged, run.probe, run.check)
         metrics, nats = validate(run.fabric, run.averaged, run.validation, run.check)
-    finally:
-        run.averaged.train(training)
     return metrics, nats, fitted
 
 

@@ -4,12 +4,12 @@ Without minutes the plan is a function of the data and the kind of device alone,
 resumed bit for bit. With minutes the machine's speed is measured first, and the network is made to fit the budget.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..data import AugmentConfig, DataConfig, Dataset
+from ..data import AugmentConfig, Dataset
 from ..distributions import CONFIGS as DISTRIBUTIONS
 from ..errors import UserError
 from ..fusion import FusionConfig
@@ -44,11 +44,6 @@ class Plan:
     augment: AugmentConfig
     reasons: tuple[tuple[str, str], ...]
     """(the part, why it was chosen so)."""
-    name: str = "automatic"
-    summary: str = "planned from the data"
-    source: str = ""
-    classes: tuple[str, ...] = ()
-    data: DataConfig = field(default_factory=DataConfig)
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,6 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
         training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),
         reasons=reasons,
-        classes=dataset.classes.names,
     )
 
 

@@ -26,6 +26,11 @@ class Batches:
     def __len__(self) -> int:
         return len(self.levels)
 
+    def close(self) -> None:
+        """End the reader, if there is one."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=False, cancel_futures=True)
+
     def take(self, indices: Tensor, coming: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The images and labels at `indices` [n], on the device; `coming` are those asked for next."""
         images = self._resident(indices) if self.resident else self._gathered(indices, coming)

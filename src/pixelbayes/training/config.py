@@ -73,6 +73,11 @@ class TrainingConfig:
     wandb: bool = False
     """Also write the journal for Weights & Biases (extra 'wandb'; works offline)."""
 
+    @property
+    def at_once(self) -> int:
+        """Images of a step that go through the network at once, on one rank."""
+        return -(-self.batch // self.accumulate)
+
     def __post_init__(self) -> None:
         _at_least(1, batch=self.batch, accumulate=self.accumulate, tolerate=self.tolerate)
         _at_least(1, validation_pairs=self.validation_pairs)

@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from ..progress import say
+from ..progress import say, spell_seconds
 
 PLAIN_SECONDS = 60.0
 
@@ -60,15 +60,3 @@ class Display:
             self._bar.console.print(text, highlight=False)
         else:
             say(text)
-
-
-def spell_seconds(seconds: float) -> str:
-    """A duration in words.
-
-    >>> spell_seconds(4000), spell_seconds(75), spell_seconds(8.2)
-    ('1 h 06 min', '1 min 15 s', '8 s')
-    """
-    whole = round(max(0.0, seconds))
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

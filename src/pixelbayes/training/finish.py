@@ -7,8 +7,9 @@ from .. import checkpoint
 from ..files import whole
 from ..measure import fit_calibration
 from ..model import AutoregressiveImageModel
+from ..progress import spell_seconds
 from .assess import account, assess
-from .display import spell_seconds
+from .request import SUMMARY
 from .run import Run
 from .sheets import draw_samples
 from .validation import score
@@ -49,7 +50,7 @@ def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
 
 
 def _write_summary(run: Run, training: dict[str, Any]) -> None:
-    with whole(run.out / "training.json") as temporary:
+    with whole(run.out / SUMMARY) as temporary:
         temporary.write_text(json.dumps(training, indent=2) + "\n", encoding="utf-8")
 
 

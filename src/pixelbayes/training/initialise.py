@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..causal.convolution import Enlarge, Kernel
 from ..causal.scan import WholeImage
-from ..model import AutoregressiveImageModel
+from ..model import AutoregressiveImageModel, evaluating
 
 LEAST_SPREAD = 1e-4  # what hardly varies over a batch (an empty border, one image) would be blown up
 
@@ -16,10 +16,8 @@ LEAST_SPREAD = 1e-4  # what hardly varies over a batch (an empty border, one ima
 @torch.no_grad()
 def initialise(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> None:
     """Set the gains and biases of the layers of `model`, in place, from images [n, C, H, W]."""
-    training = model.training
-    model.eval()
-    model.pixel_parameters(levels, labels, Standardising())
-    model.train(training)
+    with evaluating(model):
+        model.pixel_parameters(levels, labels, Standardising())
 
 
 class Standardising(WholeImage):

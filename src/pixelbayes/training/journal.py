@@ -1,6 +1,7 @@
 """What happened, row by row: journal.csv, TensorBoard, and Weights & Biases where wanted."""
 
 import csv
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -81,4 +82,7 @@ def _start_wandb(out: Path, name: str) -> Any:
         import wandb
     except ImportError:
         raise UserError("the extra 'wandb' is not installed: pip install 'pixelbayes[wandb]'") from None
-    return wandb.init(project="pixelbayes", name=name or out.name, dir=str(out), resume="allow")
+    mark = hashlib.blake2b(
+        str(out.resolve()).encode(), digest_size=8
+    ).hexdigest()  # a resumed run goes on there
+    return wandb.init(project="pixelbayes", name=name or out.name, id=mark, dir=str(out), resume="allow")

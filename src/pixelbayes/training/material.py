@@ -20,7 +20,7 @@ def make_model(request: Request, memory: Memory, dataset: Dataset) -> Autoregres
         torch.manual_seed(derive(memory.seed, "weights"))
         if memory.model:
             return AutoregressiveImageModel(from_spec(memory.model))
-        config = request.start.config if request.start is not None else request.recipe
+        config = request.recipe
         model = AutoregressiveImageModel(
             ModelConfig(
                 dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names
@@ -36,6 +36,13 @@ def make_model(request: Request, memory: Memory, dataset: Dataset) -> Autoregres
 def fit_data(request: Request, memory: Memory) -> Dataset:
     """The data with its labels counted as the model counts them: its classes first, new ones after."""
     dataset = request.dataset
+    fingerprint = dataset.fingerprint()
+    if memory.data not in ("", fingerprint):
+        raise UserError(
+            f"{dataset.name} holds other images or labels than the run was begun with, or divides them otherwise:"
+            " begin anew with another --out"
+        )
+    memory.data = fingerprint
     known = request.start.classes if request.start is not None else None
     if memory.model:
         config = from_spec(memory.model)

@@ -19,6 +19,8 @@ class Memory:
     training: dict[str, Any]
     """The fields of the TrainingConfig."""
     augment: dict[str, Any]
+    data: str = ""
+    """The fingerprint of the images, by which others are refused when the run goes on."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """As it goes into the model's description."""
     model: dict[str, Any] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from .place import agree
 from .run import Run
 from .sheets import expected_seconds
 from .speed import seconds_of
@@ -22,7 +23,8 @@ class Pacing:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.step_seconds = self._measure()
+        # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
+        (self.step_seconds,) = agree(run.fabric, self._measure())
         self._fit_validation_to_the_clock()
         pairs = round(run.validation.pairs * PROBE_COST) if run.validation is not None else 0
         wanted = round(run.config.validate_every * len(run.images) / run.config.batch)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import checkpoint
+from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
 from ..errors import UserError
 from ..folders import refuse_occupied
@@ -42,6 +43,7 @@ PROBE = 256  # training images that are scored beside the validation ones
 
 def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run:
     """Everything in place, at the step where an earlier sitting left off, or at the first."""
+    keep_freed_memory()
     fabric = launch(request.device, "32-true")
     display.shown = bool(fabric.is_global_zero)
     memory, state = _remember(request, fabric)
@@ -57,7 +59,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     _measure_out(span, config, memory, len(images))
     batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
     if state is None:
-        first = batches.take(order.indices(0))
+        first = batches.take(order.indices(0)[: config.at_once])
         if config.init_data_dependent and request.start is None:  # weights to start from stay as they are
             initialise(model, *first)
         _choose(memory, config, model, *first, images=len(images), ranks=fabric.world_size)
@@ -115,6 +117,11 @@ def _order(
     images: ImageSet, model: AutoregressiveImageModel, config: TrainingConfig, memory: Memory
 ) -> Order:
     focus = [model.classes.index(word) for word in config.focus]
+    for index in focus:
+        if not bool((images.labels == index).any()):
+            raise UserError(
+                f"there are no training images of the class {model.classes[index]} to draw more of"
+            )
     return make_order(
         images.labels,
         len(model.classes),

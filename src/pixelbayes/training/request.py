@@ -8,12 +8,15 @@ import torch
 
 from ..data import Dataset
 from ..errors import UserError
-from ..folders import claim_folder, next_run
+from ..folders import claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
 from .memory import Memory
 from .state import clear_states
+
+SUMMARY = "training.json"
+"""Written when a run has come to its end."""
 
 
 @dataclass
@@ -37,10 +40,13 @@ def claim(request: Request) -> Path:
 
     Only when all else is in place, so that a refused run leaves no empty folder behind.
     """
-    out = claim_folder(request.out or next_run(request.dataset.name), request.overwrite, request.resume)
+    out = claim_folder(
+        request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
+    )
     if request.overwrite and not request.resume:
         clear_states(out)
-        for old in (*out.glob("events/events.out.tfevents*"), *out.glob("samples/*.png")):
+        (out / SUMMARY).unlink(missing_ok=True)
+        for old in (*out.glob("events/events.out.tfevents*"), *out.glob("samples/step-*.png")):
             old.unlink(missing_ok=True)
     return out
 
@@ -70,13 +76,24 @@ def continued(memory: Memory, request: Request) -> Memory:
     if request.seed is not None and request.seed != memory.seed:
         warn(f"the run keeps its seed {memory.seed}")
     memory.minutes = request.minutes if request.minutes is not None else memory.minutes
-    memory.max_steps = request.max_steps if request.max_steps is not None else memory.max_steps
+    memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
     if request.recipe is not None:
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
         memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
     if memory.stopped:
         memory.stopped = "" if not memory.training.get("patience") else memory.stopped
     return memory
+
+
+def _limit(memory: Memory, out: Path | None) -> int | None:
+    """The limit of steps of the run; None where it had stopped there and is now told to go on."""
+    reached = memory.max_steps is not None and memory.step >= memory.max_steps
+    if reached and out is not None and (out / SUMMARY).exists():
+        warn(
+            f"the run had ended after {memory.step:,} steps, as it was told to; it goes on to its schedule's end"
+        )
+        return None
+    return memory.max_steps
 
 
 def _same_network(begun: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def compile_pays(
     It is tried only in runs that are long enough to win back what trying costs.
     """
     eager = step_seconds(model, levels, labels, bf16, repeats=3)
-    expected = seconds if seconds is not None else eager * config.epochs * images / config.batch
+    expected = seconds if seconds is not None else eager * config.epochs * images / len(levels)
     if expected < 20 * COMPILE_SECONDS:
         return False
     begun = time.monotonic()

@@ -8,10 +8,10 @@ import torch
 from .. import checkpoint
 from ..data import Dataset
 from ..model import AutoregressiveImageModel
+from ..progress import spell_seconds
 from .announce import announce
 from .assess import assess, keep, write_row
-from .automatic import plan
-from .display import Display, spell_seconds
+from .display import Display
 from .finish import finish
 from .guard import Guard, Interrupted
 from .pacing import Pacing
@@ -22,7 +22,6 @@ from .request import Request
 from .run import Run
 from .sheets import draw_augmented, draw_samples
 from .span import Span, check_budget
-from .state import list_states
 
 
 def train(
@@ -40,10 +39,10 @@ def train(
 ) -> AutoregressiveImageModel:
     """Train a model on `dataset` and return it; the folder `out` (by default runs/NAME-001, ...) is that model.
 
-    `recipe`: network, distribution, fusion, training and augmentation; None plans them (or, with `resume`, takes the
-    run's own). `minutes`: a budget that the schedule spans instead of epochs; progress is then read from the clock,
-    and a run cannot be repeated bit for bit. `max_steps` only stops. `resume` continues from the last state in `out`
-    with what the run was begun with. `start`: a model whose weights and network to begin with.
+    `recipe`: network, distribution, fusion, training and augmentation; with `resume` it may be None, and is the run's
+    own. `minutes`: a budget that the schedule spans instead of epochs; progress is then read from the clock, and a run
+    cannot be repeated bit for bit. `max_steps` only stops. `resume` continues from the last state in `out` with what
+    the run was begun with. `start`: a model whose weights to begin with.
 
     Raises UserError for whatever the user can mend, KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM,
     both once the state is saved.
@@ -53,8 +52,6 @@ def train(
     place = pick_device(device)
     model = checkpoint.load(start) if isinstance(start, str | Path) else start
     folder = Path(out) if out is not None else None
-    if recipe is None and not (resume and folder is not None and list_states(folder)):
-        recipe = plan(dataset, device, minutes)
     request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
     devices = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), Guard() as guard, Display() as display:
@@ -74,6 +71,7 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
     except Interrupted:
         _leave(run)
     finally:
+        run.batches.close()
         if run.journal is not None:
             run.journal.close()
     return model

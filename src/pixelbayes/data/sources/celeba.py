@@ -59,6 +59,11 @@ class CelebA:
         images, archive = self.images
         return [*self.tables.values(), *([archive] if archive else images.values())]
 
+    def validates(self) -> bool:
+        table = self.tables.get("list_eval_partition")
+        stated = keyed_rows(table) if table else {}
+        return any(self._split(name, stated) == "validation" for name in self.images[0])
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         images, archive = self.images
         if not images:
@@ -98,11 +103,14 @@ class CelebA:
         identities = keyed_rows(self.tables["identity_CelebA"])
         return [identities.get(name, "") for name in names]
 
+    def _split(self, name: str, stated: dict[str, str]) -> str:
+        return SPLITS.get(stated.get(name, ""), _split_by_number(name))
+
     def _splits(self, whole: Part) -> dict[str, Part]:
         """By list_eval_partition.txt, else by the authors' numbers (which that file repeats)."""
         table = self.tables.get("list_eval_partition")
         stated = keyed_rows(table) if table else {}
-        where = np.array([SPLITS.get(stated.get(name, ""), _split_by_number(name)) for name in whole.names])
+        where = np.array([self._split(name, stated) for name in whole.names])
         parts = {split: whole.select(np.flatnonzero(where == split)) for split in SPLITS.values()}
         return {split: part for split, part in parts.items() if len(part)}
 

@@ -89,6 +89,9 @@ class Cifar:
     def files(self) -> list[Path]:
         return [path for paths in self.paths.values() for path in paths]
 
+    def validates(self) -> bool:
+        return False
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits, notices = {}, []
         for split, paths in self.paths.items():

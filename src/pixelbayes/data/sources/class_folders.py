@@ -77,6 +77,9 @@ class ClassFolders:
             *(path for paths in self.images.values() for path in paths),
         ]
 
+    def validates(self) -> bool:
+        return "validation" in self.splits
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits = {
             split: self._part(self.splits[split], paths, config)

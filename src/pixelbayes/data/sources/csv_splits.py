@@ -63,6 +63,9 @@ class CsvSplits:
         names = self.folder / "classes.txt"
         return [*self.tables.values(), *([names] if names.is_file() else []), *images]
 
+    def validates(self) -> bool:
+        return "validation" in self.tables
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         parts = {split: part_of(table, config) for split, table in self.tables.items()}
         return Collection(self.name, {split: part for split, part in parts.items() if len(part)},
@@ -78,6 +81,9 @@ class CsvFile:
 
     def files(self) -> list[Path]:
         return [self.table, *(self.table.parent / path for path in read_table(self.table).paths)]
+
+    def validates(self) -> bool:
+        return False
 
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         return Collection(self.name, {"all": part_of(self.table, config)}, names_from(self.table.parent))

@@ -18,6 +18,9 @@ class Digits:
     def files(self) -> list[Path]:
         return []
 
+    def validates(self) -> bool:
+        return False
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         from sklearn.datasets import load_digits
 

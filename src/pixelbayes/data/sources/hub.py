@@ -42,6 +42,9 @@ class Hub:
             return sorted(path for path in [self.local, *self.local.rglob("*")] if path.is_file())
         return [Path(f"{self.name}@{_revision(self.place)}")]
 
+    def validates(self) -> bool:
+        return any(_canonical(str(found)) == "validation" for found in self._load())
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         loaded = self._load()
         splits: dict[str, Part] = {}
@@ -134,7 +137,7 @@ def _revision(name: str) -> str:
 
     try:
         return HfApi().dataset_info(name).sha or "unknown"
-    except Exception:  # offline: the copy that was loaded before still serves
+    except Exception:  # offline: whatever copy the library has then is another entry of the cache
         return "offline"
 
 

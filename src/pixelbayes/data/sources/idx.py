@@ -109,6 +109,9 @@ class Idx:
     def files(self) -> list[Path]:
         return [path for pair in self.pairs.values() for path in pair]
 
+    def validates(self) -> bool:
+        return False
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits, notices = {}, []
         for split, (images, labels) in self.pairs.items():

@@ -43,6 +43,9 @@ class DownsampledImageNet:
     def files(self) -> list[Path]:
         return [path for paths in self.paths.values() for path in paths]
 
+    def validates(self) -> bool:
+        return "validation" in self.paths
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits = {}
         for split, paths in self.paths.items():

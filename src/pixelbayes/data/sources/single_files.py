@@ -35,6 +35,9 @@ class SingleFiles:
     def files(self) -> list[Path]:
         return []
 
+    def validates(self) -> bool:
+        return False
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         if not self.paths:
             raise UserError("no images were given (an empty list)")

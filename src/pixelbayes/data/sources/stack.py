@@ -32,6 +32,9 @@ class Stack:
     def files(self) -> list[Path]:
         return []
 
+    def validates(self) -> bool:
+        return False
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         array: np.ndarray = load_array(self.path)
         pictures = as_stack(array, str(self.path), config.levels)
