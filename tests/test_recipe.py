@@ -91,6 +91,14 @@ def value(recipe: Recipe, field: str) -> object:
     return getattr(getattr(recipe, section) if section else recipe, name)
 
 
+def test_stages_are_refused_where_they_would_do_nothing() -> None:
+    with pytest.raises(UserError, match="of the strategy 'stages', not of 'mild'"):
+        override(load_recipe("digits"), {"fusion.stages": ("u1",)})
+    both = {"fusion.strategy": "stages", "fusion.stages": ("u1",)}
+    assert override(load_recipe("digits"), both).fusion.stages == ("u1",)
+    assert override(load_recipe("report1-model3"), {"strategy": "film"}).fusion.strategy == "film"
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_a_recipe_has_the_figures_of_its_report(name: str) -> None:
     recipe = load_recipe(name)

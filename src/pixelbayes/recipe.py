@@ -200,7 +200,12 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
             flat[key] = value
     for key, value in flat.items():
         _put(data, key, value, where)
-    return from_dict(data, where)
+    changed = from_dict(data, where)
+    if {"stages", "fusion.stages"} & flat.keys() and changed.fusion.strategy != "stages":
+        raise UserError(
+            f"{where}: fusion.stages are those of the strategy 'stages', not of '{changed.fusion.strategy}'"
+        )
+    return changed
 
 
 def _put(data: dict[str, Any], key: str, value: Any, where: str) -> None:
