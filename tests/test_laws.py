@@ -111,6 +111,16 @@ def test_walk_in_any_blocks_of_rows_equals_the_whole(network, shape, strategy, d
             torch.testing.assert_close(walked, whole, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("network", SEES_ALL)
+def test_the_same_rows_may_be_looked_at_again(network) -> None:
+    model = make(network, ImageShape(1, 8, 6, 17))
+    levels, labels = images(model, 2)
+    whole, signal, memory = model.pixel_parameters(levels, labels), model.signal(levels), {}
+    for rows in ((0, 1), (1, 4), (1, 4), (4, 8), (4, 8)):
+        found = model.pixel_parameters(signal, labels, Glimpse((8, 6), rows, None, memory))
+        torch.testing.assert_close(found, whole[:, :, slice(*rows)])
+
+
 def walk_in_blocks(model, levels, labels, heights) -> Tensor:
     """Blocks of these heights in turn: every other one whole, the rest pixel by pixel."""
     signal, (height, width) = model.signal(levels), (model.shape.height, model.shape.width)

@@ -163,6 +163,42 @@ def test_a_network_that_looks_levels_up_in_a_table_is_checked_by_changing_pixels
         assert 0 < report.seen < report.before == 19
 
 
+def test_a_module_may_work_in_its_image():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = Masked("A", 1, 6)
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.first(image.mul_(2).add_(0.1))
+
+    torch.manual_seed(0)
+    model = pb.adapt(InPlace(), "categorical", (1, 4, 5, 6))
+    module = model.network.module.first
+    apart = pb.adapt(lambda image: module(image * 2 + 0.1), "categorical", (1, 4, 5, 6))
+    assert torch.equal(pb.generate(model, count=3, seed=1), pb.generate(apart, count=3, seed=1))
+
+
+def test_a_leak_without_a_gradient_beside_a_path_with_one():
+    class Rounds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.table = Masked("A", 1, 6), nn.Embedding(6, 6)
+            self.all = nn.Conv2d(6, 6, 3, padding=1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            levels = ((image[:, 0] + 1) * 2.5).round().long()
+            return self.first(image) + self.all(self.table(levels).permute(0, 3, 1, 2))
+
+    with pytest.raises(pb.UserError, match="not causal"):
+        pb.adapt(Rounds(), "categorical", (1, 4, 5, 6))
+
+
+def test_what_the_module_returns_must_be_a_tensor():
+    with pytest.raises(pb.UserError, match="returns a tuple"):
+        pb.adapt(lambda image: (image, image), "categorical", (1, 4, 5, 6))
+
+
 def test_what_was_not_tried_is_not_counted_as_unseen():
     class Table(nn.Module):
         def __init__(self):

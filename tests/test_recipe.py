@@ -17,6 +17,7 @@ REPORT_1 = {
 }  # fmt: skip
 REPORT_2 = {
     "network.resnets": 1, "training.batch": 32, "training.learning_rate": 0.0002, "training.decay": 0.99995,
+    "training.decay_per": "epoch",
     "seed": 4399, "augment.flip": True, "augment.rotate": 10,
 }  # fmt: skip
 LARGE = {**REPORT_2, "network.filters": 128, "distribution.mixtures": 100}
@@ -47,7 +48,7 @@ TABLE: dict[str, dict[str, object]] = {
     "report1-model3": {**REPORT_1, "network.activation": "relu", **without("ul4")},
     "report1-model4": {**REPORT_1, "network.activation": "relu", **without("ul4", "u3", "ul3")},
     "report2-final": {**LARGE, "training.epochs": 801, "fusion.strategy": "gated"},
-    "report2-final-late": {**LARGE, "training.learning_rate": 0.0001, "training.decay": 0.999977},
+    "report2-final-late": {**LARGE, "training.learning_rate": 0.0001, "training.decay": 0.997},
     "report2-fine-tuning": {"augment.flip": True, "augment.rotate": 10, "network.filters": 128},
     "report2-reduced": {**REDUCED, "training.epochs": 350, "fusion.strategy": "gated"},
     "report2-augmented": {**REDUCED, "training.epochs": 200},

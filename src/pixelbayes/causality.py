@@ -106,12 +106,13 @@ def require_causality(report: CausalityReport) -> None:
 
 def _report(probe: "Probe", chosen: list[int]) -> CausalityReport:
     leaks, seen = probe.by_gradient(chosen)
-    if not leaks and seen == 0 and chosen[-1] > 0:
-        leaks, seen = probe.by_changes(chosen)
+    if not leaks and chosen[-1] > 0:  # what is looked up in a table, or rounded, has no gradient
+        leaks, moving = probe.by_changes(chosen)
         if leaks and len(chosen) <= chosen[-1]:  # a pixel that was not changed may move an earlier one
             chosen = list(range(chosen[-1] + 1))
-            leaks, seen = probe.by_changes(chosen)
-        return probe.report(chosen, leaks, seen, before=len(chosen) - 1)
+            leaks, moving = probe.by_changes(chosen)
+        if leaks or seen == 0:
+            return probe.report(chosen, leaks, moving, before=len(chosen) - 1)
     first = min((leak.at for leak in leaks), default=None)
     if first is not None:
         skipped = set(range(first[0] * probe.width + first[1])) - set(chosen)

@@ -70,6 +70,14 @@ def adapt(
         raise unknown("label form", label, LABELS)
     if layout is not None and layout not in LAYOUTS:
         raise unknown("layout", layout, LAYOUTS)
+    if not (isinstance(distribution, str) or (not isinstance(distribution, type) and callable(distribution))):
+        raise UserError(
+            f"the distribution is a name or a configuration such as Categorical(), not {distribution!r}"
+        )
+    if signal[0] == signal[1]:
+        raise UserError(
+            f"signal is the darkest and the brightest value that the module expects, not {signal}"
+        )
     family = distributions.CONFIGS[distribution]() if isinstance(distribution, str) else distribution
     names = tuple(str(index) for index in range(classes)) if isinstance(classes, int) else tuple(classes)
     outside = OutsideModule(module, signal, label if names else "none", layout, colour_masks, call)
@@ -109,8 +117,13 @@ class AdaptedNetwork(Network):
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         low, high = self.config.signal
-        seen = image if (low, high) == (-1, 1) else low + (image + 1) * ((high - low) / 2)
+        # A copy in any case: the module may work in its image, which the walk goes on with.
+        seen = image.clone() if (low, high) == (-1, 1) else low + (image + 1) * ((high - low) / 2)
         output = self.ask(seen, self.translate(label, image))
+        if not isinstance(output, Tensor):
+            raise UserError(
+                f"the module returns a {type(output).__name__}, not a tensor: take it out with call="
+            )
         rows, columns = scan.cells(image)
         return self.parameters_of(output, image)[:, :, slice(*rows), slice(*columns)]
 

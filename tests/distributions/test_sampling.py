@@ -32,6 +32,27 @@ def test_evenly_spread_noise_gives_each_level_its_mass(config, channels, levels,
         assert (below - upper).abs().max() <= 4 / GRID
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_a_coupled_pixel_follows_one_law_whole_and_channel_by_channel(temperature: float) -> None:
+    """Red tells which component it came from; what it tells depends on the temperature."""
+    levels, count = 17, 20_000
+    parameters = torch.zeros(1, 20, 1, 1)
+    means, scales = slice(0, 2), slice(2, 4)
+    red, green = parameters[:, 2:8], parameters[:, 8:14]
+    red[:, scales] = torch.tensor([-0.5, -4.0]).view(1, 2, 1, 1)
+    green[:, means], green[:, scales] = torch.tensor([-0.6, 0.6]).view(1, 2, 1, 1), -4.0
+    shape = ImageShape(3, 1, 1, levels)
+    pixel = LogisticMixture(2)(parameters.expand(-1, -1, 1, count), shape, False)
+    noise = torch.rand(1, 3, 1, count, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole, single = pixel.sample(noise, temperature), torch.zeros(1, 3, 1, count, dtype=torch.int64)
+    for c in range(3):
+        single[:, c] = pixel.channel(c, single[:, :c]).sample(noise[:, c], temperature)
+    shares = [(drawn[:, 1] > levels // 2).double().mean().item() for drawn in (whole, single)]
+    assert shares == pytest.approx([0.5, 0.5], abs=0.02)
+    tempered = pixel.tempered(temperature)
+    assert torch.equal(tempered.sample(noise), whole)
+
+
 def joint_masses(levels: int, **of: int) -> Tensor:
     """P of every colour of `levels` levels, `(levels**3,)`, under the coupled mixture."""
     colours = torch.cartesian_prod(*[torch.arange(levels)] * 3).T.reshape(1, 3, 1, -1)

@@ -13,6 +13,14 @@ def rate(schedule: str, step: int, progress: float, **fields: float) -> float:
     return learning_rate(config, step, progress)
 
 
+def test_a_decay_for_each_epoch_does_not_move_within_it() -> None:
+    config = TrainingConfig(
+        learning_rate=1.0, schedule="exponential", decay=0.5, decay_per="epoch", warmup=0.0
+    )
+    rates = [learning_rate(config, step, 0.1, epoch=step / 10) for step in (0, 9, 10, 25)]
+    assert rates == [1.0, 1.0, 0.5, 0.25]
+
+
 def test_the_published_exponential_decay_is_for_each_step() -> None:
     assert isclose(rate("exponential", 10_000, 0.5, decay=0.999995), 2.0 * 0.999995**10_000)
 

@@ -118,16 +118,20 @@ class Recalled:
     def __init__(self) -> None:
         self.start = 0
         self.value: Tensor | list[Tensor] = []
+        self.stop = 0
 
     def write(self, x: Tensor, rows: Span, columns: Span, pixel: bool) -> None:
         if not pixel:
-            above = [] if rows[0] == 0 else [self._as_tensor()[:, :, -1:]]
-            self.start = rows[0] - len(above)
+            kept = self._as_tensor() if rows[0] else x
+            last = kept.shape[2] - (self.stop - rows[0])  # the same rows may be looked at again
+            above = [kept[:, :, last - 1 : last]] if rows[0] else []
+            self.start, self.stop = rows[0] - len(above), rows[1]
             self.value = torch.cat([*above, x], 2)
         elif isinstance(self.value, list) and self.start == rows[0] and len(self.value) >= columns[0]:
             self.value[columns[0] :] = [x]
         else:
             self.start, self.value = rows[0], [x]
+        self.stop = rows[1]
 
     def read(self, rows: Span, columns: Span, pixel: bool) -> Tensor:
         if isinstance(self.value, list) and pixel:

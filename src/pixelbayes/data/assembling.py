@@ -35,6 +35,10 @@ def assemble(
     allocate: AllocateSplit = _in_memory,
 ) -> Dataset:
     """Divide, choose a preparation, decode. Raises UserError for whatever the user has to mend."""
+    if config.group_by is not None and all(part.groups is None for part in collection.splits.values()):
+        raise UserError(
+            f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
+        )
     collection = _renamed(collection, config.class_names)
     classes = class_names(collection, config.class_names)
     parts, notices = divide(collection, classes, config)

@@ -78,7 +78,7 @@ def open_images(
     if split is not None:
         return _open_split(source, split, stored, preparation, config, classes)
     found = find_source(source, config)
-    collection = found.read(config, classes)
+    collection = found.read(replace(config, levels=stored.levels), classes)
     part = join(list(collection.splits.values()))
     facts = facts_of(list(collection.splits.values()))
     check_channels([each.channels for each in facts], stored, collection.name)

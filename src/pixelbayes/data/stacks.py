@@ -64,6 +64,8 @@ def about_depth(white: int, levels: int | None, name: str) -> list[str]:
 def _maximum(kind: np.dtype, highest: int, levels: int | None) -> int:
     if levels is not None and highest < levels and levels not in (256, 65_536):
         return levels - 1
+    if levels is not None and levels > 256 and kind != np.uint8:
+        return 65_535  # a dark image of many levels is still one
     return 255 if kind == np.uint8 or (highest <= 255 and kind != np.uint16) else 65_535
 
 

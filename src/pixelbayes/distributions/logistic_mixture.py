@@ -8,6 +8,7 @@ lowest and the highest level take the tails.
 
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,6 +91,20 @@ class MixtureByChannel(PixelDistribution):
         return torch.logsumexp(self.logits.log_softmax(2) + masses, 2).sum(1)
 
 
+class CoupledLevel(LogisticMixtureLevel):
+    """One channel of a coupled mixture, given those before it."""
+
+    def __init__(self, pixel: "CoupledMixture", c: int, previous: Tensor, *mixture: Any):
+        super().__init__(*mixture)
+        self.pixel, self.c, self.previous = pixel, c, previous
+
+    def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
+        if temperature == 1:
+            return super().sample(u)
+        # What the channels before say of the component, they say at the temperature, too.
+        return self.pixel.tempered(temperature).channel(self.c, self.previous).sample(u)
+
+
 class CoupledMixture(PixelDistribution):
     """One mixture for the whole RGB pixel; the means of G and B lean on the channels before them."""
 
@@ -97,9 +112,18 @@ class CoupledMixture(PixelDistribution):
 
     def __init__(self, parameters: Tensor, levels: int):
         b, p, h, w = parameters.shape
-        self.levels = levels
+        self.levels, self.floor = levels, log_scale_floor(levels)
         self.logits, rest = parameters.split([p // 10, p - p // 10], 1)
         self.rest = rest.view(b, 3, 3, p // 10, h, w)  # of each channel: means, log-scales, coefficients
+
+    def tempered(self, temperature: float) -> "CoupledMixture":
+        """The same mixture with its logits divided by T and ln T added to its log-scales."""
+        means, log_scales, coefficients = self.rest.unbind(2)
+        scaled = log_scales.clamp_min(self.floor) + log(temperature)
+        rest = torch.stack([means, scaled, coefficients], 2).flatten(1, 3)
+        made = CoupledMixture(torch.cat([self.logits / temperature, rest], 1), self.levels)
+        made.floor = self.floor + log(temperature)
+        return made
 
     @property
     def log_scales(self) -> Tensor:
@@ -117,18 +141,18 @@ class CoupledMixture(PixelDistribution):
         """log-mass of each channel under each component, `(b, 3, K, h, w)`."""
         at = levels.unsqueeze(2)
         signal = at.to(self.rest.dtype) * (2 / (self.levels - 1)) - 1
-        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
+        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels, self.floor)
         return log_mass(at, mean, rate, self.levels)
 
     def log_prob(self, levels: Tensor) -> Tensor:
         return torch.logsumexp(self.logits.log_softmax(1) + self.masses(levels).sum(1), 1)
 
-    def channel(self, c: int, previous: Tensor) -> LogisticMixtureLevel:
+    def channel(self, c: int, previous: Tensor) -> CoupledLevel:
         levels = F.pad(previous.long(), (0, 0, 0, 0, 0, 3 - c))  # channels from c on do not count here
         weights = (self.logits.log_softmax(1) + self.masses(levels)[:, :c].sum(1)).log_softmax(1)
         signal = levels.unsqueeze(2).to(self.rest.dtype) * (2 / (self.levels - 1)) - 1
-        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels)
-        return LogisticMixtureLevel(weights, mean[:, c], rate[:, c], self.levels)
+        mean, rate = in_levels(self.means_given(signal), self.log_scales, self.levels, self.floor)
+        return CoupledLevel(self, c, previous, weights, mean[:, c], rate[:, c], self.levels)
 
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
         """Draw the component once for the pixel, then R, G and B from it; the law is the same.
@@ -141,7 +165,7 @@ class CoupledMixture(PixelDistribution):
         noise = torch.cat([rest, u[:, 1:]], 1).logit_(TINY).to(self.rest.dtype)
         chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
         mean, log_scale, coefficient = chosen.unbind(2)
-        scale = log_scale.clamp_min(log_scale_floor(self.levels)).exp_()
+        scale = log_scale.clamp_min(self.floor).exp_()
         drawn = torch.addcmul(mean + 1, noise, scale, value=temperature).mul_(half)
         red, green, blue = drawn.unbind(1)  # views: `drawn` becomes the pixel, channel by channel
         to_green, red_to_blue, green_to_blue = coefficient.tanh().unbind(1)
@@ -151,9 +175,11 @@ class CoupledMixture(PixelDistribution):
         return drawn.long()
 
 
-def in_levels(means: Tensor, log_scales: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+def in_levels(
+    means: Tensor, log_scales: Tensor, levels: int, floor: float | None = None
+) -> tuple[Tensor, Tensor]:
     """Means and log-scales on the signal's axis -> mean in levels, and rate = 1 / (scale in levels)."""
-    floored = log_scales.clamp_min(log_scale_floor(levels))
+    floored = log_scales.clamp_min(log_scale_floor(levels) if floor is None else floor)
     return (means + 1) * ((levels - 1) / 2), (2 / (levels - 1)) * torch.exp(-floored)
 
 

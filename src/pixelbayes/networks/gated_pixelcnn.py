@@ -44,18 +44,18 @@ def gate(x: Tensor) -> Tensor:
 
 
 class VerticalLayer(Layer):
-    """Rows above -> the gate's input, and its output."""
+    """Rows above -> the gate's input, and its output, which the last layer need not make."""
 
-    def __init__(self, config: GatedPixelCNNConfig, fusion: Fusion):
+    def __init__(self, config: GatedPixelCNNConfig, fusion: Fusion, last: bool):
         super().__init__()
         width, half = config.filters, config.kernel // 2
         self.fuse_before = fusion.place("before", width, "above")
         self.look = CausalConv(width, 2 * width, (half, half, half), normalise=False)
-        self.fuse_leave = fusion.place("leave", 2 * width, "above")
+        self.fuse_leave = None if last else fusion.place("leave", 2 * width, "above")
 
     def forward(self, x: Tensor, y: Tensor | None, scan: Scan) -> tuple[Tensor, Tensor]:
         looked = self.look(self.fuse_before(x, y, scan), scan)
-        return looked, gate(self.fuse_leave(looked, y, scan))
+        return looked, x if self.fuse_leave is None else gate(self.fuse_leave(looked, y, scan))
 
 
 class HorizontalLayer(Layer):
@@ -91,7 +91,10 @@ class GatedPixelCNN(Network):
         self.stem_above, self.stem_left = (
             fusion.place("stem", width, stream) for stream in ("above", "left")
         )
-        self.vertical = nn.ModuleList(VerticalLayer(config, fusion) for _ in range(config.layers))
+        self.vertical = nn.ModuleList(
+            VerticalLayer(config, fusion, last=number == config.layers)
+            for number in range(1, config.layers + 1)
+        )
         self.horizontal = nn.ModuleList(HorizontalLayer(config, fusion) for _ in range(config.layers))
         self.mix = Pointwise(width, width, normalise=False)
         self.fuse_head = fusion.place("head", width, "left")

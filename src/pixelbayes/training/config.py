@@ -22,9 +22,10 @@ class TrainingConfig:
     """How long the run is when no minutes are given; an epoch is as many images as the training set has."""
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"
-    """constant; linear or cosine, to `final_rate` at the end of the run; exponential, times `decay` each step."""
+    """constant; linear or cosine, to `final_rate` at the end of the run; exponential, times `decay` each time."""
     decay: float = 0.999995
-    """Factor of the learning rate for each step (schedule exponential)."""
+    """Factor of the learning rate (schedule exponential), for each `decay_per`."""
+    decay_per: Literal["step", "epoch"] = "step"
     final_rate: float = 0.0
     """Share of the learning rate that is left at the end (schedules linear and cosine)."""
     warmup: float = 0.02

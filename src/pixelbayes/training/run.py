@@ -103,7 +103,7 @@ class Run:
     @property
     def rate(self) -> float:
         """The learning rate of the coming step."""
-        return learning_rate(self.config, self.memory.step, self.progress)
+        return learning_rate(self.config, self.memory.step, self.progress, self.epoch)
 
     def step(self) -> None:
         """One step of the optimiser."""

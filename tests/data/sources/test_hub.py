@@ -53,6 +53,14 @@ def test_a_single_parquet_file_and_a_saved_set(root: Path) -> None:
     assert saved.train.labels.tolist() == [0, 1] * 10
 
 
+def test_splits_in_folders_stay_apart(root: Path) -> None:
+    for split in ("train", "test"):
+        folder = root.parent / "folders" / split
+        folder.mkdir(parents=True)
+        (root / f"{split}-00000-of-00001.parquet").rename(folder / "0000.parquet")
+    check(open_dataset(f"hub:{root.parent / 'folders'}"))
+
+
 def test_a_folder_without_such_files(tmp_path: Path) -> None:
     pytest.importorskip("datasets", reason="the extra 'hub' is not installed")
     with pytest.raises(UserError, match="no parquet files"):

@@ -1,6 +1,7 @@
 """MNIST and its relatives: plain and .gz, truncated, foreign, missing."""
 
 import gzip
+import hashlib
 import struct
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from pixelbayes.data import DataConfig, open_dataset, open_images
 from pixelbayes.data.sources.authors_files import checksum_notice
-from pixelbayes.data.sources.idx import SETS
+from pixelbayes.data.sources.idx import CONTENT, SETS
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
@@ -42,6 +43,34 @@ def test_plain_and_gz(tmp_path: Path, packed: bool) -> None:
     assert (data.test.levels[:, 0].numpy() == test).all()
     assert data.test.labels.tolist() == [row % 10 for row in range(20)]
     assert any("holds 40 of kmnist's 60,000 images" in notice for notice in data.notices)
+
+
+def test_no_images_at_all(tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 0, False)
+    with pytest.raises(UserError, match="holds no images"):
+        open_dataset("mnist", DataConfig(root=str(tmp_path)))
+
+
+def test_files_of_another_set_are_known_by_what_they_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx(tmp_path, "train", 20, False)
+    content = (tmp_path / "train-images-idx3-ubyte").read_bytes()
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(CONTENT["fashion_mnist"], "train-images", digest)
+    for packed in (False, True):
+        if packed:
+            (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+            (tmp_path / "train-images-idx3-ubyte").unlink()
+        with pytest.raises(UserError, match="is of fashion_mnist, not of mnist"):
+            open_dataset("mnist", DataConfig(root=str(tmp_path)))
+        assert len(open_dataset("fashion_mnist", DataConfig(root=str(tmp_path))).train) > 0
+
+
+def test_a_grouping_that_the_set_has_not_is_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 20, False)
+    with pytest.raises(UserError, match="nothing to be grouped by"):
+        open_dataset("mnist", DataConfig(root=str(tmp_path), group_by="writer"))
 
 
 def test_two_levels(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from .hub import Hub
 from .idx import Idx
 from .imagenet import DownsampledImageNet
 from .single_files import SingleFiles, is_pattern
-from .stack import Stack, is_stack
+from .stack import Stack
 
 STANDARD_SETS = (
     "digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "cifar100", "celeba", "imagenet32", "imagenet64",
@@ -51,7 +51,7 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
 def _one_file(path: Path) -> Source:
     if path.suffix.lower() == ".csv":
         return CsvFile(path)
-    return Stack(path) if is_stack(path) else SingleFiles([path], str(path))
+    return Stack(path) if path.suffix.lower() == ".npy" else SingleFiles([path], str(path))
 
 
 def _standard(name: str, config: DataConfig) -> Source:

@@ -87,7 +87,9 @@ class CelebA:
             return [""] * len(names), None
         if "list_attr_celeba" not in self.tables:
             raise missing(self.name, "list_attr_celeba.txt", self.folders)
-        wanted = [word.strip() for word in self.config.attributes.split(",") if word.strip()]
+        wanted = list(
+            dict.fromkeys(word.strip() for word in self.config.attributes.split(",") if word.strip())
+        )
         table = attribute_table(self.tables["list_attr_celeba"], wanted)
         classes = tuple(combination(wanted, has) for has in product((False, True), repeat=len(wanted)))
         return [combination(wanted, table[name]) if name in table else "" for name in names], classes

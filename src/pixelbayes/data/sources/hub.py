@@ -33,7 +33,7 @@ class Hub:
         paths = [self.local] if self.local.is_file() else sorted(self.local.rglob("*.parquet"))
         found: dict[str, list[str]] = {}
         for path in paths:
-            found.setdefault(_split_of(path), []).append(str(path))
+            found.setdefault(_split_of(path, self.local), []).append(str(path))
         return found
 
     def files(self) -> list[Path]:
@@ -141,9 +141,12 @@ def _revision(name: str) -> str:
         return "offline"
 
 
-def _split_of(path: Path) -> str:
-    stem = path.stem.lower()
-    return next((split for split, names in SPLIT_NAMES.items() if stem.startswith(names)), "train")
+def _split_of(path: Path, root: Path) -> str:
+    """By the file's name (train-00000-of-00002.parquet), else by a folder's (test/0000.parquet)."""
+    folders = path.relative_to(root).parts[:-1] if root.is_dir() else ()
+    words = [path.stem.lower(), *(name.lower() for name in reversed(folders))]
+    named = (split for word in words for split, names in SPLIT_NAMES.items() if word.startswith(names))
+    return next(named, "train")
 
 
 def _canonical(name: str) -> str | None:

@@ -1,5 +1,6 @@
 """MNIST and its relatives: idx files, plain or .gz."""
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,6 +73,23 @@ SETS = {
 }
 
 
+CONTENT = {
+    "mnist": {
+        "train-images": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels": "27ae3e4e09519cfbb04c329615203637",
+    },
+    "fashion_mnist": {
+        "train-images": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+}
+"""md5 of what the files hold, unpacked: another packing of the same bytes is as good, and another set is found out."""
+
+
 class Idx:
     """MNIST (LeCun et al.), Fashion-MNIST (Xiao et al. 2017), KMNIST (Clanuwat et al. 2018)."""
 
@@ -112,6 +130,22 @@ class Idx:
     def validates(self) -> bool:
         return False
 
+    def _notice(self, file: Path) -> list[str]:
+        """What is said of a file that is not the authors'; by what it holds where that is known."""
+        known = CONTENT.get(self.name)
+        if known is None:
+            return checksum_notice(file, self.facts.md5)
+        official = next((md5 for stem, md5 in known.items() if file.name.startswith(stem)), None)
+        return checksum_notice(file, {file.name: official} if official else {}, read_whole(file))
+
+    def _refuse_another_set(self, file: Path) -> None:
+        """By checksums: of what a file holds, or of the packed file."""
+        own = {hashlib.md5(content, usedforsecurity=False).hexdigest()
+               for content in (read_whole(file), file.read_bytes())}  # fmt: skip
+        for name, facts in SETS.items():
+            if name != self.name and own & {*facts.md5.values(), *CONTENT.get(name, {}).values()}:
+                raise UserError(f"{file} is of {name}, not of {self.name}")
+
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits, notices = {}, []
         for split, (images, labels) in self.pairs.items():
@@ -122,14 +156,14 @@ class Idx:
                 )
             if targets.size and targets.max() >= len(self.facts.classes):
                 raise UserError(f"{labels} has label {targets.max()}; {self.name} has 10 classes")
+            for file in (images, labels):
+                self._refuse_another_set(file)
             if len(pixels) != OFFICIAL_COUNT[split]:
                 notices.append(
                     f"{images.name} holds {len(pixels):,} of {self.name}'s {OFFICIAL_COUNT[split]:,} images"
                 )
             else:
-                notices += [
-                    line for file in (images, labels) for line in checksum_notice(file, self.facts.md5)
-                ]
+                notices += [line for file in (images, labels) for line in self._notice(file)]
             names = [f"{self.name}/{split}/{row:05d}" for row in range(len(pixels))]
             words = [self.facts.classes[target] for target in targets]
             splits[split] = Part(ArrayPictures(pixels[..., None]), words, names)
@@ -140,6 +174,8 @@ def read_images(path: Path) -> np.ndarray:
     """`[N, 28, 28]` uint8 from an idx3 file. Raises UserError naming a truncated or foreign one."""
     content = read_whole(path)
     count, height, width = _header(content, path, magic=2051, fields=3)
+    if count < 1:
+        raise UserError(f"{path} holds no images")
     if (height, width) != (SIDE, SIDE):
         raise UserError(f"{path} holds images of {height}x{width}, not {SIDE}x{SIDE}: it is of another set")
     return _body(content, path, 16, (count, height, width))
