@@ -195,6 +195,8 @@ def open_data(
     """A data set from what `train` takes, prepared as the recipe (or the model to start from) says."""
     if data is None:
         raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
+    if labels is not None and isinstance(data, Dataset | str | Path):
+        raise UserError("labels go with arrays of images; a data set has its own")
     if isinstance(data, Dataset):
         return data
     shape = origin.shape if origin is not None and settings.data.size is None else settings.shape

@@ -96,6 +96,10 @@ def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | N
     index = torch.full((len(levels),), UNKNOWN)
     if labels is not None and model.classes:
         index = as_indices(labels, model.classes).cpu()
+    if len(index) and int(index.min()) < UNKNOWN:
+        raise UserError(
+            f"label {int(index.min())} is outside the classes (accepted: from 0, or -1 for unknown)"
+        )
     if index.shape != (len(levels),):
         raise UserError(f"{len(levels)} images need {len(levels)} labels, not {tuple(index.shape)}")
     return ImageSet(levels, index, [f"[{row}]" for row in range(len(levels))], model.classes, model.shape)

@@ -19,6 +19,25 @@ class Labels:
         if len(set(self.names)) != len(self.names):
             raise UserError(f"class names must differ from each other: {', '.join(self.names)}")
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The names as those of folders, different from each other also where capitals do not count.
+
+        >>> Labels(("cat", "a/b", "a:b", "Cat")).folders
+        ('cat', 'a_b', 'a_b-2', 'Cat-3')
+        """
+        plain = [_as_folder(name) for name in self.names]
+        found: dict[int, str] = {}
+        # A name that is a folder's already keeps it.
+        for index in sorted(range(len(plain)), key=lambda index: plain[index] != self.names[index]):
+            name = plain[index]
+            while name.lower() in map(str.lower, found.values()) or (
+                name != self.names[index] and name in self.names
+            ):
+                name += f"-{index}"
+            found[index] = name
+        return tuple(found[index] for index in range(len(plain)))
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -51,3 +70,7 @@ class Labels:
         [1, 0]
         """
         return [self.index(word.strip()) for word in text.split(",") if word.strip()]
+
+
+def _as_folder(name: str) -> str:
+    return "".join("_" if letter in '/\\:*?"<>|' else letter for letter in name).strip(". ") or "_"

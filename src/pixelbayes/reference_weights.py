@@ -133,7 +133,7 @@ def _fill(model: AutoregressiveImageModel, weights: dict[str, Tensor], path: Pat
                 f"{path} is not an unconditional checkpoint of the PixelCNN++ port: it has no {source}"
             )
         value = left.pop(source)
-        if value.numel() != target.numel():
+        if [size for size in value.shape if size != 1] != [size for size in target.shape if size != 1]:
             raise UserError(
                 f"{path}: {source} is {tuple(value.shape)}, which does not fit {tuple(target.shape)}"
             )

@@ -12,6 +12,7 @@ from PIL import Image
 
 import pixelbayes as pb
 from pixelbayes.cli import main
+from pixelbayes.data import DataConfig
 from pixelbayes.recipe import load_recipe
 
 Captured = pytest.CaptureFixture[str]
@@ -82,6 +83,27 @@ def test_another_seed_draws_other_images_and_overwriting_leaves_no_old_ones(
     assert main([*words, "--per-class", "2", "--seed", "2", "--overwrite"]) == 0
     assert len(list((out / "1").glob("*.png"))) == 2
     assert (out / "1" / "0001.png").read_bytes() != first
+
+
+def test_drawn_images_are_recognised_whatever_the_classes_are_called(tmp_path: Path) -> None:
+    names = ("a/b", "A", "a", 'say "hi"', "a_b", "end. ")
+    model = pb.save(pb.create("digits", classes=names, filters=2), tmp_path / "model")
+    assert main(["generate", str(model), "--per-class", "1", "--out", str(tmp_path / "drawn")]) == 0
+    answers = tmp_path / "answers.csv"
+    assert main(["classify", str(model), str(tmp_path / "drawn"), "--csv", str(answers)]) == 0
+    with answers.open() as file:
+        rows = {row["path"].split("/")[-2]: row["true"] for row in csv.DictReader(file)}
+    assert rows == {folder: str(index) for index, folder in enumerate(pb.Labels(names).folders)}
+
+
+def test_drawn_images_among_photographs_are_no_class_of_them(tiny_model_folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        (photos / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(photos / name / "1.png")
+    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--out", str(photos / "drawn")]
+    assert main(words) == 0
+    assert pb.open_dataset(photos, DataConfig(validation_share=0)).classes.names == ("cat", "dog")
 
 
 def test_overwriting_deletes_nothing_that_it_did_not_draw(tiny_model_folder: Path, tmp_path: Path) -> None:

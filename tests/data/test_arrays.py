@@ -22,6 +22,18 @@ def everything(data) -> np.ndarray:
 ALL = DataConfig(validation_share=0)
 
 
+def test_open_labels_are_unknown_and_negative_ones_refused() -> None:
+    images = np.zeros((6, 4, 4), np.uint8)
+    config = DataConfig(validation_share=0)
+    for labels in ([None, "a", "b"] * 2, np.array([np.nan, "a", "b"] * 2, object), ["-1", "a", "b"] * 2):
+        data = from_arrays(images, labels, config=config)
+        assert data.classes.names == ("a", "b")
+        assert data.train.labels.tolist() == [-1, 0, 1] * 2
+    assert from_arrays(images, [np.nan, 0.0, 1.0] * 2, config=config).train.labels.tolist() == [-1, 0, 1] * 2
+    with pytest.raises(UserError, match="label -2 is outside"):
+        from_arrays(images, [-2, 0, 1] * 2, config=config)
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.uint16])
 @pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5, 4, 1), (6, 1, 5, 4), (6, 5, 4, 3), (6, 3, 5, 4)])
 def test_layouts_and_types(shape: tuple[int, ...], kind: type) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelbayes.data import DataConfig, open_dataset, open_images
 from pixelbayes.errors import UserError
@@ -21,6 +22,16 @@ def root(write_images) -> Path:
     (folder / "validation.csv").write_text("\n".join(rows[12:15]) + "\n")
     (folder / "test.csv").write_text("pictures/15.png,-1\npictures/16.png,\n")
     return folder
+
+
+def test_a_number_that_is_no_class_is_not_taken_for_an_index(tmp_path: Path) -> None:
+    for split, labels in (("train", "013"), ("validation", "0213")):
+        rows = [f"{split}{row}.png,{label}" for row, label in enumerate(labels)]
+        for row in rows:
+            Image.new("L", (4, 4), 9).save(tmp_path / row.partition(",")[0])
+        (tmp_path / f"{split}.csv").write_text("# a comment\n" + "\n".join(rows) + "\n")
+    with pytest.raises(UserError, match=r"label '2' of validation1\.png is outside the classes"):
+        open_dataset(tmp_path)
 
 
 def test_splits_labels_and_unknown(root: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..model import AutoregressiveImageModel
     from ..tasks.share import Share
 
-MARK = ".pixelbayes-images"  # in a folder that this command filled, and may empty
+MARK = ".pixelbayes-images"  # in a folder that this command filled, and may fill anew
 NUMBERED = re.compile(r"\d{4,}\.png")
 
 
@@ -124,32 +124,19 @@ def write(
     from ..data import save_image
     from ..pictures import sheet
 
-    if (out / MARK).exists():  # an earlier command's images, of which there may have been more
-        for old in (path for path in out.glob("*/*.png") if NUMBERED.fullmatch(path.name)):
-            old.unlink()
+    earlier = {path for path in out.glob("*/*.png") if NUMBERED.fullmatch(path.name)}
+    stale = earlier if (out / MARK).exists() else set()  # only what this command drew
     (out / MARK).touch()
-    names = folder_names(model.classes.names)
+    names = model.classes.folders
     for row, name in enumerate([names[label] for label in wanted] or ["images"]):
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
         for column, image in enumerate(levels[row * each : (row + 1) * each]):
             save_image(image, folder / f"{column + 1:04d}.png", model.shape)
+            stale.discard(folder / f"{column + 1:04d}.png")
+    for old in stale:  # at the end, when the new ones are there
+        old.unlink()
+        if not any(old.parent.iterdir()):
+            old.parent.rmdir()
     rows = [model.classes[label] for label in wanted]
     sheet(levels, model.shape, out / "samples.png", rows=rows or None)
-
-
-def folder_names(names: Sequence[str]) -> list[str]:
-    """Of each class; names that would be the same folder get their index.
-
-    >>> folder_names(["cat", "a/b", "a:b"])
-    ['cat', 'a_b', 'a_b-2']
-    """
-    found: list[str] = []
-    for index, name in enumerate(map(folder_name, names)):
-        found.append(f"{name}-{index}" if name.lower() in map(str.lower, found) else name)
-    return found
-
-
-def folder_name(name: str) -> str:
-    """A class's name as the name of a folder."""
-    return "".join("_" if letter in '/\\:*?"<>|' else letter for letter in name).strip(". ") or "_"

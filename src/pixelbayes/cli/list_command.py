@@ -41,9 +41,17 @@ def run(arguments: Sequence[str]) -> None:
     if options.what == "recipes":
         _recipes(options.name)
     elif options.what == "runs":
-        _runs(options.name or "runs")
+        _runs(_place(options.name))
     else:
-        _models(options.name or "runs")
+        _models(_place(options.name))
+
+
+def _place(name: str | None) -> str:
+    """The folder that is meant: runs/ when there is no name, runs/NAME where NAME is no folder itself."""
+    from pathlib import Path
+
+    inside = Path("runs") / (name or "")
+    return str(inside) if name is None or (not Path(name).exists() and inside.is_dir()) else name
 
 
 def _recipes(name: str | None) -> None:
@@ -67,6 +75,8 @@ def _recipes(name: str | None) -> None:
 
 
 def _runs(place: str) -> None:
+    from pathlib import Path
+
     from ..runs import find_runs
     from .presenting import number, plain_table, show
 
@@ -85,6 +95,9 @@ def _runs(place: str) -> None:
             *([each.broken] if each.broken else []),
         )  # fmt: skip
     show(table)
+    summary = Path(place) / "training.json"
+    if found[0].folder == Path(place) and summary.is_file():
+        print(summary.read_text(encoding="utf-8"), end="")
 
 
 def _models(place: str) -> None:

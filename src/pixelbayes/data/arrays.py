@@ -82,11 +82,20 @@ def _words(labels: Any, name: str) -> list[str]:
     array = np.asarray(labels)
     if array.ndim != 1:
         raise UserError(f"{name}: labels of shape {array.shape}; one for each image is needed")
+    if np.issubdtype(array.dtype, np.floating):
+        array = np.where(np.isnan(array), -1, array)
     if np.issubdtype(array.dtype, np.floating) and not (array == np.floor(array)).all():
         raise UserError(f"{name}: labels must be whole numbers or names, not {array.dtype} values")
     if np.issubdtype(array.dtype, np.number):
-        return [str(int(label)) for label in array]
-    return [str(label) for label in array]
+        words = [str(int(label)) for label in array]
+    else:  # None and not-a-number are how tables leave a label open
+        words = ["" if label is None or label != label else str(label) for label in array]
+    for word in words:
+        if word.startswith("-") and word[1:].isdecimal() and word != "-1":
+            raise UserError(
+                f"{name}: label {word} is outside the classes (accepted: from 0, or -1 for unknown)"
+            )
+    return words
 
 
 def _check_length(values: Sequence[object], wanted: int, what: str, name: str) -> None:

@@ -43,6 +43,8 @@ class AugmentConfig:
                 raise UserError(
                     f"augmentation: {name} must be finite and not negative, not {getattr(self, name)}"
                 )
+        if self.rotate > 180:
+            raise UserError(f"augmentation: rotate is at most 180 degrees, not {self.rotate}")
         for name in ("jitter", "crop"):
             if getattr(self, name) >= 1:
                 raise UserError(f"augmentation: {name} is a share below 1, not {getattr(self, name)}")

@@ -81,7 +81,7 @@ def about_size(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
     """A notice when images are shrunk or enlarged a lot."""
     high, wide = _typical(facts)
     change = f"images of {high}x{wide} are %s to {preparation.height}x{preparation.width}"
-    if min(high / preparation.height, wide / preparation.width) >= 2:
+    if max(high / preparation.height, wide / preparation.width) >= 2:
         return [
             change % "shrunk" + "; details are lost (--data.size sets another size, which costs more time)"
         ]

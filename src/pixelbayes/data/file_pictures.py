@@ -8,7 +8,7 @@ from pathlib import Path
 from .decoding import SUFFIXES, read_facts, read_picture
 from .raw import Facts, Picture, gather_facts
 
-RUN_FILES = ("model.safetensors", "journal.csv")
+RUN_FILES = ("model.safetensors", "journal.csv", "metrics.json", ".pixelbayes-images")
 
 
 @dataclass
@@ -36,7 +36,7 @@ def is_image(path: Path) -> bool:
 
 def images_below(folder: Path) -> list[Path]:
     """Every image in the folder and below, sorted by name; hidden files and folders are left alone, and so are the
-    pictures of a training run. Raises OSError for a folder that cannot be read."""
+    pictures of a training run and of other commands. Raises OSError for a folder that cannot be read."""
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):

@@ -50,7 +50,7 @@ def indices(part: Part, classes: Labels, indices_allowed: bool = True) -> np.nda
     """
     if not len(classes):
         return np.full(len(part), UNKNOWN, dtype=np.int64)
-    table = {word: _index(word, classes, indices_allowed) for word in set(part.words)}
+    table = {word: index_of(word, classes, indices_allowed) for word in set(part.words)}
     outside = [word for word, index in table.items() if index is None]
     if outside:
         raise _outside(part, outside, classes)
@@ -60,14 +60,19 @@ def indices(part: Part, classes: Labels, indices_allowed: bool = True) -> np.nda
 def foreign(parts: Sequence[Part], classes: Labels, indices_allowed: bool) -> bool:
     """Whether no word at all names one of the classes (sub-folders that mean something else)."""
     words = {word for part in parts for word in part.words if word not in UNKNOWN_WORDS}
-    return bool(words) and all(_index(word, classes, indices_allowed) is None for word in words)
+    return bool(words) and all(index_of(word, classes, indices_allowed) is None for word in words)
 
 
-def _index(word: str, classes: Labels, indices_allowed: bool) -> int | None:
+def index_of(word: str, classes: Labels, indices_allowed: bool = True) -> int | None:
+    """The class that a word names, -1 where it says 'unknown', None where it is none of the classes."""
     if word in UNKNOWN_WORDS and word not in classes.names:
         return UNKNOWN
-    if word not in classes.names and not indices_allowed:
-        return None
+    if word in classes.names:
+        return classes.names.index(word)
+    if word in classes.folders:  # as `pixelbayes generate` writes the name
+        return classes.folders.index(word)
+    if not indices_allowed or all(name.isdecimal() for name in classes):
+        return None  # where the names are numbers, another number is another class
     try:
         return classes.index(word)
     except UserError:
@@ -79,7 +84,9 @@ def _outside(part: Part, outside: list[str], classes: Labels) -> UserError:
     more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
     labels = ", ".join(f"'{word}'" for word in in_order(outside)[:5])
     known = ", ".join(classes.names[:20]) + (", ..." if len(classes) > 20 else "")
+    numbers = all(name.isdecimal() for name in classes)
+    indexed = "" if numbers else f", an index from 0 to {len(classes) - 1}"
     return UserError(
         f"label {labels} of {', '.join(files[:3])}{more} is outside the classes "
-        f"(accepted: {known}, an index from 0 to {len(classes) - 1}, or -1 for unknown)"
+        f"(accepted: {known}{indexed}, or -1 for unknown)"
     )

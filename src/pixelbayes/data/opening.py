@@ -17,7 +17,7 @@ from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
 from .image_set import Dataset, ImageSet
-from .labelling import foreign
+from .labelling import foreign, index_of
 from .preparation import Preparation, deep_message, too_deep
 from .sources import find_source
 
@@ -91,7 +91,7 @@ def open_images(
     images, skipped = decode_part(
         part, classes, stored, skip_bad_images, indices_allowed=collection.indices_allowed
     )
-    notices += [f"unreadable and left out: {name}" for name in skipped[:5]]
+    notices += [f"{len(skipped):,} unreadable and left out: {', '.join(skipped)}"] if skipped else []
     return replace(images, notices=tuple(notices))
 
 
@@ -162,14 +162,14 @@ def _open_split(
     check_channels(dataset.preparation["file_channels"], stored, dataset.name)
     images = the_split(dataset, split)
     labels = torch.tensor(
-        [classes.names.index(name) if name in classes.names else -2 for name in dataset.classes]
+        [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]
     )
     mapped = (
         labels[images.labels] if len(dataset.classes) and len(classes) else torch.full_like(images.labels, -1)
     )
     mapped = torch.where(images.labels == UNKNOWN, UNKNOWN, mapped)
     if bool((mapped == -2).any()):
-        outside = [name for name in dataset.classes if name not in classes.names]
+        outside = [name for name in dataset.classes if index_of(name, classes) is None]
         raise UserError(f"{dataset.name}: {', '.join(outside[:5])} are outside the model's classes")
     known = preparation.get("source") == canonical(source)  # its notices were said at the training
     return replace(images, labels=mapped, classes=classes, notices=() if known else tuple(dataset.notices))

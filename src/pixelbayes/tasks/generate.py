@@ -16,6 +16,7 @@ from ..progress import bar
 from ..walk import CachedLook, Looks, Row, noise, sample, walk
 from .share import ALONE, Share
 
+HOTTEST = 1e6  # beyond it numbers overflow, and all is noise long before
 SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
 
 
@@ -47,8 +48,8 @@ def generate(
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
     torch.Size([2, 1, 8, 8])
     """
-    if not temperature > 0:
-        raise UserError(f"the temperature must be above 0, not {temperature}")
+    if not 0 < temperature <= HOTTEST:
+        raise UserError(f"the temperature must be above 0 and at most {HOTTEST:g}, not {temperature}")
     if seed < 0:
         raise UserError(f"the seed must be 0 or more, not {seed}")
     if count is not None and count < 0:

@@ -6,11 +6,12 @@ from typing import Any
 from .. import checkpoint
 from ..files import whole
 from ..measure import fit_calibration
-from ..model import AutoregressiveImageModel
+from ..model import AutoregressiveImageModel, Calibration
 from ..progress import spell_seconds
 from .assess import account, assess
 from .request import SUMMARY
 from .run import Run
+from .sheets import MOST_ROWS as MOST_CLASSES
 from .sheets import draw_samples
 from .validation import score
 
@@ -31,7 +32,7 @@ def finish(run: Run) -> AutoregressiveImageModel:
         checkpoint.save(model, run.out)
         draw_samples(model, run.out / "samples.png", run.memory.seed, f"{run.out.name}, the best weights")
         _write_summary(run, model.description["training"])
-        _tell(run, told)
+        _tell(run, model.calibration if told else None)
     return model
 
 
@@ -45,6 +46,8 @@ def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
         nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
     if not nats.isfinite().all():
         return False
+    if len(plan.images.labelled.labels.unique()) < 2:  # one class alone teaches nothing
+        return False
     model.calibration = fit_calibration(model.with_prior(nats), plan.images.labels)
     return True
 
@@ -54,7 +57,7 @@ def _write_summary(run: Run, training: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(training, indent=2) + "\n", encoding="utf-8")
 
 
-def _tell(run: Run, calibrated: bool) -> None:
+def _tell(run: Run, calibration: Calibration | None) -> None:
     memory, line = run.memory, run.display.line
     steps = f"{memory.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.span.elapsed)}"
     line(f"trained {steps}" + (f"; stopped early: {memory.stopped}" if memory.stopped else ""))
@@ -71,5 +74,10 @@ def _tell(run: Run, calibrated: bool) -> None:
         line("no validation was finite: no validation figures, no best weights to keep, and no calibration")
     else:
         line("there is no validation set: no validation figures, and no calibration")
-    if calibrated:
-        line("calibrated on validation: a temperature and one offset a class, stored in the model")
+    if calibration is not None:
+        offsets = ", ".join(f"{offset:+.2f}" for offset in calibration.offsets[:MOST_CLASSES])
+        more = ", ..." if len(calibration.offsets) > MOST_CLASSES else ""
+        line(
+            f"calibrated on validation, stored in the model: temperature {calibration.temperature:.3g}, "
+            f"offsets {offsets}{more}"
+        )

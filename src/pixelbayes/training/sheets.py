@@ -31,6 +31,7 @@ def draw_samples(model: AutoregressiveImageModel, path: Path, seed: int, title: 
     labels = torch.arange(rows).repeat_interleave(columns) if classes else None
     images = generate(model, labels, count=IMAGES // 4, seed=seed)
     names = [model.classes[index] for index in range(rows)]
+    title += f" (the first {rows} of {classes} classes)" if classes > rows else ""
     with whole(path) as temporary:
         sheet(images, model.shape, temporary, rows=names or None, title=title)
 

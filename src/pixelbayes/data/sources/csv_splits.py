@@ -118,7 +118,7 @@ def read_table(table: Path, group_by: str | None = None) -> Table:
         lines = list(csv.reader(text.splitlines(), delimiter=delimiter))
     except csv.Error as error:
         raise UserError(f"{table} cannot be read as CSV: {error}") from error
-    rows = [[cell.strip() for cell in row] for row in lines if any(row)]
+    rows = [[cell.strip() for cell in row] for row in lines if any(row) and not _is_comment(row, table)]
     header = rows.pop(0) if rows and _is_header(rows[0], table.parent) else None
     path_column, label_column = _columns(header)
     for number, row in enumerate(rows, start=1 if header is None else 2):
@@ -139,6 +139,10 @@ def _whole_numbers(words: list[str]) -> list[str]:
     if not all(re.fullmatch(r"-?\d+(\.0+)?|", word) for word in words):
         return words
     return [word.partition(".")[0] for word in words]
+
+
+def _is_comment(row: list[str], table: Path) -> bool:
+    return row[0].lstrip().startswith("#") and not (table.parent / row[0].strip()).is_file()
 
 
 def _is_header(row: list[str], folder: Path) -> bool:
