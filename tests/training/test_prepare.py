@@ -85,3 +85,12 @@ def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
     told = capsys.readouterr().out
     assert "prepared in " in told
     assert "the 0.03 minutes begin now" in told
+
+
+def test_a_few_steps_of_a_slow_network_are_not_followed_by_hours_of_validation(
+    recipe, digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pacing, "_measure", lambda self: 500.0)
+    monkeypatch.setattr("pixelbayes.training.validation.FEWEST_IMAGES", 5)
+    training = train(digits, recipe, out, max_steps=1, device="cpu").description["training"]
+    assert int(training["validation_of"].split()[0]) < len(digits.validation.labelled)

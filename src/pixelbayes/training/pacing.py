@@ -12,6 +12,7 @@ from .validation import FORWARD_COST, ONE_SHARE, SHARE, fewer, steps_between
 SHEET_SHARE = 0.05  # of the time
 ROWS = 100  # of the journal over a run, beside those of validations
 LEAST_VALIDATIONS = 10  # in a run by the clock, where they are affordable
+FEW_STEPS_SECONDS = 120.0  # that a validation may take in any case
 PROBE_COST = 1.2  # of a validation, with the training images beside the validation ones
 
 
@@ -56,15 +57,23 @@ class Pacing:
         return seconds
 
     def _fit_validation_to_the_clock(self) -> None:
-        """Let one validation take a small share of the budget; a run that goes on keeps its images."""
-        run, seconds = self.run, self.run.span.seconds
-        if seconds is None or run.validation is None:
+        """Let one validation take a small share of the budget; a run that goes on keeps its images.
+
+        In a few steps of a large network (`max_steps`) it may take as long as they do, or two minutes.
+        """
+        run, pair = self.run, self.step_seconds * FORWARD_COST * PROBE_COST / self.run.config.batch
+        if run.validation is None:
             return
         if not run.memory.validation_pairs:
-            affordable = (
-                ONE_SHARE * seconds * run.config.batch / (self.step_seconds * FORWARD_COST * PROBE_COST)
-            )
-            run.memory.validation_pairs = max(1, round(affordable))
+            if run.span.seconds is not None:
+                affordable = ONE_SHARE * run.span.seconds
+            elif run.memory.max_steps is not None:
+                affordable = max(FEW_STEPS_SECONDS, run.memory.max_steps * self.step_seconds)
+            else:
+                return
+            if run.span.seconds is None and affordable >= run.validation.pairs * pair:
+                return
+            run.memory.validation_pairs = max(1, round(affordable / pair))
         run.validation = fewer(run.validation, run.memory.validation_pairs, run.memory.seed)
 
     @property

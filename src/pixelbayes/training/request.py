@@ -89,6 +89,7 @@ def _limit(memory: Memory, out: Path | None) -> int | None:
     """The limit of steps of the run; None where it had stopped there and is now told to go on."""
     reached = memory.max_steps is not None and memory.step >= memory.max_steps
     if reached and out is not None and (out / SUMMARY).exists():
+        memory.validation_pairs = 0  # they may have been few, for few steps
         warn(
             f"the run had ended after {memory.step:,} steps, as it was told to; it goes on to its schedule's end"
         )
