@@ -94,7 +94,7 @@ def value(recipe: Recipe, field: str) -> object:
 
 def test_stages_are_refused_where_they_would_do_nothing() -> None:
     with pytest.raises(UserError, match="of the strategy 'stages', not of 'mild'"):
-        override(load_recipe("digits"), {"fusion.stages": ("u1",)})
+        override(load_recipe("cpen455-small"), {"fusion.stages": ("u1",)})
     both = {"fusion.strategy": "stages", "fusion.stages": ("u1",)}
     assert override(load_recipe("digits"), both).fusion.stages == ("u1",)
     assert override(load_recipe("report1-model3"), {"strategy": "film"}).fusion.strategy == "film"
