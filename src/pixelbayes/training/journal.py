@@ -29,7 +29,7 @@ class Journal:
         self.path = out / "journal.csv"
         self._keep(step)
         try:
-            self._events = Events(out / "events", step or None)
+            self._events = Events(out / "events", step + 1 if step else None)
         except OSError as error:
             raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
         self._wandb = _start_wandb(out, name) if wandb else None

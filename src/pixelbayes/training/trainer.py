@@ -22,6 +22,7 @@ from .request import Request
 from .run import Run
 from .sheets import draw_augmented, draw_samples
 from .span import Span, check_budget
+from .state import list_states
 
 
 def train(
@@ -128,7 +129,9 @@ def _leave(run: Run) -> None:
     run.save()
     if run.memory.best_step < 0:
         keep(run)
+    saved = list_states(run.out)
+    at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
     run.display.line(
-        f"stopped by a signal at step {run.memory.step:,}; the state is saved in {run.out}: continue with --resume"
+        f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with --resume"
     )
     run.guard.leave()
