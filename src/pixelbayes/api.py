@@ -1,7 +1,7 @@
 """What the command line and Python share: recipes, data and training put together."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ def train(
     data: Any,
     labels: Any = None,
     *,
+    groups: Sequence[object] | None = None,
     recipe: "str | Path | Recipe | None" = None,
     out: str | Path | None = None,
     minutes: float | None = None,
@@ -77,7 +78,8 @@ def train(
     """Train on `data`, a word as on the command line, or arrays `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]`.
 
     Without a recipe, network and schedule are planned from the data, the device and the minutes. `start` is a
-    model to begin with (fine-tuning). The run's folder `out` is itself the model, which is returned.
+    model to begin with (fine-tuning). `groups`, a word for each image of an array, says which must not be split
+    between training and validation. The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
     """
     check_budget(minutes, max_steps, seed)
@@ -89,7 +91,7 @@ def train(
     settings = override(base or Recipe(name="own"), overrides)
     if recipe is None or _is_models(recipe):
         _refuse_code(settings, base, imports)
-    dataset = open_data(data, labels, settings, origin)
+    dataset = open_data(data, labels, settings, origin, groups)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
     _tell(dataset)
@@ -190,19 +192,25 @@ def settings_for(recipe: "str | Path | Recipe | None", overrides: Mapping[str, A
 
 
 def open_data(
-    data: Any, labels: Any, settings: Recipe, origin: AutoregressiveImageModel | None = None
+    data: Any,
+    labels: Any,
+    settings: Recipe,
+    origin: AutoregressiveImageModel | None = None,
+    groups: Sequence[object] | None = None,
 ) -> Dataset:
     """A data set from what `train` takes, prepared as the recipe (or the model to start from) says."""
     if data is None:
         raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
     if labels is not None and isinstance(data, Dataset | str | Path):
         raise UserError("labels go with arrays of images; a data set has its own")
+    if groups is not None and isinstance(data, Dataset | str | Path):
+        raise UserError("groups go with arrays of images; a folder or a CSV split has group_by")
     if isinstance(data, Dataset):
         return data
     shape = origin.shape if origin is not None and settings.data.size is None else settings.shape
     if isinstance(data, str | Path):
         return open_dataset(data, settings.data, shape)
-    return from_arrays(data, labels, config=settings.data, shape=shape)
+    return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
 
 
 def _planned(

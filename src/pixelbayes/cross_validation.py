@@ -1,7 +1,7 @@
 """k-fold evaluation: every image is judged by a model that was not trained on it. For sets of a few hundred images."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -74,6 +74,7 @@ def cross_validate(
     labels: Any = None,
     *,
     folds: int = 5,
+    groups: Sequence[object] | None = None,
     recipe: "str | Path | Recipe | None" = None,
     out: str | Path | None = None,
     minutes: float | None = None,
@@ -87,9 +88,10 @@ def cross_validate(
 ) -> CrossValidation:
     """Train `folds` models, each on all folds but one, and judge each image by the model that has not seen it.
 
-    The arguments are those of `train`; `minutes` and `max_steps` are of each model. Writes to `out` the models
-    (fold-0, fold-1, ...), metrics.json, predictions.csv and confusion.png. With `resume`, finished models are kept
-    and the unfinished one goes on. Raises UserError for whatever the user can mend.
+    The arguments are those of `train`; `minutes` and `max_steps` are of each model, and `groups`, a word for each image
+    of an array, says what stays in one fold. Writes to `out` the models (fold-0, fold-1, ...), metrics.json,
+    predictions.csv and confusion.png. With `resume`, finished models are kept and the unfinished one goes on. Raises
+    UserError for whatever the user can mend.
     """
     if folds < 2:
         raise UserError(f"k-fold evaluation needs at least 2 folds, not {folds}")
@@ -104,10 +106,10 @@ def cross_validate(
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
         asked = settings_for(recipe, fields)
-        dataset = open_data(data, labels, asked)
+        dataset = open_data(data, labels, asked, groups=groups)
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
-            say(f"fold {number + 1} of {folds}")
+            say(f"fold {number} (of 0 to {folds - 1})")
         place = folder / f"fold-{number}"
         model = finished(place, dataset, asked if recipe is not None else None) if resume else None
         if model is None:

@@ -78,7 +78,8 @@ def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed:
     labels = torch.arange(len(names)).repeat_interleave(SAMPLES_PER_CLASS)
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
-    curves(folder / "journal.csv", folder / "curves.png")
+    kept = (model.description.get("training") or {}).get("step")
+    curves(folder / "journal.csv", folder / "curves.png", kept)
 
 
 def _tell(shown: Shown) -> None:

@@ -19,5 +19,5 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     """
     known = list(choices)
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f" did you mean '{near[0]}'?" if near else ""
-    return UserError(f"unknown {kind} '{name}':{hint} (known: {', '.join(known)})")
+    hint = f": did you mean '{near[0]}'?" if near else ""
+    return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known)})")

@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?")
+"""The temporary names that `whole` gives."""
 
 
 @contextmanager
@@ -40,6 +44,13 @@ def whole(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove what `whole` left half-written in a folder and those within, where a process was killed on the way."""
+    for left in Path(folder).rglob(".*.tmp*"):
+        if LEFT_BEHIND.fullmatch(left.name) and left.is_file():
+            left.unlink(missing_ok=True)
 
 
 def write_tensors(

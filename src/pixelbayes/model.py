@@ -115,7 +115,7 @@ class AutoregressiveImageModel(nn.Module):
     def describe(self, parameters: Tensor) -> PixelDistribution:
         """Network output `(n, P, h, w)` -> what it means, always in float32 at least."""
         wide = parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
-        return self.config.distribution(wide, self.shape, self.by_channel)
+        return self.config.distribution(wide.contiguous(), self.shape, self.by_channel)
 
     def log_prob_map(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
         """log p of each pixel given those before it and the label, `(n, H, W)` in nats."""

@@ -12,7 +12,8 @@ from .errors import UserError
 
 @dataclass(frozen=True)
 class Run:
-    """A training run: its folder, and where its journal stands; None where nothing is known yet."""
+    """A training run: its folder, where its journal stands, and the figures of the weights that it keeps; None where
+    nothing is known yet."""
 
     folder: Path
     recipe: str = ""
@@ -107,19 +108,27 @@ def _read_run(folder: Path) -> Run:
         rows = _rows(folder / "journal.csv")
     except (OSError, csv.Error) as error:
         rows, broken = [], broken or f"journal.csv cannot be read: {error}"
-    bits = [(value, row) for row in rows if (value := _number(row, "validation_bits_per_dim")) is not None]
-    best = min(bits, key=lambda pair: pair[0]) if bits else (None, {})
+    best = _kept(rows, _at(config, "description.training.step"))
     seconds = _number(rows[-1], "seconds") if rows else None
     return Run(
         folder,
         recipe=_text(config, "description.recipe.name"),
         data=Path(_text(config, "description.data.source")).name,
         steps=int(rows[-1]["step"]) if rows else None,
-        bits_per_dim=best[0],
-        accuracy=_number(best[1], "validation_accuracy"),
+        bits_per_dim=_number(best, "validation_bits_per_dim"),
+        accuracy=_number(best, "validation_accuracy"),
         minutes=None if seconds is None else seconds / 60,
         broken=broken,
     )
+
+
+def _kept(rows: list[dict[str, str]], step: Any) -> dict[str, str]:
+    """The row of the validation at `step`, whose weights are kept; where that is not known, of the fewest bits."""
+    bits = [(value, row) for row in rows if (value := _number(row, "validation_bits_per_dim")) is not None]
+    kept = [row for _, row in bits if row["step"] == str(step)]
+    if kept:
+        return kept[-1]
+    return min(bits, key=lambda pair: pair[0])[1] if bits else {}
 
 
 def _rows(journal: Path) -> list[dict[str, str]]:

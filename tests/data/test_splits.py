@@ -80,6 +80,19 @@ def test_given_splits_that_share_groups_are_divided_anew(write_images) -> None:
     assert train.isdisjoint({path.partition("/")[2] for path in data.validation.paths})
 
 
+def test_groups_that_reach_into_the_test_split_are_told(write_images) -> None:
+    root = write_images({f"{split}/{name}": 4 for split in ("train", "test") for name in "ab"})
+    data = open_dataset(root, DataConfig(group_by=r"([ab]/.*)"))
+    assert any("groups lie in train and in test" in notice for notice in data.notices)
+
+
+def test_images_of_no_group_are_no_shared_group(write_images) -> None:
+    root = write_images({f"{split}/{name}": 4 for split in ("train", "validation") for name in "ab"})
+    data = open_dataset(root, DataConfig(group_by=r"(?:train/(a/.*)|validation/.*)"))
+    assert not any("split anew" in notice for notice in data.notices)
+    assert len(data.train) == 8
+
+
 @pytest.mark.parametrize("config", [{"folds": 1}, {"folds": 3, "fold": 3}, {"validation_share": 1.0}])
 def test_senseless_settings(config) -> None:
     with pytest.raises(UserError):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.training.run_small import child, recipe, train_small
+from tests.training.small import SmallRecipe
 
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
@@ -194,3 +195,45 @@ def test_a_run_does_not_go_on_with_another_network(digits: Dataset, tmp_path: Pa
     train(digits, recipe(), tmp_path, max_steps=1)
     with pytest.raises(UserError, match="begun with another network"):
         train(digits, recipe().still(), tmp_path, resume=True)
+
+
+def test_a_run_that_stopped_early_goes_on_with_more_patience(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelbayes.training.assess._value", lambda run, metrics: 0.0)  # never better
+    monkeypatch.setattr("pixelbayes.training.validation.FORWARD_COST", 0.0)  # validated as often as it is asked
+
+    def impatient(patience: int) -> SmallRecipe:
+        return recipe(1, validate_every=0.2, patience=patience)
+
+    first = train(digits, impatient(1), tmp_path, seed=3).description["training"]
+    assert first["stopped"]
+    assert (
+        train(digits, impatient(1), tmp_path, resume=True).description["training"]["steps"] == first["steps"]
+    )
+    more = train(digits, impatient(100), tmp_path, resume=True).description["training"]
+    assert not more["stopped"]
+    assert more["steps"] > first["steps"]
+
+
+def test_averaging_does_not_begin_in_mid_run(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, max_steps=1)
+    with pytest.raises(UserError, match="begun with averaged weights"):
+        train(digits, recipe(ema=0.0), tmp_path, resume=True)
+
+
+def test_the_arithmetic_that_is_asked_for_anew_is_taken(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, max_steps=1)
+    model = train(digits, recipe(precision="bf16-mixed"), tmp_path, max_steps=2, resume=True)
+    assert model.description["training"]["precision"] == "bf16-mixed"
+
+
+def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(), tmp_path, max_steps=1)
+    left = tmp_path / "state" / ".000000002.4711.tmp.safetensors"
+    own = tmp_path / ".notes.tmp"
+    left.write_text("half")
+    own.write_text("the user's")
+    train(digits, recipe(), tmp_path, max_steps=2, resume=True)
+    assert not left.exists()
+    assert own.exists()

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tests.training.run_small import recipe
 
-from pixelbayes import measure
+from pixelbayes import measure, training
 from pixelbayes.data import Dataset, ImageSet
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
@@ -93,6 +94,26 @@ def test_weights_gone_astray_have_no_figures(digits: Dataset, model: Autoregress
     plan = plan_validation(digits.splits["validation"], 10_000, seed=0)
     assert plan is not None
     assert validate(launch(torch.device("cpu"), "32-true"), model, plan, nothing)[0] is None
+
+
+def test_one_image_without_a_finite_likelihood_is_left_out_and_named(
+    digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = training.validation.score
+
+    def first_lost(*given: Any) -> torch.Tensor:
+        nats = real(*given).clone()
+        if nats.shape[1] == 10:
+            nats[0] = float("nan")
+        return nats
+
+    monkeypatch.setattr("pixelbayes.training.validation.score", first_lost)
+    model = train(digits, recipe(1, learning_rate=1e-2), out, seed=0)
+    assert model.description["training"]["step"] > 0  # the trained weights are kept
+    assert model.description["training"]["calibrated"]
+    told = capsys.readouterr().err
+    assert told.count("left out of the figures") == 1
+    assert digits.splits["validation"].paths[0] in told
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,19 @@ import torch
 from tests.training.run_small import recipe
 from tests.training.small import SmallRecipe
 
+import pixelbayes as pb
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
+from pixelbayes.training.batches import Batches
+from pixelbayes.training.culprits import culprits_of
 from pixelbayes.training.state import list_states
 from pixelbayes.training.watch import LossWatch
 
 
 def watch(tolerate: int = 3) -> LossWatch:
-    return LossWatch(8.0, tolerate, lambda step: torch.arange(step, step + 4))
+    return LossWatch(8.0, tolerate, lambda step: ", ".join(f"{step + row}.png" for row in range(4)))
 
 
 def feed(watched: LossWatch, losses: list[float]) -> None:
@@ -36,9 +39,37 @@ def test_single_non_finite_losses_are_counted_and_survived() -> None:
     assert watched.take_mean() == pytest.approx(4.0)
 
 
+def test_a_skipped_step_is_told_with_its_images_the_first_times() -> None:
+    told: list[str] = []
+    watched = LossWatch(8.0, 3, lambda step: f"{step}.png", told.append)
+    feed(watched, [5.0, float("nan")] * 5)
+    assert watched.skipped == 5
+    assert len(told) == 3
+    assert "step 1 was skipped" in told[0]
+    assert "1.png" in told[0]
+    assert "only counted" in told[2]
+
+
+def test_the_image_that_a_step_failed_at_is_found(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = pb.create("digits", filters=4)
+    images = digits.train
+    monkeypatch.setattr(
+        type(model),
+        "log_prob_map",
+        lambda self, levels, labels: torch.where(labels[:, None, None] == 3, torch.nan, -1.0),
+    )
+    batches = Batches(images.levels, images.labels, torch.device("cpu"))
+    name = culprits_of(model, batches, lambda step: torch.arange(step, step + 20), images)
+    threes = [images.paths[row] for row in range(20) if images.labels[row] == 3]
+    assert name(0) == ", ".join(threes)
+    batches = Batches(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
+    name = culprits_of(model, batches, lambda step: torch.arange(9), images)
+    assert name(0).endswith("... (9 in all)")  # none alone: the whole batch
+
+
 def test_repeated_ones_stop_the_run_and_name_the_batch() -> None:
     watched = watch()
-    with pytest.raises(UserError, match=r"3 steps.*step 4.*images 4, 5, 6, 7"):
+    with pytest.raises(UserError, match=r"3 steps.*step 4.*images 4.png, 5.png, 6.png, 7.png"):
         feed(watched, [5.0, 5.0, *[float("nan")] * 3])
 
 

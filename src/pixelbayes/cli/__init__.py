@@ -8,6 +8,7 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import UserError, unknown
+from ..threads import wait_briefly
 
 COMMANDS = {
     "demo": "train on the bundled digits and write a one-page report",
@@ -51,6 +52,7 @@ def help_text() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 2 (the user can mend it), 130 (Ctrl-C), 1 (a bug)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    wait_briefly()
     try:
         return _dispatch(words)
     except UserError as error:

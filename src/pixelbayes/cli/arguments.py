@@ -19,11 +19,12 @@ PLAINER = {
     r"^Error parsing (\S+):": r"\1:",
     r"invalid literal for int\(\) with base 10: ('.*?')": r"\1 is not a whole number",
     r"could not convert string to float: ('.*?')": r"\1 is not a number",
-    r"no type matching \{None\}\|INT could be instantiated from \[('.*?')\]\.?": r"\1 is not a whole number",
-    r"no type matching \{None\}\|FLOAT could be instantiated from \[('.*?')\]\.?": r"\1 is not a number",
     r"Expected 1 values": "It takes one",
 }
 """What Python and tyro say, in the user's words."""
+
+KINDS = {"{INT INT}": "two whole numbers", "INT": "a whole number", "FLOAT": "a number", "STR": "a text"}
+"""What an option takes, as tyro writes it, in the user's words."""
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 """An option that is only ever switched on."""
@@ -54,7 +55,7 @@ def _one_line(box: str, command: str) -> str:
     hint = f": did you mean '{near.group(1)}'?" if near else ""
     for pattern, words in PLAINER.items():
         text = re.sub(pattern, words, text)
-    text = _with_nearest_choice(text)
+    text = _missing_names(_with_kinds(_with_nearest_choice(text)))
     return f"{text[:1].lower()}{text[1:]}{hint} (see pixelbayes {command} --help)"
 
 
@@ -70,6 +71,34 @@ def _with_nearest_choice(text: str) -> str:
     near = get_close_matches(refused[1], re.findall(r"'(.*?)'", refused[3]), n=1, cutoff=0.5)
     hint = f": did you mean '{near[0]}'? " if near else refused[2]
     return text[: refused.start(2)] + hint + text[refused.end(2) :]
+
+
+def _with_kinds(text: str) -> str:
+    """Where a value fits none of the types that an option takes: what it takes.
+
+    >>> _with_kinds("--size: no type matching {None}|INT|{INT INT} could be instantiated from ['a', 'b'].")
+    "--size: 'a b' is not a whole number or two whole numbers"
+    """
+    refused = re.search(r"no type matching (\S.*?) could be instantiated from \[(.*?)\]\.?", text)
+    if refused is None:
+        return text
+    kinds = re.findall(r"\{[^}]*\}|[^|{}]+", refused[1])
+    words = [KINDS.get(kind, kind) for kind in kinds if kind not in ("{None}", "|")]
+    given = " ".join(re.findall(r"'(.*?)'", refused[2]))
+    return f"{text[: refused.start()]}'{given}' is not {' or '.join(words)}{text[refused.end() :]}"
+
+
+def _missing_names(text: str) -> str:
+    """Where arguments are missing: their names, without all of their help.
+
+    >>> _missing_names("missing: MODEL A model's folder. (required) DATA A folder of images. (required)")
+    'missing: MODEL, DATA'
+    """
+    start, colon, rest = text.partition("missing:")
+    if start or not colon:
+        return text
+    parts = [part.split() for part in rest.split("(required)")]
+    return f"missing: {', '.join(words[0] for words in parts if words)}"
 
 
 def optional(metavar: str, **more: Any) -> Any:

@@ -214,6 +214,8 @@ def _fields(options: Any, written: set[str]) -> dict[str, Any]:
 
 def _shortcuts(options: Any) -> dict[str, Any]:
     """The options with short names that stand for a field of the recipe."""
+    if options.share is not None and options.classes is None:
+        raise UserError("--share says how often --classes are drawn: name them")
     pairs = {
         "data.root": options.root,
         "data.class_names": _words(options.class_names),

@@ -21,7 +21,10 @@ def groups_by_pattern(pattern: str | None, names: Sequence[str]) -> list[str] | 
     except re.error as error:
         raise UserError(f"group_by '{pattern}' is no regular expression: {error}") from error
     if not compiled.groups:
-        raise UserError(f"group_by '{pattern}' needs a group in parentheses, such as '([a-z]+)_[0-9]+'")
+        raise UserError(
+            f"group_by '{pattern}' is no column of a table, and as a pattern of the file name it needs a group in "
+            "parentheses, such as '([a-z]+)_[0-9]+'"
+        )
     matches = [compiled.search(name) for name in names]
     if not any(matches):
         raise UserError(

@@ -31,25 +31,29 @@ def divide(collection: Collection, classes: Labels, config: DataConfig) -> tuple
         folds = assign_folds(indices(pool, classes), pool.groups, config.folds, config.split_seed)
         _check_folds(folds, config, pool)
         parts["train"], parts["validation"] = _by_mask(pool, folds == config.fold)
-        notices.append(f"fold {config.fold} of {config.folds} is the validation set")
+        notices.append(f"the validation set is fold {config.fold} (of 0 to {config.folds - 1})")
     elif "validation" not in parts and share > 0 and len(parts["train"]) > 1:
         parts["train"], parts["validation"] = _hold_out(parts["train"], classes, share, config)
-    elif (shared := shared_groups(parts)) and len(parts.get("validation", [])):
+    elif (shared := shared_groups(parts, "validation")) and len(parts.get("validation", [])):
         notices.append(f"{shared} groups lie in train and in validation; the two are split anew, by group")
         share = len(parts["validation"]) / (len(parts["train"]) + len(parts["validation"]))
         pool = join([parts["train"], parts["validation"]])
         parts["train"], parts["validation"] = _hold_out(pool, classes, share, config)
+    if shared := shared_groups(parts, "test"):
+        notices.append(
+            f"{shared} groups lie in train and in test: the figures of the test images flatter the model"
+        )
     return {
         name: parts[name] for name in ("train", "validation", "test") if len(parts.get(name, []))
     }, notices
 
 
-def shared_groups(parts: dict[str, Part]) -> int:
-    """How many groups have images in train and in validation."""
-    train, validation = parts.get("train"), parts.get("validation")
-    if train is None or validation is None or train.groups is None or validation.groups is None:
+def shared_groups(parts: dict[str, Part], other: str) -> int:
+    """How many groups have images in train and in the split `other`; an empty word is no group."""
+    train, held = parts.get("train"), parts.get(other)
+    if train is None or held is None or train.groups is None or held.groups is None:
         return 0
-    return len(set(train.groups) & set(validation.groups))
+    return len((set(train.groups) & set(held.groups)) - {""})
 
 
 def hold_out(strata: np.ndarray, groups: Sequence[str] | None, share: float, seed: int) -> np.ndarray:

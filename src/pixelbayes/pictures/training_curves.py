@@ -13,11 +13,12 @@ from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, save, tidy
 Series = tuple[np.ndarray, np.ndarray]
 
 
-def curves(journal: str | Path, path: str | Path) -> None:
+def curves(journal: str | Path, path: str | Path, best_step: int | None = None) -> None:
     """Draw bits/dim in training and on validation, and the validation accuracies, over the epochs.
 
     `journal` is a CSV file; columns and values that are missing are left out, and without epochs the steps
-    are counted. A model without classes has no lower panel.
+    are counted. A model without classes has no lower panel. The validation at `best_step`, whose weights are
+    kept, is marked; without it, the one of the fewest bits.
     """
     table = read_journal(journal)
     axis = "epoch" if np.isfinite(table.get("epoch", np.array([]))).sum() > 1 else "step"
@@ -32,6 +33,7 @@ def curves(journal: str | Path, path: str | Path) -> None:
     _bits(
         upper, *(_series(table, axis, f"{name}_bits_per_dim") for name in ("train", "fitted", "validation"))
     )
+    _best(upper, table, axis, best_step)
     lowest = upper
     if drawn:
         lowest = drawing.add_subplot(2, 1, 2, sharex=upper)
@@ -82,10 +84,20 @@ def _bits(axes: Axes, train: Series, fitted: Series, validation: Series) -> None
     top = values.max() if len(values) < 20 else min(values.max(), max(np.quantile(values, 0.9), typical))
     margin = 0.08 * max(top - values.min(), 1e-3)
     axes.set_ylim(values.min() - margin, top + margin)
-    if len(validation[1]):
-        best = int(validation[1].argmin())
-        _mark(axes, validation[0][best], validation[1][best], f"best {validation[1][best]:.3f}", BLUE)
     axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper right")
+
+
+def _best(axes: Axes, table: dict[str, np.ndarray], axis: str, step: int | None) -> None:
+    """Mark the validation whose weights are kept."""
+    places, bits = _series(table, axis, "validation_bits_per_dim")
+    if not len(bits):
+        return
+    best = int(bits.argmin())
+    if step is not None and "step" in table:
+        known = np.isfinite(table[axis]) & np.isfinite(table["validation_bits_per_dim"])
+        (at,) = np.nonzero(table["step"][known] == step)
+        best = int(at[-1]) if len(at) else best
+    _mark(axes, places[best], bits[best], f"kept {bits[best]:.3f}", BLUE)
 
 
 def _accuracies(axes: Axes, drawn: list[tuple[str, str, Series]]) -> None:

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 
 from .. import checkpoint
+from ..data import ImageSet
 from ..measure import Metrics
 from ..model import evaluating
 from ..progress import warn
+from .culprits import name_some
 from .journal import COLUMNS
 from .run import Run
 from .sheets import draw_curves
-from .validation import fitted_bits, validate
+from .validation import fitted_bits, scored, validate
 
 LEARNED_BY_HEART = 0.1  # of the training bits/dim, by which validation lies above them
 
@@ -34,7 +36,7 @@ def assess(run: Run) -> None:
     run.pulse()
     write_row(run, figures)
     if run.first:
-        draw_curves(run.out)
+        draw_curves(run.out, memory.best_step)
         _report(run, figures, better)
     run.save()
 
@@ -102,7 +104,22 @@ def _measure(run: Run) -> tuple[Metrics | None, Tensor | None, float | None]:
     with evaluating(run.averaged):
         fitted = fitted_bits(run.fabric, run.averaged, run.probe, run.check)
         metrics, nats = validate(run.fabric, run.averaged, run.validation, run.check)
+    if metrics is not None:
+        _tell_of_lost(run, run.validation.images, scored(nats))
     return metrics, nats, fitted
+
+
+def _tell_of_lost(run: Run, images: ImageSet, sound: Tensor) -> None:
+    """Once: which validation images are left out of the figures."""
+    lost = (~sound).nonzero().flatten().tolist()
+    if not lost or "lost" in run.memory.warned:
+        return
+    run.memory.warned.append("lost")
+    if run.first:
+        warn(
+            f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
+            f"{name_some([images.paths[index] for index in lost])}"
+        )
 
 
 def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float | None]:
@@ -138,6 +155,8 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
     text = f"epoch {run.epoch:.1f}, step {run.memory.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
     if accuracy is not None and len(run.model.classes) > 1:
         text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
+    if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
+        text += f" ({of})"
     run.display.line(text + (", the best so far" if better else ""))
     gap = (bits or 0.0) - (fitted or 0.0)
     if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.memory.warned:

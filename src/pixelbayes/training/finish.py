@@ -13,7 +13,7 @@ from .request import SUMMARY
 from .run import Run
 from .sheets import MOST_ROWS as MOST_CLASSES
 from .sheets import draw_samples
-from .validation import score
+from .validation import score, scored
 
 
 def finish(run: Run) -> AutoregressiveImageModel:
@@ -44,11 +44,13 @@ def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
     nats = run.nats
     if nats is None:
         nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
-    if not nats.isfinite().all():
+    sound = scored(nats)
+    nats, labels = nats[sound], plan.images.labels[sound]
+    if not nats.isfinite().all():  # of an image under classes that are no candidates
         return False
-    if len(plan.images.labelled.labels.unique()) < 2:  # one class alone teaches nothing
+    if len(labels[labels >= 0].unique()) < 2:  # one class alone teaches nothing
         return False
-    model.calibration = fit_calibration(model.with_prior(nats), plan.images.labels)
+    model.calibration = fit_calibration(model.with_prior(nats), labels)
     return True
 
 

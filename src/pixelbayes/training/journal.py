@@ -22,17 +22,18 @@ images as they are; gap: validation - fitted, which grows as images are learned 
 class Journal:
     """Appends rows to `OUT/journal.csv` and to TensorBoard's events in `OUT/events`.
 
-    A resumed run goes on after the last row of its `step`; what an interrupted one wrote later is dropped.
+    A resumed run goes on after the last row of its `step`; what an interrupted one wrote later is dropped. `wandb`:
+    the settings of a run that is also written for Weights & Biases.
     """
 
-    def __init__(self, out: Path, step: int = 0, wandb: bool = False, name: str = "") -> None:
+    def __init__(self, out: Path, step: int = 0, wandb: dict[str, Any] | None = None, name: str = "") -> None:
         self.path = out / "journal.csv"
         self._keep(step)
         try:
             self._events = Events(out / "events", step + 1 if step else None)
         except OSError as error:
             raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
-        self._wandb = _start_wandb(out, name) if wandb else None
+        self._wandb = None if wandb is None else _start_wandb(out, name, wandb)
 
     def _keep(self, step: int) -> None:
         rows = read_rows(self.path) if step else []
@@ -77,12 +78,26 @@ def _short(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
 
 
-def _start_wandb(out: Path, name: str) -> Any:
+def require_wandb() -> Any:
+    """The package, or UserError where it is not installed."""
     try:
         import wandb
     except ImportError:
         raise UserError("the extra 'wandb' is not installed: pip install 'pixelbayes[wandb]'") from None
+    return wandb
+
+
+def _start_wandb(out: Path, name: str, settings: dict[str, Any]) -> Any:
+    wandb = require_wandb()
     mark = hashlib.blake2b(
         str(out.resolve()).encode(), digest_size=8
     ).hexdigest()  # a resumed run goes on there
-    return wandb.init(project="pixelbayes", name=name or out.name, id=mark, dir=str(out), resume="allow")
+    try:
+        return wandb.init(
+            project="pixelbayes", name=name or out.name, id=mark, dir=str(out), resume="allow",
+            config=settings, allow_val_change=True,
+        )  # fmt: skip
+    except wandb.Error as error:
+        raise UserError(
+            f"Weights & Biases cannot start: {error}; WANDB_MODE=offline in the environment works without an account"
+        ) from error

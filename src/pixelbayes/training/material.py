@@ -55,7 +55,8 @@ def fit_data(request: Request, memory: Memory) -> Dataset:
         return dataset
     joined, index = join_classes(known, dataset.classes)
     if memory.model and joined != known:
-        raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(joined)}")
+        new = [name for name in joined if name not in known.names]
+        raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(new)}")
     if request.start is not None and bool(len(known)) != bool(len(dataset.classes)):
         raise UserError("a model without classes and data with classes (or the reverse) do not go together")
     return relabel(dataset, joined, index)

@@ -1,6 +1,7 @@
 """Putting a run together: the folder, the data, the model, and where an earlier sitting left off."""
 
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +18,12 @@ from ..progress import warn
 from .average import Average
 from .batches import Batches
 from .config import TrainingConfig
+from .culprits import culprits_of
 from .display import Display
 from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
-from .journal import Journal
+from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .memory import Memory
 from .objective import Objective
@@ -49,6 +51,8 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     memory, state = _remember(request, fabric)
     config = from_plain(TrainingConfig, memory.training, "the run's training")
     _check_batch(config, fabric.world_size)
+    if config.wandb:
+        require_wandb()
     dataset = fit_data(request, memory)
     images = training_images(dataset, config)
     model = make_model(request, memory, dataset).to(fabric.device)
@@ -83,9 +87,14 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         validation=validation,
         probe=_probe(images, memory),
         span=span,
-        watch=LossWatch(model.shape.uniform_bits, config.tolerate, order.indices),
+        watch=LossWatch(
+            model.shape.uniform_bits,
+            config.tolerate,
+            culprits_of(model, batches, order.indices, images),
+            warn if fabric.is_global_zero else lambda text: None,
+        ),
         guard=guard,
-        journal=Journal(out, memory.step, config.wandb, out.name) if fabric.is_global_zero else None,
+        journal=_journal(out, memory, config, fabric.world_size) if fabric.is_global_zero else None,
         display=display,
     )
     if state is not None:
@@ -173,6 +182,11 @@ def _stepper(fabric: Any, model: AutoregressiveImageModel, config: TrainingConfi
     wrapped = fabric.setup_module(objective, move_to_device=False)
     optimiser = make_optimiser(model, config)
     return Stepper(fabric, wrapped, optimiser, model.shape.dims, config.clip, config.accumulate)
+
+
+def _journal(out: Path, memory: Memory, config: TrainingConfig, ranks: int) -> Journal:
+    settings = {**memory.recipe, "seed": memory.seed, "minutes": memory.minutes, "ranks": ranks}
+    return Journal(out, memory.step, settings if config.wandb else None, out.name)
 
 
 def _capture(run: Run) -> None:

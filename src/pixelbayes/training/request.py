@@ -1,6 +1,7 @@
 """What a run was asked for, and what it remembers of an earlier sitting."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from ..data import Dataset
 from ..errors import UserError
+from ..files import sweep
 from ..folders import claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
@@ -43,6 +45,7 @@ def claim(request: Request) -> Path:
     out = claim_folder(
         request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
     )
+    sweep(out)
     if request.overwrite and not request.resume:
         clear_states(out)
         (out / SUMMARY).unlink(missing_ok=True)
@@ -78,11 +81,27 @@ def continued(memory: Memory, request: Request) -> Memory:
     memory.minutes = request.minutes if request.minutes is not None else memory.minutes
     memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
     if request.recipe is not None:
+        _keep_arithmetic(memory, request.recipe.training)
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
         memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
-    if memory.stopped:
-        memory.stopped = "" if not memory.training.get("patience") else memory.stopped
+    if memory.stopped and memory.stale < (memory.training.get("patience") or inf):
+        memory.stopped = ""
     return memory
+
+
+def _keep_arithmetic(memory: Memory, asked: Any) -> None:
+    """Averaged weights cannot begin in mid-run; precision and compilation, once measured, change by hand only."""
+    begun = memory.training
+    averaged = bool(begun.get("ema") or begun.get("ema_decay"))
+    if averaged != bool(asked.ema or asked.ema_decay):
+        raise UserError(
+            f"the run was begun {'with' if averaged else 'without'} averaged weights, and --resume goes on so: leave "
+            "training.ema as it was, or begin anew with another --out"
+        )
+    if asked.precision not in ("auto", begun.get("precision")):
+        memory.precision = asked.precision
+    if asked.compile not in ("auto", begun.get("compile")):
+        memory.compiled = asked.compile == "on"
 
 
 def _limit(memory: Memory, out: Path | None) -> int | None:

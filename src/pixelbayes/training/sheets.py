@@ -17,10 +17,10 @@ IMAGES = 64  # on one sheet, about
 SECONDS_A_PIXEL = 1.5e-3  # of a walk on a CPU, before one was timed
 
 
-def draw_curves(out: Path) -> None:
+def draw_curves(out: Path, best_step: int) -> None:
     """`OUT/curves.png` from `OUT/journal.csv`."""
     with whole(out / "curves.png") as temporary:
-        curves(out / "journal.csv", temporary)
+        curves(out / "journal.csv", temporary, best_step)
 
 
 def draw_samples(model: AutoregressiveImageModel, path: Path, seed: int, title: str = "") -> None:

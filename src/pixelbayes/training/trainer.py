@@ -132,6 +132,7 @@ def _leave(run: Run) -> None:
     saved = list_states(run.out)
     at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
     run.display.line(
-        f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with --resume"
+        f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with "
+        f"pixelbayes train DATA --out {run.out} --resume"
     )
     run.guard.leave()

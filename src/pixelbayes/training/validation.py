@@ -18,6 +18,7 @@ from .seeds import generator
 MANY_CLASSES = 20  # beyond which the candidate classes of an image may be thinned out
 LEAST_IMAGES = 200  # of many classes: before fewer are taken, the other classes of each are thinned out
 FEWEST_IMAGES = 40  # of few classes: all of them stay candidates, so that the answers can be calibrated
+MOST_LOST = 0.1  # of the validation images may be left out since their likelihood is not finite
 SHARE = 0.1  # of the time
 ONE_SHARE = 0.05  # of the time, that a single validation may take in a run by the clock
 FORWARD_COST = 1 / 3  # of an image in training: no backward pass
@@ -119,10 +120,21 @@ def score(
 def validate(
     fabric: Any, model: AutoregressiveImageModel, plan: ValidationPlan, check: Callable[[], None]
 ) -> tuple[Metrics | None, Tensor]:
-    """The figures (None for weights gone astray), and log p(x | c) [n, classes] that they come from."""
+    """The figures, and log p(x | c) [n, classes] that they come from.
+
+    The figures are of the images with a finite likelihood, and None where that leaves out more than a tenth: then
+    the weights have gone astray.
+    """
     nats = score(fabric, model, plan.images.levels, plan.candidates, check)
-    astray = bool(nats.isnan().any() or (nats == torch.inf).any() or nats.amax(1).isinf().any())
-    return None if astray else measure(model, nats, plan.images.labels), nats
+    sound = scored(nats)
+    if len(nats) - int(sound.sum()) > MOST_LOST * len(nats):
+        return None, nats
+    return measure(model, nats[sound], plan.images.labels[sound]), nats
+
+
+def scored(nats: Tensor) -> Tensor:
+    """Which images [n] have a usable log p(x | c): -inf stands for what is no candidate, if it is not all."""
+    return ~(nats.isnan().any(1) | (nats == torch.inf).any(1) | nats.amax(1).isinf())
 
 
 def fitted_bits(

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..progress import warn
 
+NAMED = 3  # skipped steps that are told one by one
 DIVERGED = 3.0  # times the bits of the model that knows nothing
 SETTLING = 50  # steps over which the loss is averaged before divergence is named
 
@@ -18,12 +20,14 @@ SETTLING = 50  # steps over which the loss is averaged before divergence is name
 class LossWatch:
     """Collects the losses of steps on the device and looks at them now and then.
 
-    `uniform_bits` is what the uniform model needs for a dimension; `images_of(step)` are a step's indices.
+    `uniform_bits` is what the uniform model needs for a dimension; `culprits(step)` names the images that a
+    step failed at, and `notify` says a line.
     """
 
     uniform_bits: float
     tolerate: int
-    images_of: Callable[[int], Tensor]
+    culprits: Callable[[int], str]
+    notify: Callable[[str], None] = warn
     skipped: int = 0
     streak: int = 0
     first: float | None = None
@@ -54,6 +58,12 @@ class LossWatch:
             self.streak += 1
             if self.streak >= self.tolerate:
                 raise UserError(self._hopeless(step, bits))
+            if self.skipped <= NAMED:
+                last = "; further ones are only counted" if self.skipped == NAMED else ""
+                self.notify(
+                    f"step {step} was skipped: its loss or gradient is not finite, with the training images "
+                    f"{self.culprits(step)}{last}"
+                )
             return
         self.streak = 0
         self.first = bits if self.first is None else self.first
@@ -93,11 +103,9 @@ class LossWatch:
         return mean
 
     def _hopeless(self, step: int, bits: float) -> str:
-        indices = self.images_of(step).tolist()
-        shown = ", ".join(str(index) for index in indices[:16]) + (", ..." if len(indices) > 16 else "")
         return (
             f"the loss or its gradient was not finite (loss {bits:.3g} bits/dim) in {self.streak} steps one after "
-            f"the other, the last of them step {step} with the training images {shown}; the steps were not taken "
-            "and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set clip "
+            f"the other, the last of them step {step} with the training images {self.culprits(step)}; the steps were "
+            "not taken and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set clip "
             "(such as 1.0), then use --resume or --overwrite"
         )

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import UserError
+from ...errors import UserError, unknown
 from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
@@ -171,6 +171,8 @@ def _group_column(rows: list[list[str]], header: list[str] | None, group_by: str
         column = header.index(group_by)
     elif group_by.isdecimal():
         column = int(group_by)
+    elif header is not None and "(" not in group_by:  # a pattern has a group in parentheses
+        raise unknown("column to group by", group_by, header)
     else:
         return None
     if any(len(row) <= column for row in rows):
