@@ -1,5 +1,6 @@
 """The Python side: models from recipes without data, training on arrays, parts of other people."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -54,6 +55,47 @@ def test_training_on_arrays(tmp_path: Path) -> None:
     assert model.classes.names == ("left", "right")
     assert model.shape == pb.ImageShape(1, 6, 6, 4)
     assert pb.load(tmp_path / "run").classes == model.classes
+
+
+def test_groups_of_arrays_are_not_split(tmp_path: Path) -> None:
+    images = np.zeros((40, 4, 4), np.uint8)
+    images[:, 0, 0] = np.arange(40) // 4  # the group is in the image
+    asked = {
+        "recipe": "digits", "size": 4, "levels": 17, "filters": 2, "max_steps": 1, "device": "cpu",
+        "groups": [f"burst {row // 4}" for row in range(40)],
+    }  # fmt: skip
+    found = pb.cross_validate(images, [0, 1] * 20, folds=2, out=tmp_path / "folds", **asked)
+    assert found.pooled.images == 40
+    with (tmp_path / "folds" / "predictions.csv").open() as file:
+        rows = [int(row["path"].split("[")[1].rstrip("]")) // 4 for row in csv.DictReader(file)]
+    first, second = set(rows[:20]), set(rows[20:])
+    assert first.isdisjoint(second)
+    with pytest.raises(pb.UserError, match="groups go with arrays"):
+        pb.train("digits", groups=["a"], max_steps=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"minutes": "1"}, "the minutes must be a number, not '1'"),
+        ({"max_steps": 2.5}, r"the steps .* must be a whole number, not 2\.5"),
+        ({"seed": "x"}, "the seed must be a whole number, not 'x'"),
+    ],
+)
+def test_a_budget_of_another_type_is_refused(words: dict[str, object], reason: str) -> None:
+    with pytest.raises(pb.UserError, match=reason):
+        pb.train("digits", **words)
+
+
+def test_classes_are_names() -> None:
+    for classes in (3, "abc"):
+        with pytest.raises(pb.UserError, match="classes are a list of names"):
+            pb.create("digits", classes=classes)
+
+
+def test_images_of_several_sizes_are_no_array() -> None:
+    with pytest.raises(pb.UserError, match="the images differ in size"):
+        pb.train([np.zeros((4, 4), np.uint8), np.zeros((5, 4), np.uint8)], [0, 1], max_steps=1)
 
 
 def test_there_is_no_training_on_nothing() -> None:

@@ -177,6 +177,10 @@ def test_labels_by_index_or_name(model, labels, indices: list[int]) -> None:
         ({"labels": 2}, r"labels must lie in 0\.\.1"),
         ({"seed": -1}, "seed must be 0 or more, not -1"),
         ({"count": -1}, "count must be 0 or more, not -1"),
+        ({"seed": 1.5}, r"seed must be a whole number, not 1\.5"),
+        ({"count": "3"}, "count must be a whole number, not '3'"),
+        ({"batch": 0}, "batch must be 1 or more, not 0"),
+        ({"temperature": "hot"}, "temperature must be a number, not 'hot'"),
     ],
 )
 def test_labels_seeds_and_counts_that_are_none_are_refused(model, words, reason: str) -> None:

@@ -46,6 +46,8 @@ def create(
         raise UserError(
             f"the recipe {chosen.name} leaves the images' shape to the data: set data.size, data.channels"
         )
+    if isinstance(classes, str) or not isinstance(classes, Iterable | None):
+        raise UserError(f"classes are a list of names, not {classes!r}")
     names = chosen.classes if classes is None else tuple(str(name) for name in classes)
     model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
     model.description["recipe"] = chosen.to_dict()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import inf
+from numbers import Integral, Real
 
 
 class UserError(Exception):
@@ -21,3 +23,29 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f": did you mean '{near[0]}'?" if near else ""
     return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known)})")
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Raise UserError for what is no whole number from `least` on; None passes.
+
+    >>> check_whole("the seed", 3, least=0)
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UserError(f"{name} must be a whole number, not {value!r}")
+    if value < least:
+        raise UserError(f"{name} must be {least} or more, not {value}")
+
+
+def check_above_zero(name: str, value: object) -> None:
+    """Raise UserError for what is no finite number above 0; None passes.
+
+    >>> check_above_zero("the minutes", 0.5)
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UserError(f"{name} must be a number, not {value!r}")
+    if not 0 < float(value) < inf:
+        raise UserError(f"{name} must be above 0, not {value}")

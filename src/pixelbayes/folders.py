@@ -1,5 +1,6 @@
 """The folder that a command writes: claimed once, never overwritten by accident."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +57,18 @@ def claimed(out: str | Path, overwrite: bool = False) -> Iterator[Path]:
         raise
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise UserError where a file or folder of that name could not be made or written; makes nothing."""
+    place = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if place != path and not place.is_dir():
+        raise UserError(f"cannot write {path}: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"cannot write {path}: permission denied for {place}")
+
+
 def refuse_occupied(folder: Path, allowed: bool = False) -> None:
-    """Raise UserError for a file, and for a folder that holds anything unless that is allowed; makes nothing."""
+    """Raise UserError for a file, for a folder that holds anything unless that is allowed, and for a place that cannot
+    be written; makes nothing."""
     try:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
@@ -66,5 +77,6 @@ def refuse_occupied(folder: Path, allowed: bool = False) -> None:
                 f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite "
                 "(or --resume, to continue a training run)"
             )
+        refuse_unwritable(folder)
     except OSError as error:
         raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error

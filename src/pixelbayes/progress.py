@@ -47,7 +47,8 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """One line that the user should notice, on stderr."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[yellow]note:[/yellow] {escape(text)}")
+    console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+    console.print(f"[yellow]note:[/yellow] {escape(text)}")
 
 
 def spell_seconds(seconds: float) -> str:

@@ -187,6 +187,46 @@ def test_evaluate_takes_the_validation_images_of_the_training(
     assert (out / "confusion.png").stat().st_size > 0
 
 
+def test_evaluate_says_how_many_images_its_figures_are_of(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    for row in range(4):
+        Image.fromarray(np.full((8, 8), 16 * row, np.uint8)).save(tmp_path / f"{row}.png")
+    (tmp_path / "some.csv").write_text("0.png,0\n1.png,1\n2.png,-1\n3.png,-1\n")
+    words = ["evaluate", str(tiny_model_folder), "--data", str(tmp_path / "some.csv"), "--out"]
+    assert main([*words, str(tmp_path / "out")]) == 0
+    assert "2 images (and 2 of unknown class, which are not scored):" in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    classify = ["classify", str(tiny_model_folder), "digits", "--csv"]
+    assert main([*classify, str(tmp_path / "file" / "some.csv")]) == 2
+    assert f"{tmp_path / 'file'} is a file, not a folder" in capsys.readouterr().err
+    monkeypatch.setattr("os.access", lambda place, mode: False)  # root may write everywhere
+    for words in ([*classify, "some.csv"], ["train", "digits", "--out", str(tmp_path / "new")]):
+        assert main(words) == 2
+        assert "permission denied" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_list_shows_the_figures_of_the_weights_that_are_kept(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "journal.csv").write_text(
+        "step,seconds,validation_bits_per_dim,validation_accuracy\n1,1,2.0,0.5\n2,2,2.5,0.9\n"
+    )
+    config = {
+        "model": {"network": {}, "shape": {}, "classes": []},
+        "description": {"training": {"step": 2}},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert main(["list", "runs", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "2.5000" in shown
+    assert "90.0%" in shown
+
+
 def test_evaluate_takes_the_validation_images_of_other_data(tiny_model_folder: Path, tmp_path: Path) -> None:
     for split, count in (("train", 3), ("validation", 2)):
         for name in "01":

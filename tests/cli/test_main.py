@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
         (["demo", "--minutes"], "--minutes"),
         (["demo", "--minutes", "0"], "minutes must be above 0, not 0"),
         (["train", "digits", "--minutes", "nan"], "minutes must be above 0, not nan"),
-        (["train", "digits", "--max-steps", "0"], "must be at least 1, not 0"),
+        (["train", "digits", "--max-steps", "0"], "must be 1 or more, not 0"),
         (["train", "digits", "--seed", "-1"], "seed must be 0 or more, not -1"),
         (["train", "digits", "--seed", "abc"], "'abc' is not a whole number"),
         (["train", "digits", "--recipe", "no-such.toml"], "no-such.toml cannot be read: No such file"),
@@ -102,7 +103,11 @@ def test_a_mistake_is_one_line_and_code_2(
         (UserError("two\nlines"), 2, "two lines"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "runs/x"), 2, "runs/x: No space left on device"),
-        (ValueError("boom"), 1, "a bug"),
+        (
+            ValueError("boom"),
+            2,
+            f"in your code, {__file__}, line ",
+        ),  # as a network of the user's own would raise it
     ],
 )
 def test_what_goes_wrong_decides_the_exit_code(
@@ -123,16 +128,27 @@ def test_what_goes_wrong_decides_the_exit_code(
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize("debug", ["", "1"])
 def test_a_bug_shows_its_traceback_when_asked(
+    debug: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", None)  # so that a line of ours fails
+    monkeypatch.setenv("PIXELBAYES_DEBUG", debug)
+    assert main(["anything"]) == 1
+    shown = capsys.readouterr().err
+    assert "a bug, not your mistake: TypeError" in shown
+    assert ("Traceback" in shown) == bool(debug)
+
+
+def test_that_another_process_left_is_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(words: list[str]) -> int:
-        raise ValueError("boom")
-
-    monkeypatch.setattr(cli, "_dispatch", fail)
-    monkeypatch.setenv("PIXELBAYES_DEBUG", "1")
-    assert main(["anything"]) == 1
-    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    error = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1")
+    monkeypatch.setattr(cli, "_in_users_code", lambda error: "")
+    monkeypatch.setattr(cli, "_dispatch", Mock(side_effect=error))
+    assert main(["anything"]) == 2
+    assert "another process of this run has stopped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,8 @@ def test_a_function_of_your_own() -> None:
             Augment(AugmentConfig(custom=name), shape)
     with pytest.raises(UserError, match="returned"):
         Augment(AugmentConfig(custom="torch:sqrt"), shape)(levels, seeded())
+    with pytest.raises(UserError, match="os:system failed: TypeError"):
+        Augment(AugmentConfig(custom="os:system"), shape)(levels, seeded())
 
 
 @pytest.mark.parametrize("settings", [{"rotate": -1.0}, {"crop": 1.0}, {"mask": -2}])

@@ -37,6 +37,15 @@ def test_modes(tmp_path: Path, mode: str, channels: int) -> None:
         assert (picture.values.squeeze() == np.asarray(image)).all()
 
 
+def test_a_picture_too_large_for_the_memory_is_not_called_corrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (9, 9)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(BadImageError, match="more than 20 pixels"):
+        read_picture(tmp_path / "large.png")
+
+
 def test_a_grey_palette_is_grey(tmp_path: Path) -> None:
     grey = noise(1, 6, 6, channels=1)
     path = save(tmp_path / "x.gif", Image.fromarray(grey))

@@ -25,6 +25,17 @@ def test_many_classes_are_cut_to_the_most_confused(tmp_path):
     assert max(Image.open(tmp_path / "many.png").size) < 2500
 
 
+def test_letters_without_a_font_are_told_once(tmp_path, capsys):
+    confusion(
+        [[1, 0], [0, 1]], ["ok", "\U0001f600"], tmp_path / "smile.png"
+    )  # no font here has coloured faces
+    told = capsys.readouterr().err
+    assert told.count("no font here has some letters") <= 1
+    assert "UserWarning" not in told
+    confusion([[1, 0], [0, 1]], ["ok", "\U0010fffd"], tmp_path / "nobody.png")  # for private use
+    assert capsys.readouterr().err.count("no font here has some letters") == 1
+
+
 def test_a_class_without_images_and_a_single_class_are_drawn(tmp_path):
     confusion([[3, 0], [0, 0]], ["seen", "absent"], tmp_path / "absent.png")
     confusion([[3]], ["only"], tmp_path / "only.png")

@@ -23,6 +23,15 @@ def test_both_panels_are_drawn(tmp_path):
     assert share_of(GREEN, tmp_path / "curves.png") > 0.0005
 
 
+def test_the_weights_that_are_kept_are_marked(tmp_path):
+    (tmp_path / "journal.csv").write_text(HEAD + ROWS)
+    pictures = []
+    for step in (None, 2, 3, 99):
+        curves(tmp_path / "journal.csv", tmp_path / "curves.png", step)
+        pictures.append((tmp_path / "curves.png").read_bytes())
+    assert pictures[0] == pictures[2] == pictures[3] != pictures[1]
+
+
 def test_a_model_without_classes_has_one_panel(tmp_path):
     (tmp_path / "journal.csv").write_text(
         "step,train_bits_per_dim,validation_bits_per_dim\n1,4,3.9\n2,3,3.1\n"

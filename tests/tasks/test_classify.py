@@ -87,6 +87,15 @@ def test_no_images_give_an_empty_answer(model):
     assert classify(model, images([1])[:0]).posterior.shape == (0, 3)
 
 
+def test_a_likelihood_that_is_no_number_is_no_answer(model, monkeypatch):
+    def some_lost(levels, labels):
+        return torch.tensor([torch.nan if row in (4, 5) else -1.0 for row in range(len(levels))])
+
+    monkeypatch.setattr(model, "log_prob", some_lost)
+    with pytest.raises(UserError, match=r"of 1 of 3 images is no number, that of image 1 first"):
+        classify(model, images([0, 1, 0]))
+
+
 def test_a_model_without_classes_cannot_classify():
     with pytest.raises(UserError, match="without classes"):
         classify(BernoulliModel([0.5], ()), images([1]))

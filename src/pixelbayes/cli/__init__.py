@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from .. import __version__
 from ..errors import UserError, unknown
@@ -69,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             advice = "a smaller --batch (train: --training.batch), network or --data.size"
             first = (str(error) or type(error).__name__).splitlines()[0]
             return _fail(f"not enough memory ({first}); try {advice}", 2, bug=error)
+        if own := _in_users_code(error):
+            return _fail(
+                f"{own}: {type(error).__name__}: {error} (PIXELBAYES_DEBUG=1 shows more)", 2, bug=error
+            )
+        if _another_process_left(error):
+            return _fail("another process of this run has stopped; what it said is the reason", 2, bug=error)
         report = "set PIXELBAYES_DEBUG=1 to see where, and please report it"
         return _fail(f"a bug, not your mistake: {type(error).__name__}: {error} ({report})", 1, bug=error)
 
@@ -100,6 +107,24 @@ def _part_from_other_processes() -> None:
 
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def _in_users_code(error: Exception) -> str:
+    """Where in a file of the user's (a network of their own, say) an error arose; empty where it did not."""
+    package, libraries = str(Path(__file__).parents[1]), (sys.prefix, sys.base_prefix)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(package):
+            return ""
+        file = Path(frame.filename)
+        if not frame.filename.startswith(libraries) and "site-packages" not in file.parts and file.is_file():
+            return f"in your code, {frame.filename}, line {frame.lineno}"
+    return ""
+
+
+def _another_process_left(error: Exception) -> bool:
+    """Whether torchrun's processes cannot talk any more, since one of them has ended."""
+    words = ("connection closed by peer", "connection reset by peer", "broken pipe", "socket closed", "nccl")
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and any(word in str(error).lower() for word in words)
 
 
 def _out_of_memory(error: Exception) -> bool:

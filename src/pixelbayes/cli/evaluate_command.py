@@ -80,5 +80,8 @@ def run(arguments: Sequence[str]) -> None:
     bits = found.marginal_bits_per_dim if found.bits_per_dim is None else found.bits_per_dim
     scored = f", {score_line(found.calibrated)}" if found.calibrated else ""
     of = " of p(x), since no class is known" if found.bits_per_dim is None and found.classes else ""
-    say(f"{found.images} images: {bits:.4f} bits/dim{of}{scored}")
+    # The figures of p(x | class) are of the images whose class is known.
+    rest = found.images - found.labelled if found.bits_per_dim is not None else 0
+    besides = f" (and {rest} of unknown class, which are not scored)" if rest and found.classes else ""
+    say(f"{found.images - rest} images{besides}: {bits:.4f} bits/dim{of}{scored}")
     say(f"written: {out / 'metrics.json'}")

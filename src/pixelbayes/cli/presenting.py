@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import UserError
+from ..folders import refuse_unwritable
 
 if TYPE_CHECKING:
     from ..measure import Scores
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 def show(table: Table) -> None:
     """Print a table on stdout; wide ones are not cut where there is no terminal. Names are no markup."""
-    console = Console(markup=False)
+    console = Console(markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(markup=False, width=200)
+        console = Console(markup=False, emoji=False, width=200)
     console.print(table)
 
 
@@ -41,13 +42,15 @@ def default_out(name: str) -> Path:
 
 
 def refuse_existing(path: Path | None, overwrite: bool) -> None:
-    """A file that exists is not written over unasked; a folder never is."""
+    """A file that exists is not written over unasked, a folder never; and a place that cannot be written is found
+    before the work."""
     if path is None:
         return
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file to write")
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists already; choose another name or give --overwrite")
+    refuse_unwritable(path)
 
 
 def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str], most: int = 20) -> Table:

@@ -93,7 +93,13 @@ class Augment:
             levels = (unit * top).round().clamp(0, top).to(levels.dtype)
         if self.custom is None:
             return levels
-        return _checked(self.custom(levels), levels, self.config.custom, self.shape.levels)
+        try:
+            result = self.custom(levels)
+        except Exception as error:  # code of the user's own may raise anything
+            raise UserError(
+                f"augmentation: {self.config.custom} failed: {type(error).__name__}: {error}"
+            ) from error
+        return _checked(result, levels, self.config.custom, self.shape.levels)
 
 
 def _kornia_steps(config: AugmentConfig, shape: ImageShape) -> nn.Module | None:
@@ -136,7 +142,7 @@ def _load_function(name: str) -> Batch:
         raise UserError(f"augmentation: custom is 'module:function', not '{name}'")
     try:
         found = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a module of the user's own may raise anything
         raise UserError(f"augmentation: custom '{name}' cannot be loaded: {error}") from error
     if not callable(found):
         raise UserError(f"augmentation: custom '{name}' is no function")

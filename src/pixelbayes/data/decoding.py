@@ -81,6 +81,8 @@ def _deep_header(file: BinaryIO) -> tuple[int, int, int] | None:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels"
     if "truncated" in str(error).lower():
         return "truncated"
     return "corrupt"

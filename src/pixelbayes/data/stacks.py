@@ -20,7 +20,7 @@ def as_stack(
     Raises UserError for other shapes, types and values, and for values a little above the wanted `levels`.
     """
     channels_first = isinstance(images, torch.Tensor)
-    values = images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
+    values = images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else _as_array(images, name)
     if values.dtype == np.bool_:
         values = values.astype(np.uint8)
         maximum = maximum or 1
@@ -37,6 +37,13 @@ def as_stack(
     if lowest < 0 or highest > top:
         raise UserError(f"{name}: values from {lowest} to {highest}; accepted are 0 to {top}")
     return ArrayPictures(pixels, top)
+
+
+def _as_array(images: object, name: str) -> np.ndarray:
+    try:
+        return np.asarray(images)
+    except ValueError as error:  # rows of different lengths
+        raise UserError(f"{name}: the images differ in size; accepted are {LAYOUTS}") from error
 
 
 def _check_levels(highest: int, levels: int, name: str) -> None:

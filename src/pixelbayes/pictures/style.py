@@ -1,15 +1,26 @@
 """What all pictures share: colours, figures, and saving whole files."""
 
+import warnings
+from functools import cache
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 
 from ..files import whole
+from ..progress import warn
 
 DPI = 144
 MOST_CLASSES = 20  # in one picture; more cannot be read
+OTHER_SCRIPTS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Source Han Sans", "Droid Sans Fallback",
+    "WenQuanYi Zen Hei", "IPAGothic", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic",
+    "Microsoft YaHei", "Malgun Gothic", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Arial Unicode MS", "FreeSans",
+)  # fmt: skip
 INK, MUTED, GRID = "#1d2433", "#697386", "#e6e9ef"
 BLUE, ORANGE, GREEN, GREY = "#2f6fde", "#e07b39", "#2a9d6f", "#b4bdcb"
 
@@ -33,9 +44,23 @@ def tidy(axes: Axes, title: str) -> None:
 
 
 def save(finished: Figure, path: str | Path) -> None:
-    """Write the figure to `path`, whole or not at all."""
-    with whole(path) as temporary:
+    """Write the figure to `path`, whole or not at all; letters that no font here has are told once."""
+    families = ["DejaVu Sans", *further_fonts()]
+    for text in finished.findobj(Text):
+        text.set_fontfamily(families)
+    with warnings.catch_warnings(record=True) as told, whole(path) as temporary:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", "Glyph")
         finished.savefig(temporary, dpi=DPI)
+    if told:
+        warn(f"no font here has some letters of the class names: they are boxes in {path}")
+
+
+@cache
+def further_fonts() -> tuple[str, ...]:
+    """Those of the fonts for other scripts that are installed."""
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in OTHER_SCRIPTS if name in installed)
 
 
 def shorten(name: str, length: int = 18) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..allocation import keep_freed_memory
-from ..errors import UserError
+from ..errors import UserError, check_whole
 from ..files import whole
 from ..labels import UNKNOWN, Labels
 from ..model import AutoregressiveImageModel, Images, as_levels, evaluating
@@ -116,12 +116,14 @@ def class_log_likelihoods(
     """log p(x | c) of every image under every class, [N, K] float64 nats on the CPU.
 
     A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`.
+    Raises UserError where a likelihood is no number: nothing can be said of such images.
     """
     keep_freed_memory()
     levels = as_levels(levels)
     model.check(levels)
     classes = max(1, len(model.classes))
     pairs = len(levels) * classes
+    check_whole("the batch", batch, least=1)
     size = batch or pairs_at_once(model)
     result = torch.zeros(pairs, dtype=torch.float64)
     with evaluating(model):
@@ -130,7 +132,14 @@ def class_log_likelihoods(
             images = levels[chosen // classes].to(model.device)
             labels = (chosen % classes).to(model.device) if len(model.classes) else None
             result[chosen] = model.log_prob(images, labels).double().cpu()
-    return share.merge(result).view(len(levels), classes)
+    nats = share.merge(result).view(len(levels), classes)
+    lost = nats.isnan().any(1).nonzero().flatten()
+    if len(lost):
+        raise UserError(
+            f"the likelihood of {len(lost)} of {len(levels)} images is no number, that of image {int(lost[0])} first: "
+            "the model's weights are not finite or too large"
+        )
+    return nats
 
 
 def pairs_at_once(model: AutoregressiveImageModel) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, check_above_zero, check_whole
 from ..levels import ImageShape
 from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating
 from ..progress import bar
@@ -48,12 +48,12 @@ def generate(
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
     torch.Size([2, 1, 8, 8])
     """
-    if not 0 < temperature <= HOTTEST:
-        raise UserError(f"the temperature must be above 0 and at most {HOTTEST:g}, not {temperature}")
-    if seed < 0:
-        raise UserError(f"the seed must be 0 or more, not {seed}")
-    if count is not None and count < 0:
-        raise UserError(f"the count must be 0 or more, not {count}")
+    check_above_zero("the temperature", temperature)
+    if temperature > HOTTEST:
+        raise UserError(f"the temperature must be at most {HOTTEST:g}, not {temperature}")
+    check_whole("the seed", seed, least=0)
+    check_whole("the count", count, least=0)
+    check_whole("the batch", batch, least=1)
     shape = model.shape if size is None else replace(model.shape, height=size[0], width=size[1])
     label, total = _labels(model, labels, count)
     chunk = max(1, min(batch, total))

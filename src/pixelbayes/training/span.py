@@ -2,19 +2,15 @@
 
 import time
 from dataclasses import dataclass, field
-from math import inf
 
-from ..errors import UserError
+from ..errors import check_above_zero, check_whole
 
 
 def check_budget(minutes: float | None, max_steps: int | None, seed: int | None) -> None:
     """Raise UserError for a budget or a seed that is none."""
-    if minutes is not None and not 0 < minutes < inf:
-        raise UserError(f"the minutes must be above 0, not {minutes:g}")
-    if max_steps is not None and max_steps < 1:
-        raise UserError(f"the steps (max-steps) must be at least 1, not {max_steps}")
-    if seed is not None and seed < 0:
-        raise UserError(f"the seed must be 0 or more, not {seed}")
+    check_above_zero("the minutes", minutes)
+    check_whole("the steps (max-steps)", max_steps, least=1)
+    check_whole("the seed", seed, least=0)
 
 
 @dataclass
