@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pixelbayes.errors import UserError
-from pixelbayes.folders import claim_folder, next_run, refuse_occupied
+from pixelbayes.folders import claim_folder, next_run, refuse_occupied, reserved
 
 
 def test_runs_are_counted_up(tmp_path: Path) -> None:
@@ -31,10 +31,24 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "photo").write_text("mine")
     with pytest.raises(UserError, match="is a file"):
         claim_folder(tmp_path / "photo", overwrite=True)
-    with pytest.raises(UserError, match="cannot use the folder"):
+    with pytest.raises(UserError, match="photo is a file, not a folder"):
         claim_folder(tmp_path / "photo" / "below")
 
 
 def test_asking_makes_nothing(tmp_path: Path) -> None:
     refuse_occupied(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_two_that_begin_at_once_get_folders_of_their_own(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    with reserved("photos", root) as first, reserved("photos", root) as second:
+        assert (first.name, second.name) == ("photos-001", "photos-002")
+        (second / "model").touch()
+    assert [folder.name for folder in root.iterdir()] == ["photos-002"]
+
+
+def test_a_reserved_folder_that_stays_empty_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), reserved("photos", tmp_path / "runs"):
+        1 / 0  # noqa: B018
+    assert not (tmp_path / "runs").exists()

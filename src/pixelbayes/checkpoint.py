@@ -149,6 +149,7 @@ def _fill(model: AutoregressiveImageModel, file: Path) -> None:
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
+        _refuse_unreadable(file)
         raise UserError(f"{file} is truncated or no safetensors file ({error})") from error
     expected = _tensors(model)
     missing, foreign = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
@@ -165,6 +166,14 @@ def _fill(model: AutoregressiveImageModel, file: Path) -> None:
     model.load_state_dict(tensors, strict=False)
 
 
+def _refuse_unreadable(file: Path) -> None:
+    """The system's reason, where it is not the content that is wrong; safetensors says 'no such file' of any."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG
     if not file.is_file():
@@ -172,6 +181,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        _refuse_unreadable(file)
         raise UserError(f"{file} is not readable as JSON ({error})") from error
     if not isinstance(config, dict) or "model" not in config or "format" not in config:
         raise UserError(f"{file} does not describe a pixelbayes model")

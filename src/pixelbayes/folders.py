@@ -29,6 +29,27 @@ def next_run(name: str, root: str | Path = "runs") -> Path:
     return folder
 
 
+@contextmanager
+def reserved(name: str, root: str | Path = "runs") -> Iterator[Path]:
+    """The next free folder, made at once so that another process takes another one; it goes away if it stays empty."""
+    new_root = not Path(root).exists()
+    while True:
+        folder = next_run(name, root)
+        try:
+            folder.mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error
+    try:
+        yield folder
+    finally:
+        for place in (folder, *([Path(root)] if new_root else [])):
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+
+
 def claim_folder(out: str | Path, overwrite: bool = False, resume: bool = False) -> Path:
     """Make `out` ready to be written and return it.
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,10 +88,15 @@ SECTIONS = ("data", "network", "distribution", "fusion", "training", "augment")
 
 def run(arguments: Sequence[str]) -> None:
     options, overrides = parse(arguments)
+    with folder_of(options) as out:
+        train(options, out, overrides)
+
+
+def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
+    """Train one model, or those of all folds, and say what to try next."""
     from .. import api
     from ..progress import say
 
-    out = folder_of(options)
     asked = {
         "recipe": options.recipe,
         "out": out,
@@ -142,19 +148,19 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
     say(f"written: {out / 'metrics.json'}")
 
 
-def folder_of(options: Train) -> Path:
-    """The run's folder: the one that was named, or the next one after the data's name."""
-    from ..folders import next_run, run_name
+def folder_of(options: Train) -> AbstractContextManager[Path]:
+    """The run's folder: the one that was named, or the next one after the data's name, reserved."""
+    from ..folders import reserved, run_name
 
     if options.out is not None:
-        return options.out
+        return nullcontext(options.out)
     if options.resume:
         raise UserError("name the run to resume with --out")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError(
             "with several processes, name the run's folder with --out, so that all of them know it"
         )
-    return next_run(run_name(options.source))
+    return reserved(run_name(options.source))
 
 
 def next_steps(out: Path, classes: bool) -> list[str]:

@@ -143,7 +143,9 @@ def _load_function(name: str) -> Batch:
     try:
         found = getattr(import_module(module), function)
     except Exception as error:  # a module of the user's own may raise anything
-        raise UserError(f"augmentation: custom '{name}' cannot be loaded: {error}") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module
+        hint = f"; --import {module} finds it in the working folder" if missing else ""
+        raise UserError(f"augmentation: custom '{name}' cannot be loaded: {error}{hint}") from error
     if not callable(found):
         raise UserError(f"augmentation: custom '{name}' is no function")
     return found

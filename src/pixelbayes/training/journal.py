@@ -28,12 +28,12 @@ class Journal:
 
     def __init__(self, out: Path, step: int = 0, wandb: dict[str, Any] | None = None, name: str = "") -> None:
         self.path = out / "journal.csv"
+        self._wandb = None if wandb is None else _start_wandb(out, name, wandb)  # first: it may refuse
         self._keep(step)
         try:
             self._events = Events(out / "events", step + 1 if step else None)
         except OSError as error:
             raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
-        self._wandb = None if wandb is None else _start_wandb(out, name, wandb)
 
     def _keep(self, step: int) -> None:
         rows = read_rows(self.path) if step else []

@@ -1,5 +1,6 @@
 """DATA is one word: which source it names."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
             warn(f"'{text}' is the standard set; the folder of that name is ./{text}")
         return _standard(text, config)
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise UserError(f"{path} cannot be read: permission denied")
         return CsvSplits(path) if has_csv_splits(path) else ClassFolders(path)
     if path.is_file():
         return _one_file(path)

@@ -50,7 +50,7 @@ class ClassFolders:
         try:
             found = {split: images_below(folder) for split, folder in self.splits.items()}
         except OSError as error:
-            raise UserError(f"{self.folder}: {error.strerror}") from error
+            raise UserError(f"{error.filename or self.folder}: {error.strerror}") from error
         if not any(found.values()):
             hint = (
                 "; its idx files are read by `mnist --root`" if any(self.folder.glob("*idx?-ubyte*")) else ""

@@ -108,7 +108,9 @@ def read_table(table: Path, group_by: str | None = None) -> Table:
     """Parse a CSV file with or without a header. Raises UserError for rows that are not `path,label`."""
     try:
         text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{table} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
         raise UserError(f"{table} cannot be read as text: {error}") from error
     if "\0" in text:
         raise UserError(f"{table} is no text: it holds null bytes")
