@@ -14,7 +14,7 @@ from .data import (
     open_dataset,
 )
 from .errors import UserError
-from .extensions import import_extensions
+from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
 from .labels import Labels
 from .model import AutoregressiveImageModel, build
@@ -122,8 +122,13 @@ def _base(
     if recipe is not None:
         return resolve(recipe, {})
     earlier = memory_of(Path(resumed)) if resumed is not None else None
-    if earlier is not None:
-        return from_dict(earlier[0].recipe, f"the recipe of {resumed}")
+    if earlier is not None and resumed is not None:
+        try:
+            return from_dict(earlier[0].recipe, f"the recipe of {resumed}")
+        except UserError as error:
+            begun = Path(resumed)
+            config = checkpoint.read_config(begun) if (begun / checkpoint.CONFIG).is_file() else None
+            raise UserError(f"{error}{extension_hint(config)}") from None
     return _for_fine_tuning(origin) if origin is not None else None
 
 

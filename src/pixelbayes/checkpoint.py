@@ -1,7 +1,6 @@
 """A model is a folder: `config.json` (plain data) and `model.safetensors`. Nothing in a file is executed."""
 
 import json
-import sys
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from . import distributions, networks
 from .errors import UserError
+from .extensions import extension_hint
 from .files import whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
@@ -42,14 +42,14 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
     folder = Path(path)
     if not folder.exists():
         folder = _from_hub(str(path))
-    config = _read_config(folder)
+    config = read_config(folder)
     try:
         model = AutoregressiveImageModel(_model_config(config["model"]))
         model.calibration = _calibration(config["calibration"], len(model.classes))
         model.prior = tuple(float(weight) for weight in config["prior"]) if config.get("prior") else None
         model.description = _description(config["description"])
     except UserError as error:
-        raise UserError(f"{folder / CONFIG}: {error}{_extension_hint(config)}") from error
+        raise UserError(f"{folder / CONFIG}: {error}{extension_hint(config)}") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{folder / CONFIG} does not describe a pixelbayes model ({error!r})") from error
     _fill(model, folder / WEIGHTS)
@@ -83,15 +83,6 @@ def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
         *(name for act in config.fusion.row().acts for name in OPERATIONS.origins(act.operation)),
     ]
     return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
-
-
-def _extension_hint(config: dict[str, Any]) -> str:
-    """Which modules, that are not loaded, the model's parts come from."""
-    imports = config.get("imports")
-    names = [name for name in imports if isinstance(name, str)] if isinstance(imports, list) else []
-    modules = [name for name in names if name not in sys.modules]
-    options = " ".join(f"--import {name}" for name in modules)
-    return f"; it comes from {', '.join(modules)}: load it with {options}" if modules else ""
 
 
 def _model_config(data: dict[str, Any]) -> ModelConfig:
@@ -174,7 +165,8 @@ def _refuse_unreadable(file: Path) -> None:
         raise UserError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a model's config.json holds. Raises UserError where there is none, or it cannot be read."""
     file = folder / CONFIG
     if not file.is_file():
         raise UserError(f"{folder} is not a model: it has no {CONFIG}")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
 
@@ -25,3 +26,16 @@ def import_extensions(names: Iterable[str]) -> tuple[str, ...]:
         except Exception as error:
             raise UserError(f"--import {name}: {type(error).__name__}: {error}") from error
     return wanted
+
+
+def extension_hint(config: Any) -> str:
+    """Which modules, that are not loaded, the parts of a model come from; `config` is what its config.json holds.
+
+    >>> extension_hint({"imports": ["my_network"]})
+    '; it comes from my_network: load it with --import my_network'
+    """
+    imports = config.get("imports") if isinstance(config, dict) else None
+    names = [name for name in imports if isinstance(name, str)] if isinstance(imports, list) else []
+    modules = [name for name in names if name not in sys.modules]
+    options = " ".join(f"--import {name}" for name in modules)
+    return f"; it comes from {', '.join(modules)}: load it with {options}" if modules else ""

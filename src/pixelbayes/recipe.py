@@ -17,6 +17,7 @@ import tomli_w
 from . import distributions, networks
 from .data import AugmentConfig, DataConfig
 from .errors import UserError, unknown
+from .extensions import extension_hint
 from .fusion import FusionConfig
 from .levels import ImageShape
 from .plain import convert, field_types, from_plain, to_plain
@@ -108,12 +109,16 @@ def _read(path: Path) -> str:
 
 def _of_model(path: Path) -> Recipe:
     try:
-        data = json.loads(_read(path))["description"]["recipe"]
+        config = json.loads(_read(path))
+        data = config["description"]["recipe"]
     except (ValueError, KeyError, TypeError):
         data = None
     if not isinstance(data, dict):
         raise UserError(f"{path} holds no recipe")
-    return from_dict(data, str(path))
+    try:
+        return from_dict(data, str(path))
+    except UserError as error:
+        raise UserError(f"{error}{extension_hint(config)}") from None
 
 
 def parse(text: str, name: str, where: str) -> Recipe:

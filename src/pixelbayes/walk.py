@@ -10,9 +10,11 @@ from torch import Tensor
 
 from .causal.scan import Glimpse
 from .distributions import PixelDistribution
+from .errors import UserError
 from .levels import ImageShape, to_signal
 from .model import AutoregressiveImageModel
 
+ONE_PIXEL = (1, 1)
 Choose = Callable[[PixelDistribution, tuple[int, int], Sequence[int], Tensor], Tensor]
 """(distribution of one pixel, its row and column, the channels to choose, the levels so far `(b, C, H, W)`)
 -> the levels chosen `(b, channels, 1, 1)`."""
@@ -47,7 +49,14 @@ class CachedLook:
 
     def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
         glimpse = Glimpse(self.size, (row, row + 1), (column, column + 1), self.memory)
-        return self.model.distribution(signal, label, glimpse)
+        parameters = self.model.pixel_parameters(signal, label, glimpse)
+        if parameters.shape[2:] != ONE_PIXEL:
+            size = "x".join(map(str, parameters.shape[2:]))
+            raise UserError(
+                f"the network returned parameters of {size} cells where one pixel was looked at: its layers have to "
+                "ask the scan what they see (docs/extending.md)"
+            )
+        return self.model.describe(parameters)
 
     def read(self, signal: Tensor, label: Tensor | None, rows: int) -> None:
         self.model.pixel_parameters(signal, label, Glimpse(self.size, (0, rows), None, self.memory))

@@ -142,3 +142,19 @@ def test_truncated_sixteen_bit_colour() -> None:
     content = png16.encode(deep(0, 5, 4, 3))
     with pytest.raises(BadImageError):
         read_picture(content[:-40])
+
+
+def test_a_tiff_whose_depth_would_be_cut_is_refused(tmp_path: Path) -> None:
+    pixels = struct.pack("<12H", *range(0, 48_000, 4_000))  # 2x2, three colours of 16 bits
+    entries = [
+        (256, 3, 1, 2), (257, 3, 1, 2), (258, 3, 3, 8 + len(pixels)), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, 8), (277, 3, 1, 3), (278, 3, 1, 2), (279, 4, 1, len(pixels)),
+    ]  # fmt: skip
+    table = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    head = b"II*\0" + struct.pack("<I", 8 + len(pixels) + 6)
+    (tmp_path / "deep.tif").write_bytes(
+        head + pixels + struct.pack("<3H", 16, 16, 16) + table + struct.pack("<I", 0)
+    )
+    for read in (read_picture, read_facts):
+        with pytest.raises(BadImageError, match="16 bits a colour, of which 8 would be read"):
+            read(tmp_path / "deep.tif")

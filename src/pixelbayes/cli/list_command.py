@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError, unknown
 from .arguments import optional, read
@@ -31,6 +31,8 @@ class List:
     """What to list."""
     name: Annotated[str | None, Positional, optional("NAME")] = None
     """One of them, or the folder to look in."""
+    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
+    """A Python module with parts of your own, which a recipe may name; may be repeated."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -38,6 +40,10 @@ def run(arguments: Sequence[str]) -> None:
     if words and words[0] not in WHAT:
         raise unknown("list", words[0], WHAT)
     options = read(List, arguments, "list")
+    if options.imports:
+        from ..extensions import import_extensions
+
+        import_extensions(options.imports)
     if options.what == "recipes":
         _recipes(options.name)
     elif options.what == "runs":

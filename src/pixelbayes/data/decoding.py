@@ -18,6 +18,7 @@ SUFFIXES = frozenset(f".{name}" for name in FORMATS.split(" "))
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 DEEP = re.compile(r"I(;16.*)?$")
+BITS_PER_SAMPLE = 258
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
 Source = Path | bytes
@@ -51,10 +52,13 @@ def read_facts(source: Source) -> Facts:
                 return Facts(height, width, 1 if channels == 2 else 3, 65_535)
             with warnings.catch_warnings(), Image.open(file) as image:
                 warnings.simplefilter("ignore")
+                _refuse_cut_depth(image)
                 width, height = image.size
                 if _says_orientation(image) and image.getexif().get(ORIENTATION) in SIDEWAYS:
                     width, height = height, width
                 return Facts(height, width, 1 if _is_grey(image) else 3, 65_535 if _is_deep(image) else 255)
+        except BadImageError:
+            raise
         except Exception as error:
             raise BadImageError(_reason(error)) from error
 
@@ -93,6 +97,14 @@ def _says_orientation(image: Image.Image) -> bool:
     return image.format != "PNG" or "exif" in image.info
 
 
+def _refuse_cut_depth(image: Image.Image) -> None:
+    """Pillow reads the upper half of the bits of such files and does not say so."""
+    depths = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, 8)
+    deepest = max(depths) if isinstance(depths, tuple) else depths
+    if deepest > 8 and not (_is_deep(image) or image.mode == "F"):
+        raise BadImageError(f"{deepest} bits a colour, of which 8 would be read; save it as PNG")
+
+
 def _is_deep(image: Image.Image) -> bool:
     return bool(DEEP.match(image.mode))
 
@@ -105,6 +117,7 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 def _picture(image: Image.Image) -> Picture:
+    _refuse_cut_depth(image)
     grey = _is_grey(image)
     image.load()
     upright = ImageOps.exif_transpose(image)
