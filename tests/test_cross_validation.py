@@ -94,7 +94,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     assert main([*words, "--device", "cpu", "--out", str(out)]) == 0
     told = capsys.readouterr().out
-    assert "fold 2 of 2" in told
+    assert "fold 1 (of 0 to 1)" in told
     assert "each judged by a model that was not trained on it" in " ".join(told.split())
     assert json.loads((out / "metrics.json").read_text())["images"] == 1797
     assert main([*words, "--device", "cpu", "--out", str(out)]) == 2

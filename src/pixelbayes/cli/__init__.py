@@ -116,7 +116,8 @@ def _in_users_code(error: Exception) -> str:
         if frame.filename.startswith(package):
             return ""
         file = Path(frame.filename)
-        if not frame.filename.startswith(libraries) and "site-packages" not in file.parts and file.is_file():
+        installed = {"site-packages", "dist-packages"} & set(file.parts)
+        if not installed and not frame.filename.startswith(libraries) and file.is_file():
             return f"in your code, {frame.filename}, line {frame.lineno}"
     return ""
 

@@ -36,9 +36,8 @@ class List:
 
 
 def run(arguments: Sequence[str]) -> None:
-    words = [word for word in arguments if not word.startswith("-")]
-    if words and words[0] not in WHAT:
-        raise unknown("list", words[0], WHAT)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in WHAT:
+        raise unknown("list", arguments[0], WHAT)
     options = read(List, arguments, "list")
     if options.imports:
         from ..extensions import import_extensions
