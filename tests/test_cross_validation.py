@@ -76,6 +76,9 @@ def test_finished_folds_are_kept_when_it_is_resumed(
         pb.cross_validate(16 - images[0], images[1], **options, resume=True)
     with pytest.raises(pb.UserError, match="another recipe"):
         pb.cross_validate(*images, **{**options, "filters": 5}, resume=True)
+    for changed in ({"seed": 7}, {"max_steps": 9}, {"training.learning_rate": 0.5}):
+        with pytest.raises(pb.UserError, match="begin anew with another --out"):
+            pb.cross_validate(*images, **{**options, **changed}, resume=True)
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

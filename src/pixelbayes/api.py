@@ -10,6 +10,7 @@ from . import checkpoint
 from .data import (
     DataConfig,
     Dataset,
+    canonical,
     from_arrays,
     open_dataset,
 )
@@ -17,11 +18,12 @@ from .errors import UserError
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
 from .labels import Labels
-from .model import AutoregressiveImageModel, build
+from .model import AutoregressiveImageModel, ModelConfig, build, from_spec
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
+from .training.memory import Memory
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -89,11 +91,13 @@ def train(
         refuse_occupied(Path(out), overwrite or resume)
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
-    base = _base(recipe, origin, out if resume else None)
+    earlier = memory_of(Path(out)) if resume and out is not None else None
+    begun = earlier[0] if earlier is not None else None
+    base = _base(recipe, origin, begun, out, data)
     settings = override(base or Recipe(name="own"), overrides)
     if recipe is None or _is_models(recipe):
         _refuse_code(settings, base, imports)
-    dataset = open_data(data, labels, settings, origin, groups)
+    dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
     _tell(dataset)
@@ -116,20 +120,28 @@ def train(
 
 
 def _base(
-    recipe: "str | Path | Recipe | None", origin: AutoregressiveImageModel | None, resumed: str | Path | None
+    recipe: "str | Path | Recipe | None",
+    origin: AutoregressiveImageModel | None,
+    begun: Memory | None,
+    out: str | Path | None,
+    data: Any,
 ) -> Recipe | None:
     """The recipe that was asked for; else that of the run to resume, or of the model to start from; None: plan one."""
     if recipe is not None:
         return resolve(recipe, {})
-    earlier = memory_of(Path(resumed)) if resumed is not None else None
-    if earlier is not None and resumed is not None:
+    if begun is not None and out is not None:
         try:
-            return from_dict(earlier[0].recipe, f"the recipe of {resumed}")
+            return from_dict(begun.recipe, f"the recipe of {out}")
         except UserError as error:
-            begun = Path(resumed)
-            config = checkpoint.read_config(begun) if (begun / checkpoint.CONFIG).is_file() else None
+            known = Path(out) / checkpoint.CONFIG
+            config = checkpoint.read_config(known.parent) if known.is_file() else None
             raise UserError(f"{error}{extension_hint(config)}") from None
-    return _for_fine_tuning(origin) if origin is not None else None
+    return _for_fine_tuning(origin, data) if origin is not None else None
+
+
+def _as_begun(begun: Memory | None) -> ModelConfig | None:
+    """What the model of the run that goes on is built from: its images stay as they were prepared."""
+    return from_spec(begun.model) if begun is not None and begun.model else None
 
 
 def _is_models(recipe: "str | Path | Recipe") -> bool:
@@ -150,23 +162,28 @@ def _refuse_code(settings: Recipe, found: Recipe | None, imports: Iterable[str])
     )
 
 
-def _for_fine_tuning(origin: AutoregressiveImageModel) -> Recipe:
-    """The model's own recipe, at a lower learning rate; what belongs to its data and its run alone is left behind."""
+def _for_fine_tuning(origin: AutoregressiveImageModel, data: Any) -> Recipe:
+    """The model's own recipe, at a lower learning rate; what belongs to its run alone is left behind, and what belongs
+    to its data alone (groups, folds, names), too, unless the data are the same: their validation images stay unseen."""
     known = from_dict(origin.description.get("recipe") or {"name": "own"}, "the model's recipe")
     config = origin.config
     parts = replace(known, network=config.network, distribution=config.distribution, fusion=config.fusion)
-    data = replace(
-        known.data,
-        class_names=None,
-        group_by=None,
-        folds=0,
-        fold=0,
-        root=None,
-        attributes=None,
-        skip_bad_images=False,
-    )
+    settings = known.data
+    if not isinstance(data, str | Path) or canonical(data) != (origin.description.get("data") or {}).get(
+        "source"
+    ):
+        settings = replace(
+            known.data,
+            class_names=None,
+            group_by=None,
+            folds=0,
+            fold=0,
+            root=None,
+            attributes=None,
+            skip_bad_images=False,
+        )
     training = replace(known.training, focus=(), focus_share=0.9, include_validation=False)
-    parts = replace(parts, data=data, training=training)
+    parts = replace(parts, data=settings, training=training)
     return override(parts, {"training.learning_rate": known.training.learning_rate * FINE_TUNING_RATE})
 
 
@@ -202,10 +219,10 @@ def open_data(
     data: Any,
     labels: Any,
     settings: Recipe,
-    origin: AutoregressiveImageModel | None = None,
+    origin: AutoregressiveImageModel | ModelConfig | None = None,
     groups: Sequence[object] | None = None,
 ) -> Dataset:
-    """A data set from what `train` takes, prepared as the recipe (or the model to start from) says."""
+    """A data set from what `train` takes, prepared as the recipe says, or for the model that goes on (`origin`)."""
     if data is None:
         raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
     if labels is not None and isinstance(data, Dataset | str | Path):

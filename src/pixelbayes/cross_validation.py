@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoint
-from .api import open_data, settings_for, train
+from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
 from .errors import UserError
 from .extensions import import_extensions
@@ -22,7 +22,7 @@ from .measure.evaluation import judge, measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion
 from .progress import say
-from .recipe import Recipe
+from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
 from .training.place import my_share
@@ -111,7 +111,8 @@ def cross_validate(
             claim_folder(folder, overwrite or number > 0, resume)
             say(f"fold {number} (of 0 to {folds - 1})")
         place = folder / f"fold-{number}"
-        model = finished(place, dataset, asked if recipe is not None else None) if resume else None
+        limits = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
+        model = finished(place, dataset, recipe, fields, limits) if resume else None
         if model is None:
             model = train(
                 dataset,
@@ -136,8 +137,18 @@ PARTS = ("network", "distribution", "fusion", "training", "augment")
 """Of a recipe, that make a model what it is."""
 
 
-def finished(place: Path, dataset: Dataset, asked: Recipe | None) -> AutoregressiveImageModel | None:
-    """The model of a fold whose run came to its end. Raises UserError for one of other data, folds or recipe."""
+def finished(
+    place: Path,
+    dataset: Dataset,
+    recipe: "str | Path | Recipe | None",
+    fields: dict[str, Any],
+    limits: dict[str, Any],
+) -> AutoregressiveImageModel | None:
+    """The model of a fold whose run came to its end; None where there is none yet.
+
+    Raises UserError for one of other data or folds, and where another recipe, other fields of it, or other limits are
+    asked for: what is pooled must be alike.
+    """
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
@@ -146,10 +157,16 @@ def finished(place: Path, dataset: Dataset, asked: Recipe | None) -> Autoregress
         return None
     if training.get("data") != dataset.fingerprint():
         raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
-    known = model.description.get("recipe") or {}
-    for part in PARTS if asked is not None else ():
-        if asked is not None and known.get(part) != asked.to_dict()[part]:
+    known = from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
+    asked = override(known if recipe is None else resolve(recipe, {}), fields)
+    for part in PARTS:
+        if getattr(known, part) != getattr(asked, part):
             raise UserError(f"{place} was trained by another recipe ({part}): begin anew with another --out")
+    for name, value in limits.items():
+        if value is not None and value != training.get(name):
+            raise UserError(
+                f"{place} was trained with {name} {training.get(name)}, not {value}: begin anew with another --out"
+            )
     return model
 
 

@@ -12,8 +12,8 @@ from .errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?")
-"""The temporary names that `whole` gives."""
+LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?|\.tmp\w{6}")
+"""The temporary names that `whole` gives, and safetensors within it."""
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 def sweep(folder: str | Path) -> None:
     """Remove what `whole` left half-written in a folder and those within, where a process was killed on the way."""
-    for left in Path(folder).rglob(".*.tmp*"):
+    for left in Path(folder).rglob(".*tmp*"):
         if LEFT_BEHIND.fullmatch(left.name) and left.is_file():
             left.unlink(missing_ok=True)
 

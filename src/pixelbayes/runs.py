@@ -108,7 +108,7 @@ def _read_run(folder: Path) -> Run:
         rows = _rows(folder / "journal.csv")
     except (OSError, csv.Error) as error:
         rows, broken = [], broken or f"journal.csv cannot be read: {error}"
-    best = _kept(rows, _at(config, "description.training.step"))
+    best = _kept(rows, _at(config, "description.training"))
     seconds = _number(rows[-1], "seconds") if rows else None
     return Run(
         folder,
@@ -122,12 +122,11 @@ def _read_run(folder: Path) -> Run:
     )
 
 
-def _kept(rows: list[dict[str, str]], step: Any) -> dict[str, str]:
-    """The row of the validation at `step`, whose weights are kept; where that is not known, of the fewest bits."""
+def _kept(rows: list[dict[str, str]], training: Any) -> dict[str, str]:
+    """The row of the validation whose weights are kept; where the model does not say, that of the fewest bits."""
     bits = [(value, row) for row in rows if (value := _number(row, "validation_bits_per_dim")) is not None]
-    kept = [row for _, row in bits if row["step"] == str(step)]
-    if kept:
-        return kept[-1]
+    if isinstance(training, dict) and "step" in training:
+        return next((row for _, row in reversed(bits) if row["step"] == str(training["step"])), {})
     return min(bits, key=lambda pair: pair[0])[1] if bits else {}
 
 

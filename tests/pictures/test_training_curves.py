@@ -29,7 +29,8 @@ def test_the_weights_that_are_kept_are_marked(tmp_path):
     for step in (None, 2, 3, 99):
         curves(tmp_path / "journal.csv", tmp_path / "curves.png", step)
         pictures.append((tmp_path / "curves.png").read_bytes())
-    assert pictures[0] == pictures[2] == pictures[3] != pictures[1]
+    assert pictures[0] == pictures[2]
+    assert len(set(pictures)) == 3  # another point, or none at all
 
 
 def test_a_model_without_classes_has_one_panel(tmp_path):

@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.training.run_small import recipe
 
 import pixelbayes as pb
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
+from pixelbayes.evaluating import held_out
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
@@ -123,7 +126,54 @@ def test_what_belongs_to_the_old_run_is_left_behind(tmp_path: Path) -> None:
     training = second.description["recipe"]["training"]
     assert not training.get("focus")
     assert not training.get("include_validation")
+
+
+def held_out_of(folder: Path) -> set[str]:
+    """The validation images of a run on the digits."""
+    return set(held_out(pb.load(folder), split="validation").paths)
+
+
+def test_on_the_same_data_the_same_images_stay_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"max_steps": 1, "device": "cpu", "training.sample_every": 0.0}
+    first = tmp_path / "first"
+    pb.train("digits", out=first, recipe="digits", filters=2, **words, **{"data.folds": 5, "data.fold": 2})
+    second = pb.train("digits", out=tmp_path / "second", start=first, **words)
+    assert held_out_of(tmp_path / "second") == held_out_of(first)
     assert not second.description["training"]["trained_on_validation"]
+    assert "flatter" not in capsys.readouterr().err
+    third = pb.train("digits", out=tmp_path / "third", start=first, **words, **{"data.fold": 3})
+    assert third.description["training"]["trained_on_validation"]
+    assert "the validation figures flatter this run" in capsys.readouterr().err
+    with pytest.raises(UserError, match="trained on its validation images"):
+        held_out(third)
+
+
+def test_a_model_trained_on_all_images_is_not_judged_by_them(tmp_path: Path) -> None:
+    words = {"max_steps": 1, "device": "cpu", "training.sample_every": 0.0}
+    fields = {"training.include_validation": True}
+    first = pb.train("digits", out=tmp_path / "first", recipe="digits", filters=2, **words, **fields)
+    second = pb.train("digits", out=tmp_path / "second", start=first, **words)
+    assert second.description["training"]["trained_on_validation"]
+
+
+def test_a_run_from_a_model_goes_on_with_images_of_its_size(tmp_path: Path) -> None:
+    words = {"device": "cpu", "training.sample_every": 0.0}
+    for name in "ab":
+        (tmp_path / "large" / name).mkdir(parents=True)
+        for row in range(12):
+            Image.fromarray(np.full((20, 20), 9 * row, np.uint8)).save(
+                tmp_path / "large" / name / f"{row}.png"
+            )
+    small = np.zeros((24, 6, 6), np.uint8)
+    pb.train(small, list("ab") * 12, out=tmp_path / "first", recipe="digits", size=6, levels=256, filters=2,
+             max_steps=1, **words)  # fmt: skip
+    out = tmp_path / "second"
+    pb.train(tmp_path / "large", out=out, start=tmp_path / "first", max_steps=1, **words)
+    went_on = pb.train(tmp_path / "large", out=out, resume=True, max_steps=2, device="cpu")
+    assert went_on.description["training"]["steps"] == 2
+    assert went_on.shape.height == 6
 
 
 def test_a_model_to_start_from_keeps_its_parts_but_for_the_dropout(

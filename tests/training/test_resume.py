@@ -17,6 +17,7 @@ from tests.training.small import SmallRecipe
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
+from pixelbayes.runs import find_runs
 from pixelbayes.training import train
 from pixelbayes.training.guard import Guard
 from pixelbayes.training.journal import read_rows
@@ -233,9 +234,40 @@ def test_the_arithmetic_that_is_asked_for_anew_is_taken(digits: Dataset, tmp_pat
 def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(), tmp_path, max_steps=1)
     left = tmp_path / "state" / ".000000002.4711.tmp.safetensors"
+    theirs = tmp_path / "state" / ".tmpTF7ANd"  # of safetensors
+    theirs.write_text("half")
     own = tmp_path / ".notes.tmp"
     left.write_text("half")
     own.write_text("the user's")
     train(digits, recipe(), tmp_path, max_steps=2, resume=True)
     assert not left.exists()
+    assert not theirs.exists()
     assert own.exists()
+
+
+def test_another_figure_that_chooses_is_compared_with_its_own(digits: Dataset, tmp_path: Path) -> None:
+    first = train(digits, recipe(1, learning_rate=1e-2, select="accuracy"), tmp_path, seed=3, max_steps=4)
+    before = first.description["training"]["validation"]["validation_bits_per_dim"]
+    later = train(digits, recipe(2, learning_rate=1e-2), tmp_path, resume=True, max_steps=30)
+    told = later.description["training"]
+    assert told["step"] == 30
+    assert told["validation"]["validation_bits_per_dim"] < before
+
+
+def test_the_journal_has_one_row_a_step(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(2), tmp_path, seed=3)
+    rows = read_rows(tmp_path / "journal.csv")
+    steps = [row["step"] for row in rows]
+    assert len(steps) == len(set(steps))
+    assert rows[-1]["validation_bits_per_dim"]
+    assert rows[-1]["train_bits_per_dim"]
+    train(digits, recipe(2), tmp_path, resume=True)
+    assert [row["step"] for row in read_rows(tmp_path / "journal.csv")] == steps
+
+
+def test_what_is_not_of_the_kept_weights_is_not_listed(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(2), tmp_path, seed=3, max_steps=4)
+    assert find_runs(tmp_path)[0].bits_per_dim is not None
+    train(digits, recipe(2, include_validation=True), tmp_path, resume=True, max_steps=8)
+    (listed,) = find_runs(tmp_path)
+    assert (listed.steps, listed.bits_per_dim, listed.accuracy) == (8, None, None)

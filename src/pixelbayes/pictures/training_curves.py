@@ -96,7 +96,9 @@ def _best(axes: Axes, table: dict[str, np.ndarray], axis: str, step: int | None)
     if step is not None and "step" in table:
         known = np.isfinite(table[axis]) & np.isfinite(table["validation_bits_per_dim"])
         (at,) = np.nonzero(table["step"][known] == step)
-        best = int(at[-1]) if len(at) else best
+        if not len(at):  # weights of which nothing was measured
+            return
+        best = int(at[-1])
     _mark(axes, places[best], bits[best], f"kept {bits[best]:.3f}", BLUE)
 
 

@@ -18,6 +18,11 @@ def announce(run: Run, pacing: Pacing) -> None:
         say(f"resumed at step {run.memory.step:,}")
     elif run.validation is None and not run.config.include_validation:
         warn("there is no validation set: the last weights are kept, and nothing is calibrated")
+    if run.memory.seen_validation and run.validation is not None:
+        warn(
+            "the model to start from was trained on images that are held out now (all of them, or another division of "
+            "the same data): the validation figures flatter this run"
+        )
 
 
 def _model(run: Run) -> str:

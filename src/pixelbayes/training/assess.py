@@ -1,8 +1,8 @@
 """A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
 
+from math import isfinite
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .. import checkpoint
@@ -12,6 +12,7 @@ from ..model import evaluating
 from ..progress import warn
 from .culprits import name_some
 from .journal import COLUMNS
+from .request import figure_of_merit
 from .run import Run
 from .sheets import draw_curves
 from .validation import fitted_bits, scored, validate
@@ -73,7 +74,7 @@ def account(run: Run) -> dict[str, Any]:
         "validation_of": run.validation.describe(len(run.model.classes))
         if run.validation is not None
         else "",
-        "trained_on_validation": run.config.include_validation,
+        "trained_on_validation": run.config.include_validation or memory.seen_validation,
         "finished": run.over,
         "stopped": memory.stopped,
     }
@@ -139,12 +140,9 @@ def _value(run: Run, metrics: Metrics | None) -> float | None:
     """The figure that chooses, the larger the better; None when it is not finite."""
     if metrics is None or metrics.bits_per_dim is None:
         return None
-    scores = metrics.uncalibrated
-    chosen = -metrics.bits_per_dim
-    if scores is not None and run.config.select != "bits_per_dim":
-        # Equal accuracies are common on small sets: then the likelihood decides.
-        chosen = getattr(scores, run.config.select) + 1e-6 * chosen
-    return chosen if torch.isfinite(torch.tensor(metrics.bits_per_dim)) else None
+    scores, select = metrics.uncalibrated, run.config.select
+    accuracy = getattr(scores, select) if scores is not None and select != "bits_per_dim" else None
+    return figure_of_merit(metrics.bits_per_dim, accuracy) if isfinite(metrics.bits_per_dim) else None
 
 
 def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:

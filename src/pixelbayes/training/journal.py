@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Journal:
     def __init__(self, out: Path, step: int = 0, wandb: dict[str, Any] | None = None, name: str = "") -> None:
         self.path = out / "journal.csv"
         self._wandb = None if wandb is None else _start_wandb(out, name, wandb)  # first: it may refuse
+        self._last: dict[str, str]
+        self._place: int  # where the last row begins
         self._keep(step)
         try:
             self._events = Events(out / "events", step + 1 if step else None)
@@ -36,20 +39,35 @@ class Journal:
             raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
 
     def _keep(self, step: int) -> None:
+        self._last, self._place = {}, 0
         rows = read_rows(self.path) if step else []
         with whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
-            writer.writerows(row for row in rows if int(row["step"]) <= step)
+            for row in rows:
+                if int(row["step"]) <= step:
+                    self._place, self._last = (
+                        file.tell(),
+                        {name: value for name, value in row.items() if value},
+                    )
+                    writer.writerow(row)
 
     def write(self, values: dict[str, float | None]) -> None:
-        """Add a row; `values` has a step, and of the other columns what is known."""
+        """Add a row, or to the last row if that is of the same step; `values` has a step, and of the other columns what
+        is known."""
         known = {name: value for name, value in values.items() if value is not None}
         step = int(known["step"])
         row = {name: _short(value) for name, value in known.items()}
         try:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
+            if not self.path.exists():
+                self._keep(0)
+            with self.path.open("r+", newline="", encoding="utf-8") as file:
+                again = self._last.get("step") == row["step"]
+                self._place = self._place if again else file.seek(0, SEEK_END)
+                self._last = self._last | row if again else row
+                file.seek(self._place)
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(self._last)
+                file.truncate()
             self._events.write(step, {name: value for name, value in known.items() if name != "step"})
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror or error}") from error

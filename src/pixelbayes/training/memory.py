@@ -19,6 +19,8 @@ class Memory:
     training: dict[str, Any]
     """The fields of the TrainingConfig."""
     augment: dict[str, Any]
+    seen_validation: bool = False
+    """Whether the model to start from may have been trained on the validation images."""
     data: str = ""
     """The fingerprint of the images, by which others are refused when the run goes on."""
     recipe: dict[str, Any] = field(default_factory=dict)

@@ -66,7 +66,23 @@ def new_memory(request: Request) -> Memory:
         training=to_plain(recipe.training),
         augment=to_plain(recipe.augment),
         recipe=_describe(recipe),
+        seen_validation=saw_validation(request.start, request.dataset.preparation),
     )
+
+
+DIVISION = ("validation_share", "split_seed", "group_by", "folds", "fold")
+"""Of the settings of data, that say which images are held out."""
+
+
+def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str, Any]) -> bool:
+    """Whether a model to start from may have been trained on images that its new run holds out: the data are the same,
+    and it was trained on its validation images too, or on another division of them."""
+    known = (start.description.get("data") if start is not None else None) or {}
+    if start is None or not known.get("source") or known["source"] != preparation.get("source"):
+        return False
+    before, now = known.get("config") or {}, preparation.get("config") or {}
+    all_of_them = (start.description.get("training") or {}).get("trained_on_validation")
+    return bool(all_of_them) or any(before.get(name) != now.get(name) for name in DIVISION)
 
 
 def _describe(recipe: Any) -> dict[str, Any]:
@@ -78,15 +94,33 @@ def continued(memory: Memory, request: Request) -> Memory:
     """The memory of a run that goes on: what the caller gives anew is taken, the seed and the network stay."""
     if request.seed is not None and request.seed != memory.seed:
         warn(f"the run keeps its seed {memory.seed}")
+    begun = memory.training
     memory.minutes = request.minutes if request.minutes is not None else memory.minutes
     memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
     if request.recipe is not None:
         _keep_arithmetic(memory, request.recipe.training)
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
         memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
+    _choose_anew(memory, begun.get("select"))
     if memory.stopped and memory.stale < (memory.training.get("patience") or inf):
         memory.stopped = ""
     return memory
+
+
+def _choose_anew(memory: Memory, before: str | None) -> None:
+    """Where another figure chooses the weights from now on: what the best ones so far have of it."""
+    select = memory.training.get("select")
+    if select == before or memory.best is None:
+        return
+    figures, memory.stale = memory.best_figures, 0
+    accuracy = figures.get(f"validation_{select}") if select != "bits_per_dim" else None
+    memory.best = figure_of_merit(figures["validation_bits_per_dim"] or inf, accuracy)
+
+
+def figure_of_merit(bits: float, accuracy: float | None) -> float:
+    """What chooses the weights, the larger the better: fewer bits/dim, or an accuracy. Equal accuracies are common on
+    small sets: then the likelihood decides."""
+    return -bits if accuracy is None else accuracy - 1e-6 * bits
 
 
 def _keep_arithmetic(memory: Memory, asked: Any) -> None:

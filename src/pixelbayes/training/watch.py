@@ -74,7 +74,7 @@ class LossWatch:
             raise UserError(
                 f"training diverges: {self.recent_bits:.3g} bits/dim at step {step}, where a model that knows "
                 f"nothing needs {self.uniform_bits:.3g}; lower the learning rate, lengthen the warm-up, or set "
-                "clip (such as 1.0). The model folder keeps the best weights so far"
+                "a (smaller) clip, such as 1.0. The model folder keeps the best weights so far"
             )
 
     @property
@@ -106,6 +106,6 @@ class LossWatch:
         return (
             f"the loss or its gradient was not finite (loss {bits:.3g} bits/dim) in {self.streak} steps one after "
             f"the other, the last of them step {step} with the training images {self.culprits(step)}; the steps were "
-            "not taken and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set clip "
-            "(such as 1.0), then use --resume or --overwrite"
+            "not taken and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set a "
+            "(smaller) clip, such as 1.0, then use --resume or --overwrite"
         )
