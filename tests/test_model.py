@@ -127,3 +127,15 @@ def test_a_configuration_as_plain_data_comes_back(model) -> None:
     changed["network"]["filtrs"] = 3
     with pytest.raises(pb.UserError, match="did you mean 'filters'"):
         from_spec(changed)
+
+
+def test_arrays_of_another_byte_order(model, levels) -> None:
+    swapped = levels.numpy().astype(">i2")
+    assert torch.equal(model.log_prob(swapped, [0, 1, 2, 0]), model.log_prob(levels, [0, 1, 2, 0]))
+
+
+def test_empty_images_and_batches_are_refused(model, levels) -> None:
+    with pytest.raises(pb.UserError, match="a height and a width of 1 or more"):
+        model.log_prob(levels[:, :, :0], [0, 1, 2, 0])
+    with pytest.raises(pb.UserError, match="batch must be 1 or more, not 0"):
+        model.log_joint(levels, batch=0)

@@ -24,6 +24,7 @@ from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
 from .training.memory import Memory
+from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -87,6 +88,7 @@ def train(
     Raises UserError for whatever the user can mend.
     """
     check_budget(minutes, max_steps, seed)
+    pick_device(device)
     if out is not None:  # before the images are read
         refuse_occupied(Path(out), overwrite or resume)
     import_extensions(imports)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from . import distributions, networks
 from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
-from .errors import UserError
+from .errors import UserError, check_whole
 from .fusion import Fusion, FusionConfig
 from .labels import Labels
 from .levels import ImageShape, to_signal
@@ -137,6 +137,7 @@ class AutoregressiveImageModel(nn.Module):
     @torch.no_grad()
     def log_likelihoods(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration."""
+        check_whole("the batch", batch, least=1)
         if not self.classes:
             raise UserError("this model has no classes: it cannot classify")
         levels = as_levels(levels)
@@ -177,6 +178,8 @@ class AutoregressiveImageModel(nn.Module):
             raise UserError(
                 f"the model knows images of {self.shape.channels} channel(s), not {levels.shape[1]}"
             )
+        if 0 in levels.shape[1:]:
+            raise UserError(f"images must have a height and a width of 1 or more, not {tuple(levels.shape)}")
         if levels.numel() and (int(levels.max()) >= self.shape.levels or int(levels.min()) < 0):
             raise UserError(
                 f"levels must lie in 0..{self.shape.levels - 1}, not {int(levels.min())}..{int(levels.max())}"
@@ -217,7 +220,9 @@ def as_levels(images: Images) -> Tensor:
                 f"images must be an array or a tensor of integer levels, not {type(images).__name__}"
             )
         try:  # a tensor shares memory that it may write to, in the machine's own order
-            images = torch.as_tensor(np.require(images, requirements=["C", "W"]))
+            values = np.asarray(images)
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)
+            images = torch.as_tensor(np.require(values, requirements=["C", "W"]))
         except (TypeError, ValueError) as error:
             raise UserError(f"images must be an array of integer levels ({error})") from error
     return images.to(COMPUTABLE.get(images.dtype, images.dtype))

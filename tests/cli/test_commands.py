@@ -198,6 +198,32 @@ def test_evaluate_says_how_many_images_its_figures_are_of(
     assert "2 images (and 2 of unknown class, which are not scored):" in capsys.readouterr().out
 
 
+def test_evaluate_counts_the_images_of_a_model_without_classes(tmp_path: Path, capsys: Captured) -> None:
+    pb.save(pb.create("digits", classes=(), filters=2), tmp_path / "plain")
+    words = ["evaluate", str(tmp_path / "plain"), "--data", "digits", "--split", "validation"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert f"\n{len(the_digits()['validation'])} images: " in "\n" + capsys.readouterr().out
+
+
+def test_images_of_another_kind_are_refused_whatever_the_recipe_says(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / "red.png")
+    assert main(["classify", str(tiny_model_folder), str(tmp_path / "red.png")]) == 2
+    assert "the model takes grey images" in capsys.readouterr().err
+
+
+def test_a_grey_image_is_taken_where_the_training_had_some(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / "mixed" / name).mkdir(parents=True)
+        for row in range(6):
+            picture = Image.fromarray(np.full((4, 4), 40 * row, np.uint8))
+            (picture if row % 2 else picture.convert("RGB")).save(tmp_path / "mixed" / name / f"{row}.png")
+    words = ["--network.filters", "2", "--network.scales", "1", "--max-steps", "1", "--device", "cpu"]
+    assert main(["train", str(tmp_path / "mixed"), *words, "--out", str(tmp_path / "run")]) == 0
+    assert main(["classify", str(tmp_path / "run"), str(tmp_path / "mixed" / "a" / "1.png")]) == 0
+
+
 def test_a_place_that_cannot_be_written_is_found_before_the_work(
     tiny_model_folder: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """CSV splits: headers, names, groups, and rows that are wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,23 @@ def test_splits_without_train_csv_are_seen(root: Path) -> None:
     assert images.labels.tolist() == [12 % 3, 13 % 3, 14 % 3, -1, -1]
     with pytest.raises(UserError, match="no training images"):
         open_dataset(root)
+
+
+def test_names_with_line_breaks_of_unicode_are_one_row(tmp_path: Path) -> None:
+    names = [f"x{mark}{row}.png" for mark in ("\u2028", "\x85", "line\nbreak") for row in range(3)]
+    for name in names:
+        Image.new("L", (3, 3)).save(tmp_path / name)
+    (tmp_path / "train.csv").write_text("".join(f'"{name}",{row % 2}\n' for row, name in enumerate(names)))
+    data = open_dataset(tmp_path, DataConfig(validation_share=0.0))
+    assert data.train.paths == names
+
+
+def test_a_name_that_is_no_text_is_told_before_the_work(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xffclass")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 only")
+    Image.new("L", (3, 3)).save(folder / "0.png")
+    with pytest.raises(UserError, match="is not UTF-8: rename"):
+        open_dataset(tmp_path)

@@ -81,7 +81,7 @@ def run(arguments: Sequence[str]) -> None:
     scored = f", {score_line(found.calibrated)}" if found.calibrated else ""
     of = " of p(x), since no class is known" if found.bits_per_dim is None and found.classes else ""
     # The figures of p(x | class) are of the images whose class is known.
-    rest = found.images - found.labelled if found.bits_per_dim is not None else 0
-    besides = f" (and {rest} of unknown class, which are not scored)" if rest and found.classes else ""
+    rest = found.images - found.labelled if found.classes and found.bits_per_dim is not None else 0
+    besides = f" (and {rest} of unknown class, which are not scored)" if rest else ""
     say(f"{found.images - rest} images{besides}: {bits:.4f} bits/dim{of}{scored}")
     say(f"written: {out / 'metrics.json'}")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import UserError
 from ..labels import Labels
 from .config import DataConfig
 from .raw import Joined, Pictures, Selected
@@ -19,6 +20,13 @@ class Part:
     words: list[str]
     names: list[str]
     groups: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        for text in (*self.words, *self.names):
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # pictures and tables could not hold it, at the end of the work
+                raise UserError(f"the name {text!r} is not UTF-8: rename the file or the folder") from None
 
     def __len__(self) -> int:
         return len(self.names)

@@ -81,7 +81,8 @@ def open_images(
     collection = found.read(replace(config, levels=stored.levels), classes)
     part = join(list(collection.splits.values()))
     facts = facts_of(list(collection.splits.values()))
-    check_channels([each.channels for each in facts], stored, collection.name)
+    kinds = preparation.get("file_channels") or ()
+    check_channels([each.channels for each in facts], stored, kinds, collection.name)
     if too_deep(max(each.maximum for each in facts), stored.levels):
         raise UserError(deep_message(collection.name, stored.levels))
     notices = [*collection.notices, *about_kinds(facts, stored)]
@@ -110,13 +111,15 @@ def canonical(source: Data) -> str:
     return str(Path(source).resolve()) if Path(source).exists() else str(source)
 
 
-def check_channels(channels: Sequence[int], preparation: Preparation, name: str) -> None:
+def check_channels(
+    channels: Sequence[int], preparation: Preparation, trained_on: Sequence[int], name: str
+) -> None:
     """Refuse images of another kind than the model was made for.
 
-    Single grey files among colour ones are converted, as in training; where the user set the channels,
-    everything is.
+    Files of the kinds that it was trained on (`trained_on`: their channels) are converted as they were in training, and
+    so are single grey files among colour ones.
     """
-    if preparation.channels_asked:
+    if set(channels) <= set(trained_on):
         return
     colour = sum(count == 3 for count in channels)
     if preparation.channels == 1 and colour:
@@ -159,7 +162,8 @@ def _open_split(
     if dataset is None or dataset.shape != stored.shape:
         config = replace(config, size=None, channels=None, levels=None, signal="linear")
         dataset = open_dataset(source, config, stored.shape)
-    check_channels(dataset.preparation["file_channels"], stored, dataset.name)
+    kinds = preparation.get("file_channels") or ()
+    check_channels(dataset.preparation["file_channels"], stored, kinds, dataset.name)
     images = the_split(dataset, split)
     labels = torch.tensor(
         [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]

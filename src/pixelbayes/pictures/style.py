@@ -53,7 +53,7 @@ def save(finished: Figure, path: str | Path) -> None:
         warnings.filterwarnings("always", "Glyph")
         finished.savefig(temporary, dpi=DPI)
     if told:
-        warn(f"no font here has some letters of the class names: they are boxes in {path}")
+        warn("no font here has some letters of the class names: they are boxes in the picture")
 
 
 @cache

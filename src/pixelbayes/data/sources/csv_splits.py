@@ -1,6 +1,7 @@
 """train.csv, validation.csv and test.csv with rows `path,label`."""
 
 import csv
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def read_table(table: Path, group_by: str | None = None) -> Table:
     first = text.partition("\n")[0]
     delimiter = next((mark for mark in ",;\t" if mark in first), ",")
     try:
-        lines = list(csv.reader(text.splitlines(), delimiter=delimiter))
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise UserError(f"{table} cannot be read as CSV: {error}") from error
     rows = [[cell.strip() for cell in row] for row in lines if any(row) and not _is_comment(row, table)]
