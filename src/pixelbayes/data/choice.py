@@ -30,7 +30,6 @@ def choose(
     signal = shape.signal if shape and config.signal == "linear" else config.signal
     preparation = Preparation(
         *size, channels, levels, signal, config.resize, config.crop, config.binarise, config.split_seed,
-        channels_asked=config.channels is not None,
     )  # fmt: skip
     return preparation, [*about_kinds(facts, preparation), *about_size(facts, preparation)]
 

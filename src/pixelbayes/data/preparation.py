@@ -26,8 +26,6 @@ class Preparation:
     crop: bool = True
     binarise: str = "none"
     seed: int = 0
-    channels_asked: bool = False
-    """The user asked for this number of channels, so images of another kind are converted."""
 
     @property
     def shape(self) -> ImageShape:
