@@ -45,6 +45,58 @@ def test_create_needs_a_shape() -> None:
         pb.create("digits", **{"data.size": None})
 
 
+@pytest.mark.parametrize("classes", [[None], [b"odd", b"even"], [True, False], "odd", 2])
+def test_a_class_has_a_name(classes: object) -> None:
+    with pytest.raises(pb.UserError, match=r"the name of a class is text|classes are a list of names"):
+        pb.create("digits", classes=classes)
+
+
+def test_a_label_strategy_can_be_given_by_its_name() -> None:
+    assert pb.create("digits", fusion="film", filters=4).config.fusion.strategy == "film"
+    with pytest.raises(pb.UserError, match="did you mean 'film'"):
+        pb.create("digits", fusion="flim")
+    with pytest.raises(pb.UserError, match="training is a table of fields"):
+        pb.create("digits", training="fast")
+    with pytest.raises(pb.UserError, match=r"unknown field .*'mixtures' \(known: none\)"):
+        pb.create("digits", distribution={"name": "categorical", "mixtures": 3})
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda model: pb.load(None), "the model is named by a path"),
+        (lambda model: pb.import_weights(3), "the checkpoint is named by a path"),
+        (lambda model: pb.open_dataset(None), "named by a path"),
+        (lambda model: pb.train("digits", out=3), "the run's folder is named by a path"),
+        (lambda model: pb.generate("runs/demo", [0]), r"load it with pb\.load\('runs/demo'\)"),
+        (lambda model: pb.classify("runs/demo", np.zeros((1, 1, 8, 8), np.uint8)), "a model is needed"),
+        (lambda model: pb.evaluate(None), "a model is needed"),
+        (lambda model: pb.evaluate(model), "does not know which data it was trained on"),
+        (lambda model: pb.check_causality("runs/demo"), "a model is needed"),
+        (lambda model: pb.generate(model, [0], size="ab"), "size is a height and a width"),
+        (lambda model: pb.generate(model, [0], size=8), "size is a height and a width"),
+        (lambda model: pb.generate(model, [0], size=("8", 8)), "the height must be a whole number"),
+        (lambda model: pb.generate(model, [0], size=(8, 0)), "the width must be 1 or more"),
+        (lambda model: pb.generate(model, [0], temperature=None), "temperature needs a value"),
+        (lambda model: pb.generate(model, [0], seed=None), "seed needs a value"),
+        (lambda model: pb.cross_validate("digits", folds="5"), "the folds must be a whole number"),
+        (lambda model: pb.cross_validate("digits", folds=1), "the folds must be 2 or more"),
+    ],
+)
+def test_what_is_no_model_path_or_number_is_said(ask, reason: str) -> None:
+    with pytest.raises(pb.UserError, match=reason):
+        ask(pb.create("digits", filters=4))
+
+
+def test_a_model_is_evaluated_on_what_its_training_held_out(tmp_path: Path) -> None:
+    model = pb.train("digits", recipe="digits", filters=4, max_steps=1, device="cpu", out=tmp_path / "run")
+    assert pb.evaluate(model, progress=False).images == 144
+
+
+def test_one_module_to_import_may_be_given_as_text() -> None:
+    assert import_extensions("os") == ("os",)
+
+
 def test_training_on_arrays(tmp_path: Path) -> None:
     images = np.arange(40 * 36, dtype=np.uint8).reshape(40, 6, 6) % 4
     labels = ["left", "right"] * 20
@@ -156,7 +208,8 @@ def test_unknown_classes_stay_unknown(abc) -> None:
 @pytest.mark.parametrize(
     ("images", "words", "reason"),
     [
-        (None, {}, "integer levels, not NoneType"),
+        (3, {}, "integer levels, not int"),
+        (None, {"labels": [0]}, "labels go with arrays"),
         (LEVELS[:, 0], {}, "integer levels"),
         (LEVELS[:, :, :4], {}, "takes images of 1x8x8, 17 levels, not 1x4x8"),
         (LEVELS, {"labels": [0, 1]}, "4 images need 4 labels"),

@@ -109,3 +109,14 @@ def test_what_makes_no_sense_is_refused(words: list[str], tmp_path: Path) -> Non
     out = tmp_path / "cv"
     assert main(["train", "digits", *words, "--recipe", "digits", "--out", str(out)]) == 2
     assert not out.exists()
+
+
+def test_models_of_an_earlier_evaluation_in_more_folds_are_named(
+    images: tuple[np.ndarray, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {**SMALL, "data.levels": 17, "recipe": "digits", "max_steps": 1, "device": "cpu"}
+    pb.cross_validate(*images, folds=3, out=tmp_path / "cv", **fields)
+    assert "earlier evaluation" not in capsys.readouterr().err
+    pb.cross_validate(*images, folds=2, out=tmp_path / "cv", overwrite=True, **fields)
+    assert "fold-2 in " in capsys.readouterr().err
+    assert (tmp_path / "cv" / "fold-2").is_dir()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from .data import (
     from_arrays,
     open_dataset,
 )
-from .errors import UserError
+from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
 from .labels import Labels
@@ -49,12 +50,20 @@ def create(
         raise UserError(
             f"the recipe {chosen.name} leaves the images' shape to the data: set data.size, data.channels"
         )
-    if isinstance(classes, str) or not isinstance(classes, Iterable | None):
-        raise UserError(f"classes are a list of names, not {classes!r}")
-    names = chosen.classes if classes is None else tuple(str(name) for name in classes)
+    names = chosen.classes if classes is None else _class_names(classes)
     model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
     model.description["recipe"] = chosen.to_dict()
     return model.eval()
+
+
+def _class_names(classes: object) -> tuple[str, ...]:
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise UserError(f"classes are a list of names, not {classes!r}")
+    names = tuple(classes)
+    for name in names:
+        if isinstance(name, bool) or not isinstance(name, str | Integral):
+            raise UserError(f"the name of a class is text, not {name!r}")
+    return tuple(str(name) for name in names)
 
 
 def resolve(recipe: "str | Path | Recipe", overrides: Mapping[str, Any]) -> Recipe:
@@ -90,6 +99,7 @@ def train(
     check_budget(minutes, max_steps, seed)
     pick_device(device)
     if out is not None:  # before the images are read
+        check_path("the run's folder", out)
         refuse_occupied(Path(out), overwrite or resume)
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .errors import UserError
-from .model import AutoregressiveImageModel, evaluating
+from .model import AutoregressiveImageModel, evaluating, require_model
 
 PIXELS_AT_ONCE = 2**16  # of the copies of the image in one pass; bounds the memory
 
@@ -85,6 +85,7 @@ def check_causality(
     >>> print(pb.check_causality(pb.create("digits"), pixels=4))
     causal: no pixel sees itself or a later one (4 of 64 pixels checked); the last sees 62 of 63
     """
+    require_model(model)
     shape, generator = model.shape, torch.Generator().manual_seed(seed)
     if levels is None:
         size = (1, shape.channels, shape.height, shape.width)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from . import distributions, networks
-from .errors import UserError
+from .errors import UserError, check_path
 from .extensions import extension_hint
 from .files import whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
@@ -39,6 +39,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
 
     Raises `UserError` for a folder that holds no model, or a truncated or foreign one.
     """
+    check_path("the model", path)
     folder = Path(path)
     if not folder.exists():
         folder = _from_hub(str(path))

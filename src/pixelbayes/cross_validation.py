@@ -13,7 +13,7 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
-from .errors import UserError
+from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
 from .folders import claim_folder, next_run, refuse_occupied
@@ -21,7 +21,7 @@ from .measure import Metrics, fit_calibration
 from .measure.evaluation import judge, measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion
-from .progress import say
+from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
@@ -93,44 +93,42 @@ def cross_validate(
     predictions.csv and confusion.png. With `resume`, finished models are kept and the unfinished one goes on. Raises
     UserError for whatever the user can mend.
     """
-    if folds < 2:
-        raise UserError(f"k-fold evaluation needs at least 2 folds, not {folds}")
+    check_given(folds=folds)
+    check_whole("the folds", folds, least=2)
     if isinstance(data, Dataset):
         raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")
     check_budget(minutes, max_steps, seed)
     import_extensions(imports)
     share, folder = my_share(device), Path(out) if out is not None else next_run("folds")
+    limits: dict[str, Any] = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
     if share.first:
         refuse_occupied(folder, overwrite or resume)
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
-        asked = settings_for(recipe, fields)
-        dataset = open_data(data, labels, asked, groups=groups)
+        dataset = open_data(data, labels, settings_for(recipe, fields), groups=groups)
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
             say(f"fold {number} (of 0 to {folds - 1})")
         place = folder / f"fold-{number}"
-        limits = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
         model = finished(place, dataset, recipe, fields, limits) if resume else None
         if model is None:
-            model = train(
-                dataset,
-                recipe=recipe,
-                out=place,
-                minutes=minutes,
-                max_steps=max_steps,
-                seed=seed,
-                device=device,
-                resume=resume and place.exists(),
-                overwrite=overwrite,
-                **fields,
-            )
+            again: dict[str, Any] = {"resume": resume and place.exists(), "overwrite": overwrite}
+            model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
         judged.append(judge_fold(model.to(share.device), dataset, share))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
     if share.first:
         write(folder, judged, result)
+        warn_of_others(folder, folds)
     return result
+
+
+def warn_of_others(folder: Path, folds: int) -> None:
+    """Say which models in the folder are of an earlier evaluation in more folds; nothing is deleted."""
+    own = {f"fold-{number}" for number in range(folds)}
+    others = sorted(place.name for place in folder.glob("fold-*") if place.name not in own)
+    if others:
+        warn(f"{', '.join(others)} in {folder} are of an earlier evaluation in more folds")
 
 
 PARTS = ("network", "distribution", "fusion", "training", "augment")

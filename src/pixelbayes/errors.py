@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Real
+from os import PathLike
 
 
 class UserError(Exception):
@@ -22,7 +23,26 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     known = list(choices)
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f": did you mean '{near[0]}'?" if near else ""
-    return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known)})")
+    return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})")
+
+
+def check_path(name: str, value: object) -> None:
+    """Raise UserError for what names no file or folder.
+
+    >>> check_path("the model", "runs/demo")
+    """
+    if not isinstance(value, str | PathLike):
+        raise UserError(f"{name} is named by a path, as text or a Path, not by {value!r}")
+
+
+def check_given(**values: object) -> None:
+    """Raise UserError for an argument that is None where a value is needed.
+
+    >>> check_given(seed=0)
+    """
+    for name, value in values.items():
+        if value is None:
+            raise UserError(f"{name} needs a value, not None")
 
 
 def check_whole(name: str, value: object, least: int) -> None:

@@ -11,7 +11,7 @@ from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.assembling import the_split
 from .errors import UserError
 from .labels import UNKNOWN
-from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels
+from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
 from .tasks.share import ALONE, Share
 
@@ -47,7 +47,7 @@ def held_out(
 
 def evaluate(
     model: AutoregressiveImageModel,
-    images: Any,
+    images: Any = None,
     labels: LabelsLike | None = None,
     *,
     split: str | None = None,
@@ -59,19 +59,21 @@ def evaluate(
 
     images: an `ImageSet`; integer levels `(n, C, H, W)`, with `labels` (indices or names, -1 where unknown); a
     `Dataset`, of which the validation split is taken unless `split` names another; or a word or path as on the
-    command line. Classes are matched by name. `batch` counts pairs of an image and a class that go through the
-    network at once. With `share`, several processes take some batches each. Raises UserError for what does not fit.
+    command line; None: the images that the training held out. Classes are matched by name. `batch` counts pairs of an
+    image and a class that go through the network at once. With `share`, several processes take some batches each.
+    Raises UserError for what does not fit.
 
     >>> import numpy as np
     >>> from pixelbayes import create
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
-    if labels is not None and isinstance(images, ImageSet | Dataset | str | Path):
+    require_model(model)
+    if labels is not None and isinstance(images, ImageSet | Dataset | str | Path | None):
         raise UserError("labels go with arrays of images; a data set has its own")
-    if split is not None and not isinstance(images, Dataset | str | Path):
+    if split is not None and not isinstance(images, Dataset | str | Path | None):
         raise UserError(f"split '{split}' goes with a data set or its name, not with images")
-    if isinstance(images, str | Path):
+    if images is None or isinstance(images, str | Path):
         chosen = held_out(model, images, split)
         for notice in chosen.notices if share.first else ():
             warn(notice)

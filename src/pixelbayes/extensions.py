@@ -10,11 +10,11 @@ from .errors import UserError
 
 
 def import_extensions(names: Iterable[str]) -> tuple[str, ...]:
-    """Import modules, which register their own parts; the working folder is searched too.
+    """Import modules (one may be given as text), which register their own parts; the working folder is searched too.
 
     Raises UserError, naming the module, when there is none or it fails.
     """
-    wanted = tuple(names)
+    wanted = (names,) if isinstance(names, str) else tuple(names)
     here = str(Path.cwd())
     if wanted and here not in sys.path:
         sys.path.append(here)

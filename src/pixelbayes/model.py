@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import inf
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
+
+
+def require_model(model: object) -> None:
+    """`UserError` for what is no model, such as the path of one."""
+    if not hasattr(model, "log_prob"):
+        hint = f": load it with pb.load({str(model)!r})" if isinstance(model, str | PathLike) else ""
+        raise UserError(f"a model is needed, not {model!r}{hint}")
 
 
 def as_levels(images: Images) -> Tensor:

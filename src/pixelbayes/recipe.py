@@ -189,7 +189,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
     """A recipe with some fields changed.
 
     A key is `section.field`, a section (with a dictionary of fields, or the name of another network or
-    distribution, which then starts from its own defaults), or a field's name alone where it is unique.
+    distribution, which then starts from its own defaults, or of a label strategy), or a field's name alone where it
+    is unique.
 
     >>> override(load_recipe("digits"), {"network.filters": 8, "training": {"batch": 4}}).network.filters
     8
@@ -201,6 +202,10 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
             data[key] = {"name": value}
         elif key in (*KINDS, *SECTIONS) and isinstance(value, Mapping):
             flat |= {f"{key}.{name}": item for name, item in value.items()}
+        elif key == "fusion" and isinstance(value, str):
+            flat["fusion.strategy"] = value
+        elif key in SECTIONS:
+            raise UserError(f"{where}: {key} is a table of fields, such as {key}={{...}}, not {value!r}")
         else:
             flat[key] = value
     for key, value in flat.items():

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .distributions import LogisticMixture
-from .errors import UserError
+from .errors import UserError, check_path
 from .fusion import FusionConfig
 from .labels import Labels
 from .levels import ImageShape
@@ -27,6 +27,7 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
     The number of resnets, filters, mixtures and channels is read from the tensors. `size` is the height and
     width of images to generate. Raises `UserError`, with what was missing, for a file that is something else.
     """
+    check_path("the checkpoint", file)
     path = Path(file)
     weights = _plain_names(_read(path))
     _check_tensors(weights, path)

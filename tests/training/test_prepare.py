@@ -3,9 +3,11 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import pixelbayes as pb
 from pixelbayes.cli import main
 from pixelbayes.data import Dataset
 from pixelbayes.distributions import Bernoulli
@@ -85,6 +87,21 @@ def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
     told = capsys.readouterr().out
     assert "prepared in " in told
     assert "the 0.03 minutes begin now" in told
+
+
+def test_a_validation_that_became_slow_is_given_its_time_at_the_end() -> None:
+    model = pb.create("digits", filters=4)
+    run = SimpleNamespace(now=10.0, model=model, span=Span(10, seconds=100.0), memory=SimpleNamespace(step=3))
+    run.pulse = lambda: None
+    pacing = Pacing.__new__(Pacing)
+    pacing.run, pacing.budget = run, 100.0  # type: ignore[assignment]
+
+    def validate() -> None:
+        run.now += 20
+
+    pacing.time_validation(validate)
+    assert run.span.seconds == pytest.approx(80, abs=5)
+    assert run.span.seconds < 80  # a sheet of samples follows it
 
 
 def test_a_few_steps_of_a_slow_network_are_not_followed_by_hours_of_validation(

@@ -13,7 +13,7 @@ from ..allocation import keep_freed_memory
 from ..errors import UserError, check_whole
 from ..files import whole
 from ..labels import UNKNOWN, Labels
-from ..model import AutoregressiveImageModel, Images, as_levels, evaluating
+from ..model import AutoregressiveImageModel, Images, as_levels, evaluating, require_model
 from ..progress import track
 from .share import ALONE, Share
 
@@ -94,6 +94,7 @@ def classify(
     keep the memory small). With `share`, several processes take some batches each.
     Raises UserError for a model without classes or images that do not fit it.
     """
+    require_model(model)
     if not len(model.classes):
         raise UserError("this model was trained without classes: it gives likelihoods, but cannot classify")
     nats = class_log_likelihoods(model, levels, batch, progress, share)

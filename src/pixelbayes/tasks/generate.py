@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError, check_above_zero, check_whole
+from ..errors import UserError, check_above_zero, check_given, check_whole
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating
+from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating, require_model
 from ..progress import bar
 from ..walk import CachedLook, Looks, Row, noise, sample, walk
 from .share import ALONE, Share
@@ -48,13 +48,15 @@ def generate(
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
     torch.Size([2, 1, 8, 8])
     """
+    require_model(model)
+    check_given(seed=seed, temperature=temperature, batch=batch)
     check_above_zero("the temperature", temperature)
     if temperature > HOTTEST:
         raise UserError(f"the temperature must be at most {HOTTEST:g}, not {temperature}")
     check_whole("the seed", seed, least=0)
     check_whole("the count", count, least=0)
     check_whole("the batch", batch, least=1)
-    shape = model.shape if size is None else replace(model.shape, height=size[0], width=size[1])
+    shape = model.shape if size is None else _resized(model.shape, size)
     label, total = _labels(model, labels, count)
     chunk = max(1, min(batch, total))
     drawn = torch.zeros(total, shape.channels, shape.height, shape.width, dtype=shape.dtype)
@@ -68,6 +70,16 @@ def generate(
                     on_row(start, row)
             drawn[start : start + chunk] = row.levels[: total - start].cpu()
     return share.merge(drawn)
+
+
+def _resized(shape: ImageShape, size: object) -> ImageShape:
+    """The same kind of image in another (height, width)."""
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise UserError(f"size is a height and a width, such as (32, 48), not {size!r}")
+    for name, value in zip(("the height", "the width"), size, strict=True):
+        check_given(**{name: value})
+        check_whole(name, value, least=1)
+    return replace(shape, height=size[0], width=size[1])
 
 
 @contextmanager

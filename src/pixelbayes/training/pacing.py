@@ -35,12 +35,8 @@ class Pacing:
         self.last_state = time.monotonic()
         self.last_row = int(run.progress * ROWS)
         self.resume()
-        if run.span.seconds is not None:
-            # What follows the last step belongs to the budget too.
-            reserve = self.validation_seconds + min(
-                expected_seconds(run.model), SHEET_SHARE * run.span.seconds
-            )
-            run.span.seconds = max(1.0, run.span.seconds - reserve)
+        self.budget = run.span.seconds
+        self._leave_time_to_finish()
 
     def _measure(self) -> float:
         """Seconds of forward and backward on a batch; the weights stay as they are."""
@@ -75,6 +71,12 @@ class Pacing:
                 return
             run.memory.validation_pairs = max(1, round(affordable / pair))
         run.validation = fewer(run.validation, run.memory.validation_pairs, run.memory.seed)
+
+    def _leave_time_to_finish(self) -> None:
+        """What follows the last step belongs to the budget of a run by the clock, too: a validation, and a sheet."""
+        if self.budget is not None:
+            sheet = min(expected_seconds(self.run.model), SHEET_SHARE * self.budget)
+            self.run.span.seconds = max(1.0, self.budget - self.validation_seconds - sheet)
 
     @property
     def expected_seconds(self) -> float:
@@ -127,6 +129,7 @@ class Pacing:
         self.run.pulse()
         self.last_validation = self.run.now
         self.validation_seconds = self.run.now - begun
+        self._leave_time_to_finish()  # a neighbour may have come or gone
         self.last_state = time.monotonic()
         self.resume()
 

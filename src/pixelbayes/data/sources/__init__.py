@@ -1,10 +1,10 @@
 """DATA is one word: which source it names."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...errors import UserError, unknown
+from ...errors import UserError, check_path, unknown
 from ...progress import warn
 from ..collection import Source
 from ..config import DataConfig
@@ -30,7 +30,10 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
     Raises UserError where the word names nothing.
     """
     if not isinstance(word, str | Path):
-        return SingleFiles([Path(each) for each in word], f"{len(word)} files")
+        files = list(word) if isinstance(word, Iterable) else [word]
+        for each in files:
+            check_path("an image", each)
+        return SingleFiles([Path(each) for each in files], f"{len(files)} files")
     text, path = str(word), Path(word)
     if text.startswith("hub:"):
         return Hub(text.removeprefix("hub:"), config)
