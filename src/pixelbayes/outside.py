@@ -70,15 +70,11 @@ def adapt(
         raise unknown("label form", label, LABELS)
     if layout is not None and layout not in LAYOUTS:
         raise unknown("layout", layout, LAYOUTS)
-    if not (isinstance(distribution, str) or (not isinstance(distribution, type) and callable(distribution))):
-        raise UserError(
-            f"the distribution is a name or a configuration such as Categorical(), not {distribution!r}"
-        )
     if signal[0] == signal[1]:
         raise UserError(
             f"signal is the darkest and the brightest value that the module expects, not {signal}"
         )
-    family = distributions.CONFIGS[distribution]() if isinstance(distribution, str) else distribution
+    family = _family(distribution)
     names = tuple(str(index) for index in range(classes)) if isinstance(classes, int) else tuple(classes)
     outside = OutsideModule(module, signal, label if names else "none", layout, colour_masks, call)
     images = shape if isinstance(shape, ImageShape) else ImageShape(*shape)
@@ -87,6 +83,17 @@ def adapt(
     if check:
         require_causality(check_causality(model, pixels=CHECKED_AT_ONCE))
     return model
+
+
+def _family(distribution: Any) -> DistributionConfig:
+    """What a module's output means, from a name or a configuration."""
+    if isinstance(distribution, str):
+        return distributions.CONFIGS[distribution]()
+    if isinstance(distribution, type) or not callable(distribution):
+        raise UserError(
+            f"the distribution is a name or a configuration such as Categorical(), not {distribution!r}"
+        )
+    return distribution
 
 
 @dataclass(frozen=True)

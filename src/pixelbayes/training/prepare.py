@@ -55,10 +55,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         require_wandb()
     dataset = fit_data(request, memory)
     images = training_images(dataset, config)
-    model = make_model(request, memory, dataset).to(fabric.device)
-    if fabric.device.type == "cuda":
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.description = {"data": dataset.preparation, "recipe": memory.recipe}
+    model = _model(request, memory, dataset, fabric)
     order = _order(images, model, config, memory)
     _measure_out(span, config, memory, len(images))
     batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
@@ -87,12 +84,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         validation=validation,
         probe=_probe(images, memory),
         span=span,
-        watch=LossWatch(
-            model.shape.uniform_bits,
-            config.tolerate,
-            culprits_of(model, batches, order.indices, images),
-            warn if fabric.is_global_zero else lambda text: None,
-        ),
+        watch=_watch(model, config, batches, order, images, told=fabric.is_global_zero),
         guard=guard,
         journal=_journal(out, memory, config, fabric.world_size) if fabric.is_global_zero else None,
         display=display,
@@ -120,6 +112,27 @@ def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
         if fabric.is_global_zero:
             warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     return new_memory(request), None
+
+
+def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
+    model = make_model(request, memory, dataset).to(fabric.device)
+    if fabric.device.type == "cuda":
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.description = {"data": dataset.preparation, "recipe": memory.recipe}
+    return model
+
+
+def _watch(
+    model: AutoregressiveImageModel,
+    config: TrainingConfig,
+    batches: Batches,
+    order: Order,
+    images: ImageSet,
+    told: bool,
+) -> LossWatch:
+    """The watch over the losses, which knows the images of a step by name; it warns where it is `told` to."""
+    culprits = culprits_of(model, batches, order.indices, images)
+    return LossWatch(model.shape.uniform_bits, config.tolerate, culprits, warn if told else lambda text: None)
 
 
 def _order(
