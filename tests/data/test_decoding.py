@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from pixelbayes.data import DataConfig, open_dataset, png16
+from pixelbayes.data.choice import about_kinds
 from pixelbayes.data.decoding import read_facts, read_picture
+from pixelbayes.data.preparation import Preparation
 from pixelbayes.data.raw import BadImageError, Facts
 from pixelbayes.errors import UserError
 
@@ -65,6 +67,18 @@ def test_the_cameras_orientation_is_followed(tmp_path: Path) -> None:
     path = save(tmp_path / "x.png", image, exif=exif)
     assert read_facts(path) == Facts(16, 8, 3, 255)
     assert (read_picture(path).values == np.rot90(np.asarray(image), -1)).all()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
+def test_several_pictures_in_a_file_are_told_and_the_first_is_read(tmp_path: Path, suffix: str) -> None:
+    pages = [Image.fromarray(noise(1, 8, 16)), Image.fromarray(noise(2, 8, 16))]
+    path = save(tmp_path / f"x{suffix}", pages[0], save_all=True, append_images=pages[1:], lossless=True)
+    facts = read_facts(path)
+    assert (facts.height, facts.width, facts.pictures) == (8, 16, 2)
+    if suffix != ".gif":  # which has 256 colours
+        assert (read_picture(path).values == np.asarray(pages[0])).all()
+    (notice,) = about_kinds([facts, Facts(8, 16, 3, 255)], Preparation(8, 16, 3))
+    assert notice == "1 of 2 files hold several pictures; the first of each is taken"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -35,8 +35,10 @@ class RowWindow:
         self.span: Span = (0, 0)
         self.prepared = -1
         self.canvas = x.new_zeros(x.shape[0], self.top, self.left + width + right, x.shape[1])
+        self.seen: Tensor | None = None  # the canvas that `cells` and `windows` are views of
         here = self.kernel[:, :, self.top, : self.left + 1]  # what the kernel covers in the pixel's own row
         self.matrix = here.permute(2, 1, 0).flatten(0, 1).contiguous()
+        self.kernel_above = self.kernel[:, :, : self.top].contiguous(memory_format=torch.channels_last)
         self.shape = (x.shape[0], len(self.kernel), 1, 1)  # of the convolution at a pixel
 
     def rows(self, x: Tensor, span: Span) -> Tensor:
@@ -76,21 +78,27 @@ class RowWindow:
         self.span = span
 
     def _prepare(self, row: int) -> None:
-        """Before the first pixel of a row: views of its cells, and all that the rows above contribute."""
+        """Before the first pixel of a row: all that the rows above contribute, and its cells as views."""
         self._advance((row, row + 1))
+        if self.seen is not self.canvas:  # from row to row it is the same
+            self._view_cells()
+        self.above = self._contribution_of_rows_above() if row % self.stride == 0 else []
+        self.prepared = row
+
+    def _view_cells(self) -> None:
+        """The row's cells `(b, c, 1, 1)`, and what the kernel covers of the row at each `(b, cells * c)`."""
         here = self.canvas[:, self.top]
         batch, _, channels = here.shape
         self.cells = here[:, self.left : self.left + self.width, :, None, None].unbind(1)
         run = (self.width, batch, (self.left + 1) * channels)
         self.windows = here.as_strided(run, (channels, here.stride(0), 1)).unbind(0)
-        self.above = self._contribution_of_rows_above() if row % self.stride == 0 else []
-        self.prepared = row
+        self.seen = self.canvas
 
     def _contribution_of_rows_above(self) -> Any:
         if self.top == 0:
             return [self.bias if self.bias is not None else self.kernel.new_zeros(())] * self.width
         shown = self.canvas[:, : self.top].permute(0, 3, 1, 2)
-        added = F.conv2d(shown, self.kernel[:, :, : self.top], self.bias, (1, self.stride))
+        added = F.conv2d(shown, self.kernel_above, self.bias, (1, self.stride))
         return added.permute(3, 0, 1, 2).flatten(2).contiguous().unbind(0)
 
 

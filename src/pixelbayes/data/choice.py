@@ -62,8 +62,13 @@ def _levels(facts: Sequence[Facts], config: DataConfig, shape: ImageShape | None
 
 
 def about_kinds(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
-    """Notices about files that are converted: their colour, their depth."""
+    """Notices about files that are converted (their colour, their depth) or read in part."""
     notices = []
+    several = sum(each.pictures > 1 for each in facts)
+    if several:
+        notices.append(
+            f"{several:,} of {len(facts):,} files hold several pictures; the first of each is taken"
+        )
     grey = sum(each.channels == 1 for each in facts)
     if preparation.channels == 3 and grey:
         notices.append(f"{grey:,} of {len(facts):,} images are grey and are converted to RGB")

@@ -56,7 +56,8 @@ def read_facts(source: Source) -> Facts:
                 width, height = image.size
                 if _says_orientation(image) and image.getexif().get(ORIENTATION) in SIDEWAYS:
                     width, height = height, width
-                return Facts(height, width, 1 if _is_grey(image) else 3, 65_535 if _is_deep(image) else 255)
+                channels, maximum = 1 if _is_grey(image) else 3, 65_535 if _is_deep(image) else 255
+                return Facts(height, width, channels, maximum, _pictures(image))
         except BadImageError:
             raise
         except Exception as error:
@@ -95,6 +96,11 @@ def _reason(error: Exception) -> str:
 def _says_orientation(image: Image.Image) -> bool:
     """Asking a PNG without the note would decode all of it."""
     return image.format != "PNG" or "exif" in image.info
+
+
+def _pictures(image: Image.Image) -> int:
+    """Pages or frames. The second picture in a photograph of a telephone (MPO) is a view of the first."""
+    return getattr(image, "n_frames", 1) if image.format in ("TIFF", "GIF", "WEBP", "PNG") else 1
 
 
 def _refuse_cut_depth(image: Image.Image) -> None:

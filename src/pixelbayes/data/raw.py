@@ -21,12 +21,14 @@ class BadImageError(Exception):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file's header says; `maximum` is the value of white (255, or 65,535 for 16 bits)."""
+    """What a file's header says; `maximum` is the value of white (255, or 65,535 for 16 bits), `pictures` how many
+    it holds (pages, frames), of which the first is read."""
 
     height: int
     width: int
     channels: int
     maximum: int
+    pictures: int = 1
 
 
 @dataclass(frozen=True)
