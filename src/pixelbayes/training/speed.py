@@ -75,7 +75,7 @@ def choose_precision(model: AutoregressiveImageModel, levels: Tensor, labels: Te
 def forward_flop(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> float:
     """Multiplications and additions of the forward pass of a batch."""
     one = None if labels is None else labels[:1]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as counter:  # with gradients, to which it fastens its hooks
         model.log_prob_map(levels[:1], one)
     return float(counter.get_total_flops()) * len(levels)
 
