@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pixelbayes.data import Augment, AugmentConfig
+from pixelbayes.data.augmentation import least_crop
 from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
 
@@ -132,3 +133,18 @@ def test_senseless_settings(settings) -> None:
 def test_a_patch_larger_than_the_image() -> None:
     with pytest.raises(UserError, match="larger than the image"):
         Augment(AugmentConfig(swap=9), ImageShape(1, 8, 8))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5, 9), (28, 28)])
+def test_a_crop_of_less_than_a_pixel_is_told(size, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = ImageShape(1, *size, 17)
+    least, images = (
+        least_crop(shape),
+        torch.arange(size[0] * size[1]).view(1, 1, *size).repeat(500, 1, 1, 1) % 17,
+    )
+    below = Augment(AugmentConfig(crop=0.98 * least), shape)
+    assert "changes nothing" in capsys.readouterr().err
+    assert torch.equal(below(images), images)
+    above = Augment(AugmentConfig(crop=1.3 * least), shape)
+    assert not capsys.readouterr().err
+    assert not torch.equal(above(images), images)

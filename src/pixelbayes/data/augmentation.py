@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..levels import ImageShape
+from ..progress import warn
 from .patches import swap_patches
 
 Batch = Callable[[Tensor], Tensor]
@@ -68,6 +69,8 @@ class Augment:
             raise UserError(
                 f"augmentation: there is only one patch of {config.swap} pixels to swap in {shape}"
             )
+        if 0 < config.crop < least_crop(shape):
+            warn(f"augmentation: crop {config.crop} of {shape} cuts less than a pixel, and changes nothing")
         self.config = config
         self.shape = shape
         self.steps = _kornia_steps(config, shape)
@@ -100,6 +103,11 @@ class Augment:
                 f"augmentation: {self.config.custom} failed: {type(error).__name__}: {error}"
             ) from error
         return _checked(result, levels, self.config.custom, self.shape.levels)
+
+
+def least_crop(shape: ImageShape) -> float:
+    """The share of the area from which a crop changes an image: sides are rounded to whole pixels."""
+    return 1 - (1 - 0.5 / max(shape.height, shape.width)) ** 2
 
 
 def _kornia_steps(config: AugmentConfig, shape: ImageShape) -> nn.Module | None:
