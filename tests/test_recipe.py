@@ -1,12 +1,15 @@
 """Each recipe is what its report's table says, and bad ones are refused with the nearest name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import pixelbayes as pb
+from pixelbayes.distributions import Categorical
 from pixelbayes.errors import UserError
+from pixelbayes.networks import CONFIGS
 from pixelbayes.recipe import Recipe, from_dict, load_recipe, override, parse, recipes, to_toml
 
 # The reports' tables and texts: (field, value) for each configuration. Where a report gives no value, none is here.
@@ -246,3 +249,24 @@ def test_plain_data_and_back() -> None:
     for name in recipes():
         recipe = load_recipe(name)
         assert from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"distribution": "categorical"},
+        {"distribution": {"name": "categorical"}},
+        {"distribution.name": "categorical"},
+    ],
+)
+def test_another_distribution_begins_with_its_own_defaults(changes) -> None:
+    changed = override(load_recipe("digits"), changes)
+    assert changed.distribution == Categorical()
+    assert changed.network == load_recipe("digits").network
+
+
+def test_the_fields_of_another_network_may_stand_before_its_name() -> None:
+    network = override(load_recipe("digits"), {"network": {"filters": 8, "name": "gated_pixelcnn"}}).network
+    assert network == CONFIGS["gated_pixelcnn"](filters=8)
+    kept = override(load_recipe("digits"), {"network": {"name": "pixelcnn_pp", "filters": 8}}).network
+    assert kept == replace(load_recipe("digits").network, filters=8)

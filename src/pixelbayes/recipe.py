@@ -208,6 +208,12 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
             raise UserError(f"{where}: {key} is a table of fields, such as {key}={{...}}, not {value!r}")
         else:
             flat[key] = value
+    for (
+        kind
+    ) in KINDS:  # another network or distribution begins with its own defaults, before its fields are set
+        name = flat.pop(f"{kind}.name", None)
+        if name is not None and name != data[kind]["name"]:
+            data[kind] = {"name": name}
     for key, value in flat.items():
         _put(data, key, value, where)
     changed = from_dict(data, where)
