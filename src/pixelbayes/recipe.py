@@ -208,9 +208,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
             raise UserError(f"{where}: {key} is a table of fields, such as {key}={{...}}, not {value!r}")
         else:
             flat[key] = value
-    for (
-        kind
-    ) in KINDS:  # another network or distribution begins with its own defaults, before its fields are set
+    for kind in KINDS:
+        # Another network or distribution begins with its own defaults, before its fields are set.
         name = flat.pop(f"{kind}.name", None)
         if name is not None and name != data[kind]["name"]:
             data[kind] = {"name": name}
