@@ -10,6 +10,7 @@ import argparse
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -30,7 +31,7 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def judge(number: int, fields: dict[str, str]) -> dict:
+def judge(number: int, fields: dict[str, Any]) -> dict[str, Any]:
     """Train on one division and measure on its held-out digits."""
     data, labels, images, truth = division(number)
     with TemporaryDirectory() as folder:
@@ -58,7 +59,7 @@ def division(number: int):
     return levels[seen], labels[seen], levels[held_out], labels[held_out]
 
 
-def overrides(words: list[str]) -> dict[str, str]:
+def overrides(words: list[str]) -> dict[str, Any]:
     """`section.field=value`, numbers as numbers."""
     found = {}
     for word in words:

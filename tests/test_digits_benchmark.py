@@ -29,7 +29,7 @@ def test_the_first_division_is_the_demos() -> None:
     assert torch.equal(division(0)[2], pb.open_dataset("digits").splits["test"].levels)
 
 
-def test_a_division_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_division_is_judged() -> None:
     row = judge(1, overrides(["network.filters=2", "training.epochs=0.02", "training.schedule=cosine"]))
     assert row["images"] == HELD_OUT
     assert 0 <= row["errors"] <= HELD_OUT

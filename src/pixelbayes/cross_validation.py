@@ -93,7 +93,7 @@ def cross_validate(
     predictions.csv and confusion.png. With `resume`, finished models are kept and the unfinished one goes on. Raises
     UserError for whatever the user can mend.
     """
-    check_given(folds=folds)
+    check_given("the folds", folds)
     check_whole("the folds", folds, least=2)
     if isinstance(data, Dataset):
         raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")

@@ -35,14 +35,13 @@ def check_path(name: str, value: object) -> None:
         raise UserError(f"{name} is named by a path, as text or a Path, not by {value!r}")
 
 
-def check_given(**values: object) -> None:
-    """Raise UserError for an argument that is None where a value is needed.
+def check_given(name: str, value: object) -> None:
+    """Raise UserError for None where a value is needed.
 
-    >>> check_given(seed=0)
+    >>> check_given("the seed", 0)
     """
-    for name, value in values.items():
-        if value is None:
-            raise UserError(f"{name} needs a value, not None")
+    if value is None:
+        raise UserError(f"{name} needs a value, not None")
 
 
 def check_whole(name: str, value: object, least: int) -> None:

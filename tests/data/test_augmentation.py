@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from pixelbayes.data import Augment, AugmentConfig
-from pixelbayes.data.augmentation import least_crop
+from pixelbayes.data import Augment, AugmentConfig, cuts_nothing
 from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
 
@@ -136,15 +135,11 @@ def test_a_patch_larger_than_the_image() -> None:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (28, 28)])
-def test_a_crop_of_less_than_a_pixel_is_told(size, capsys: pytest.CaptureFixture[str]) -> None:
-    shape = ImageShape(1, *size, 17)
-    least, images = (
-        least_crop(shape),
-        torch.arange(size[0] * size[1]).view(1, 1, *size).repeat(500, 1, 1, 1) % 17,
-    )
-    below = Augment(AugmentConfig(crop=0.98 * least), shape)
-    assert "changes nothing" in capsys.readouterr().err
-    assert torch.equal(below(images), images)
-    above = Augment(AugmentConfig(crop=1.3 * least), shape)
-    assert not capsys.readouterr().err
-    assert not torch.equal(above(images), images)
+def test_what_crop_changes_nothing(size) -> None:
+    shape, side = ImageShape(1, *size, 17), max(size)
+    images = (torch.arange(size[0] * size[1]).view(1, 1, *size) % 17).repeat(500, 1, 1, 1)
+    half_a_pixel = 1 - (1 - 0.5 / side) ** 2
+    for crop in (0.98 * half_a_pixel, 1.3 * half_a_pixel):
+        same = torch.equal(Augment(AugmentConfig(crop=crop), shape)(images, seeded()), images)
+        assert same == cuts_nothing(crop, shape)
+    assert not cuts_nothing(0.0, shape)

@@ -9,7 +9,7 @@ import pytest
 
 import pixelbayes as pb
 from pixelbayes.cli import main
-from pixelbayes.data import Dataset
+from pixelbayes.data import AugmentConfig, Dataset
 from pixelbayes.distributions import Bernoulli
 from pixelbayes.errors import UserError
 from pixelbayes.fusion import FusionConfig
@@ -111,3 +111,10 @@ def test_a_few_steps_of_a_slow_network_are_not_followed_by_hours_of_validation(
     monkeypatch.setattr("pixelbayes.training.validation.FEWEST_IMAGES", 5)
     training = train(digits, recipe, out, max_steps=1, device="cpu").description["training"]
     assert int(training["validation_of"].split()[0]) < len(digits.validation.labelled)
+
+
+def test_a_crop_that_changes_nothing_is_told(
+    recipe, digits: Dataset, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(digits, replace(recipe, augment=AugmentConfig(crop=0.01)), out, max_steps=1, device="cpu")
+    assert "cuts less than a pixel, and changes nothing" in capsys.readouterr().err

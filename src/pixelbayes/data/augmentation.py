@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..levels import ImageShape
-from ..progress import warn
 from .patches import swap_patches
 
 Batch = Callable[[Tensor], Tensor]
@@ -69,8 +68,6 @@ class Augment:
             raise UserError(
                 f"augmentation: there is only one patch of {config.swap} pixels to swap in {shape}"
             )
-        if 0 < config.crop < least_crop(shape):
-            warn(f"augmentation: crop {config.crop} of {shape} cuts less than a pixel, and changes nothing")
         self.config = config
         self.shape = shape
         self.steps = _kornia_steps(config, shape)
@@ -105,9 +102,9 @@ class Augment:
         return _checked(result, levels, self.config.custom, self.shape.levels)
 
 
-def least_crop(shape: ImageShape) -> float:
-    """The share of the area from which a crop changes an image: sides are rounded to whole pixels."""
-    return 1 - (1 - 0.5 / max(shape.height, shape.width)) ** 2
+def cuts_nothing(crop: float, shape: ImageShape) -> bool:
+    """Whether a crop is so small that it changes no image: sides are rounded to whole pixels."""
+    return 0 < crop < 1 - (1 - 0.5 / max(shape.height, shape.width)) ** 2
 
 
 def _kornia_steps(config: AugmentConfig, shape: ImageShape) -> nn.Module | None:

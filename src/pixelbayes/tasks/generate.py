@@ -49,7 +49,8 @@ def generate(
     torch.Size([2, 1, 8, 8])
     """
     require_model(model)
-    check_given(seed=seed, temperature=temperature, batch=batch)
+    for name, value in (("the temperature", temperature), ("the seed", seed), ("the batch", batch)):
+        check_given(name, value)
     check_above_zero("the temperature", temperature)
     if temperature > HOTTEST:
         raise UserError(f"the temperature must be at most {HOTTEST:g}, not {temperature}")
@@ -77,7 +78,7 @@ def _resized(shape: ImageShape, size: object) -> ImageShape:
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise UserError(f"size is a height and a width, such as (32, 48), not {size!r}")
     for name, value in zip(("the height", "the width"), size, strict=True):
-        check_given(**{name: value})
+        check_given(name, value)
         check_whole(name, value, least=1)
     return replace(shape, height=size[0], width=size[1])
 

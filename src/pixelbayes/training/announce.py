@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..data import cuts_nothing
 from ..progress import say, spell_seconds, warn
 from .pacing import Pacing
 from .run import Run
@@ -18,6 +19,9 @@ def announce(run: Run, pacing: Pacing) -> None:
         say(f"resumed at step {run.memory.step:,}")
     elif run.validation is None and not run.config.include_validation:
         warn("there is no validation set: the last weights are kept, and nothing is calibrated")
+    if run.augment is not None and cuts_nothing(run.augment.config.crop, run.model.shape):
+        crop = run.augment.config.crop
+        warn(f"augmentation: crop {crop} of {run.model.shape} cuts less than a pixel, and changes nothing")
     if run.memory.seen_validation and run.validation is not None:
         warn(
             "the model to start from was trained on images that are held out now (all of them, or another division of "
