@@ -3,15 +3,22 @@
     python -m benchmarks.training [--resnets 1 --filters 40 --mixtures 5 --batch 16] [--json FILE]
 
 The limit: the FLOP of a pass are counted, and the machine's rate is that of a large matrix product in the same
-precision, measured in the same run; training counts three passes. Times are the best of several, so that other
-work on the machine disturbs them least. Memory is the process's peak, libraries included (on a GPU: the device's).
+precision, measured in the same run; training counts three passes. On a CPU the library's convolutions are timed
+within the forward pass, too: what they leave is all that this project's code can save. Times are the best of
+several, so that other work on the machine disturbs them least. Memory is the process's peak, libraries included
+(on a GPU: the device's).
 """
 
 import argparse
 import json
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from benchmarks.common import best_seconds, peak_bytes
 from pixelbayes.allocation import keep_freed_memory
@@ -24,8 +31,8 @@ from pixelbayes.networks import PixelCNNPPConfig
 from pixelbayes.training.speed import choose_precision, forward_flop
 
 
-def main() -> None:
-    options = arguments()
+def main(command: Sequence[str] | None = None) -> None:
+    options = arguments(command)
     keep_freed_memory()  # as `pixelbayes train`, `classify` and `evaluate` do
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -62,12 +69,18 @@ def main() -> None:
             f"{name:>8}: {figures['images_per_second']:8.1f} images/s of {limit[name]:.1f} ({share:.0%}),"
             f" peak memory {figures['peak_memory_bytes'] / 1e9:.2f} GB"
         )
+    if "convolutions_seconds" in forward:
+        whole, inside = options.batch / forward["images_per_second"], forward["convolutions_seconds"]
+        print(
+            f"of the {whole * 1e3:.1f} ms of a forward pass the library's convolutions take"
+            f" {inside * 1e3:.1f}"
+        )
     if options.json:
         result = {"case": vars(options), "forward": forward, "training": training, "limit": limit}
         Path(options.json).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def arguments() -> argparse.Namespace:
+def arguments(command: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,7 +94,7 @@ def arguments() -> argparse.Namespace:
         help="of training; auto: as `pixelbayes train` chooses, by a measurement",
     )  # fmt: skip
     parser.add_argument("--json")
-    return parser.parse_args()
+    return parser.parse_args(command)
 
 
 def case(
@@ -114,7 +127,34 @@ def measure_forward(
     model.eval()
     with torch.inference_mode():
         seconds = best_seconds(lambda: model.log_prob(levels, labels), levels.device, options.repeats)
-    return {"images_per_second": len(levels) / seconds, "peak_memory_bytes": peak_bytes(levels.device)}
+        figures = {"images_per_second": len(levels) / seconds, "peak_memory_bytes": peak_bytes(levels.device)}
+        if levels.device.type == "cpu":
+            figures["convolutions_seconds"] = min(
+                convolutions_seconds(lambda: model.log_prob(levels, labels)) for _ in range(options.repeats)
+            )
+    return figures
+
+
+def convolutions_seconds(run: Callable[[], object]) -> float:
+    """How much of the time of `run` passes within the library's convolutions."""
+    with Convolutions() as inside:
+        run()
+    return inside.seconds
+
+
+class Convolutions(TorchFunctionMode):
+    """Times the library's convolutions, but for those that a compiled or differentiated function hides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        start = time.perf_counter()
+        result = function(*args, **(kwargs or {}))
+        if function in (F.conv2d, F.conv_transpose2d):
+            self.seconds += time.perf_counter() - start
+        return result
 
 
 def measure_training(

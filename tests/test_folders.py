@@ -27,6 +27,16 @@ def test_an_occupied_folder_is_refused_and_left_as_it_is(tmp_path: Path) -> None
     assert (tmp_path / "photo").read_text() == "mine"
 
 
+@pytest.mark.parametrize("state", ["state", "fold-1/state"])
+def test_only_where_a_run_lies_is_resuming_offered(tmp_path: Path, state: str) -> None:
+    (tmp_path / "photo").write_text("mine")
+    with pytest.raises(UserError, match=r"--overwrite$"):
+        claim_folder(tmp_path)
+    (tmp_path / state).mkdir(parents=True)
+    with pytest.raises(UserError, match="--resume, to continue the run in it"):
+        claim_folder(tmp_path)
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "photo").write_text("mine")
     with pytest.raises(UserError, match="is a file"):

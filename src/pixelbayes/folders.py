@@ -7,6 +7,9 @@ from pathlib import Path
 
 from .errors import UserError
 
+STATE = "state"
+"""The folder within a training run that holds what the run can be continued from."""
+
 
 def run_name(word: str) -> str:
     """A short name for a run on the data that `word` names.
@@ -94,10 +97,15 @@ def refuse_occupied(folder: Path, allowed: bool = False) -> None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
         if folder.is_dir() and not allowed and any(folder.iterdir()):
+            more = " (or train with --resume, to continue the run in it)" if holds_run(folder) else ""
             raise UserError(
-                f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite "
-                "(or --resume, to continue a training run)"
+                f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite{more}"
             )
         refuse_unwritable(folder)
     except OSError as error:
         raise UserError(f"cannot use the folder {folder}: {error.strerror or error}") from error
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether there is the state of a training run, or of one of its folds, that could be continued."""
+    return (folder / STATE).is_dir() or any(folder.glob(f"*/{STATE}"))

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from ..errors import UserError
 from ..files import write_tensors
+from ..folders import STATE
 from ..progress import warn
 from .memory import Memory
 
@@ -33,7 +34,7 @@ class State:
 
 def state_folder(out: Path) -> Path:
     """Where a run's states lie."""
-    return out / "state"
+    return out / STATE
 
 
 def save_state(out: Path, step: int, state: State) -> Path:
