@@ -1,7 +1,9 @@
 import pytest
+import safetensors.torch
+import torch
 
 from pixelbayes.errors import UserError
-from pixelbayes.files import whole
+from pixelbayes.files import sweep, whole, write_tensors
 
 
 def test_the_file_appears_when_it_is_complete(tmp_path):
@@ -36,3 +38,26 @@ def test_a_place_that_cannot_be_written_is_a_readable_error(tmp_path):
         whole(tmp_path / "file" / "numbers.txt"),
     ):
         pass
+
+
+def test_no_half_written_tensors_are_found_under_their_suffix(tmp_path, monkeypatch):
+    path = tmp_path / "1.safetensors"
+    write_tensors(path, {"a": torch.zeros(1)})
+    found = []
+
+    def killed(tensors, temporary, metadata):
+        found.extend(tmp_path.glob("*.safetensors"))
+        raise OSError("killed")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", killed)
+    with pytest.raises(UserError, match="killed"):
+        write_tensors(path, {"a": torch.ones(1)})
+    assert found == [path]
+    assert safetensors.torch.load_file(path)["a"] == 0
+
+
+def test_what_a_kill_left_is_swept_away(tmp_path):
+    for name in (".1.77.tmp", ".1.77.tmp.png", ".tmpAbC123", "1.safetensors", ".mine"):
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert sorted(item.name for item in tmp_path.iterdir()) == [".mine", "1.safetensors"]

@@ -17,9 +17,10 @@ LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?|\.tmp\w{6}")
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     """A temporary name beside `path`; what is written there takes `path`'s place at the end, synced.
 
+    The temporary name ends as `path` does, since writers choose a format by it, or in `suffix`.
     An exception inside leaves an earlier file as it was and removes the half-written one.
     Raises UserError where the folder cannot be written or the disk is full.
 
@@ -31,8 +32,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     'all of it'
     """
     target = Path(path)
-    # The suffix stays: writers choose a format by it.
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
+    suffix = target.suffix if suffix is None else suffix
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -60,7 +61,7 @@ def write_tensors(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    with whole(path) as temporary:
+    with whole(path, suffix="") as temporary:  # who looks for *.safetensors must find whole ones only
         temporary.touch()
         mode = temporary.stat().st_mode
         try:
