@@ -1,6 +1,7 @@
 """Losses that go astray: skipped, counted, named."""
 
 import errno
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.training.small import SmallRecipe
 import pixelbayes as pb
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
+from pixelbayes.distributions import Categorical
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
 from pixelbayes.training.batches import Batches
@@ -82,6 +84,31 @@ def test_a_streak_is_not_worth_a_state() -> None:
 def test_divergence_is_named_with_what_to_change() -> None:
     with pytest.raises(UserError, match=r"diverges.*learning rate"):
         feed(watch(), [9.0] * 30 + [80.0] * 60)
+
+
+def test_a_hopeless_loss_is_named_after_few_steps() -> None:
+    with pytest.raises(UserError, match=r"diverges.*at step 11"):
+        feed(watch(), [9.0, 20.0, *[1e6] * 30])
+
+
+def test_a_short_run_that_ends_astray_is_named() -> None:
+    watched = watch()
+    feed(watched, [9.0, *[80.0] * 20])
+    with pytest.raises(UserError, match=r"diverges: 80 bits/dim at step 21"):
+        watched.settle(21)
+    recovered = watch()
+    feed(recovered, [9.0, *[80.0] * 20, 10.0])
+    recovered.settle(22)
+
+
+def test_a_diverged_short_run_keeps_the_weights_from_before(digits: Dataset, tmp_path: Path) -> None:
+    fast = recipe(9, learning_rate=3.0, schedule="constant", warmup=0.0, clip=0.0, validate_every=0.01)
+    fast = replace(fast, distribution=Categorical())  # its loss stays finite
+    with pytest.raises(UserError, match="diverges"):
+        train(digits, fast, tmp_path, max_steps=30, seed=0, device="cpu")
+    kept, held_out = pb.load(tmp_path), digits.validation
+    bits = -kept.log_prob(held_out.levels, held_out.labels).mean() / 64 / log(2)
+    assert bits < 3 * log(17) / log(2)
 
 
 def test_a_bad_start_that_improves_is_no_divergence() -> None:

@@ -1,6 +1,5 @@
 """A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
 
-from math import isfinite
 from typing import Any
 
 from torch import Tensor
@@ -137,12 +136,12 @@ def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float |
 
 
 def _value(run: Run, metrics: Metrics | None) -> float | None:
-    """The figure that chooses, the larger the better; None when it is not finite."""
-    if metrics is None or metrics.bits_per_dim is None:
+    """The figure that chooses, the larger the better; None when it is not finite or the weights have gone astray."""
+    if metrics is None or metrics.bits_per_dim is None or run.watch.astray(metrics.bits_per_dim):
         return None
     scores, select = metrics.uncalibrated, run.config.select
     accuracy = getattr(scores, select) if scores is not None and select != "bits_per_dim" else None
-    return figure_of_merit(metrics.bits_per_dim, accuracy) if isfinite(metrics.bits_per_dim) else None
+    return figure_of_merit(metrics.bits_per_dim, accuracy)
 
 
 def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:

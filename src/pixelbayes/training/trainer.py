@@ -102,6 +102,7 @@ def _loop(run: Run, pacing: Pacing) -> None:
             raise Interrupted
         _between(run, pacing)
         if run.over:
+            run.watch.settle(run.memory.step)
             return
         run.step()
         if run.look_due or run.over:

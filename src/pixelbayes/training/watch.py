@@ -14,6 +14,7 @@ from ..progress import warn
 NAMED = 3  # skipped steps that are told one by one
 DIVERGED = 3.0  # times the bits of the model that knows nothing
 SETTLING = 50  # steps over which the loss is averaged before divergence is named
+HOPELESS = 10  # steps on end that are so many times beyond the bound are enough, and so many end a run for judging it
 
 
 @dataclass
@@ -71,11 +72,13 @@ class LossWatch:
         self.total += bits
         self.count += 1
         if self.diverging:
-            raise UserError(
-                f"training diverges: {self.recent_bits:.3g} bits/dim at step {step}, where a model that knows "
-                f"nothing needs {self.uniform_bits:.3g}; lower the learning rate, lengthen the warm-up, or set "
-                "a (smaller) clip, such as 1.0. The model folder keeps the best weights so far"
-            )
+            raise UserError(self._diverged(self.recent_bits, step))
+
+    def settle(self, step: int) -> None:
+        """At the end of a run: raise UserError if its last steps were astray, however few it had."""
+        last = list(self.recent)[-HOPELESS:]
+        if last and self.astray(min(last)):
+            raise UserError(self._diverged(sum(last) / len(last), step))
 
     @property
     def healthy(self) -> bool:
@@ -90,7 +93,9 @@ class LossWatch:
     @property
     def diverging(self) -> bool:
         """Whether the loss stays far above where it began and above what knowing nothing costs."""
-        return len(self.recent) == SETTLING and self.astray(self.recent_bits)
+        last = list(self.recent)[-HOPELESS:]
+        beyond = len(last) == HOPELESS and self.astray(min(last) / HOPELESS)
+        return beyond or (len(self.recent) == SETTLING and self.astray(self.recent_bits))
 
     def astray(self, bits: float) -> bool:
         """Whether a loss in bits/dim is not finite, or far above what knowing nothing costs."""
@@ -101,6 +106,13 @@ class LossWatch:
         mean = self.total / self.count if self.count else None
         self.total, self.count = 0.0, 0
         return mean
+
+    def _diverged(self, bits: float, step: int) -> str:
+        return (
+            f"training diverges: {bits:.3g} bits/dim at step {step}, where a model that knows "
+            f"nothing needs {self.uniform_bits:.3g}; lower the learning rate, lengthen the warm-up, or set "
+            "a (smaller) clip, such as 1.0. The model folder keeps the best weights so far"
+        )
 
     def _hopeless(self, step: int, bits: float) -> str:
         return (
