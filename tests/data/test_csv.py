@@ -108,6 +108,18 @@ def test_groups_from_a_column_are_not_split(root: Path, column: str) -> None:
     assert not train & validation
 
 
+@pytest.mark.parametrize("column", ["object", "2"])
+def test_a_test_table_needs_no_column_of_groups(root: Path, column: str) -> None:
+    rows = [f"pictures/{row:02d}.png,{row % 2},object{row // 4}" for row in range(12)]
+    (root / "train.csv").write_text("path,label,object\n" + "\n".join(rows))
+    (root / "validation.csv").unlink()
+    (root / "test.csv").write_text("path,label\npictures/12.png,0\npictures/13.png,1\n")
+    data = open_dataset(root, DataConfig(group_by=column, validation_share=0.25))
+    assert len(data.splits["test"]) == 2
+    with pytest.raises(UserError, match="column"):
+        open_dataset(root, DataConfig(group_by="burst" if column == "object" else "7"))
+
+
 def test_labels_that_a_table_program_wrote_as_fractions(root: Path) -> None:
     rows = [f"pictures/{row:02d}.png,{row % 3 - 1}.0" for row in range(12)]
     (root / "train.csv").write_text("\n".join(["path,label", *rows]))

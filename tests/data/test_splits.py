@@ -72,6 +72,29 @@ def test_groups_from_a_part_of_the_file_name(write_images) -> None:
             open_dataset(root, DataConfig(group_by=pattern))
 
 
+def test_the_name_of_a_class_folder_is_no_part_of_the_file_name(write_images) -> None:
+    root = write_images({"not_cat": 12, "cat": 12})
+    for number, path in enumerate(sorted(root.rglob("*.png"))):
+        path.rename(path.with_name(f"obj{number // 4}_{number % 4}.png"))
+    data = open_dataset(root, DataConfig(group_by=r"([a-z0-9]+)_", validation_share=0.3))
+    assert all(data.validation.counts())
+    objects = [
+        {path.rpartition("/")[2].partition("_")[0] for path in part.paths}
+        for part in (data.train, data.validation)
+    ]
+    assert not objects[0] & objects[1]
+
+
+def test_a_test_split_needs_no_groups(write_images) -> None:
+    root = write_images({f"{split}/{name}": 12 for split in ("train", "test") for name in "ab"})
+    for number, path in enumerate(sorted((root / "train").rglob("*.png"))):
+        path.rename(path.with_name(f"obj{number // 4}_{number % 4}.png"))
+    data = open_dataset(root, DataConfig(group_by=r"(obj\d+)_", validation_share=0.3))
+    assert len(data.splits["test"]) == 24
+    with pytest.raises(UserError, match="matches none of the paths, such as train"):
+        open_dataset(root, DataConfig(group_by=r"(thing\d+)_"))
+
+
 def test_given_splits_that_share_groups_are_divided_anew(write_images) -> None:
     root = write_images({f"{split}/{name}": 10 for split in ("train", "validation") for name in "ab"})
     data = open_dataset(root, DataConfig(group_by=r"([ab]/.*)"))

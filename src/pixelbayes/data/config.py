@@ -29,8 +29,8 @@ class DataConfig:
     skip_bad_images: bool = False
     """Leave out files that cannot be read instead of stopping."""
     group_by: str | None = None
-    """A column of the CSV (name or number), or a regular expression for the file's path whose group 1 is the
-    group: images of one group never lie on both sides of the train/validation split."""
+    """A column of the CSV (name or number), or a regular expression for the file name (or, if no name matches,
+    the path) whose group 1 is the group: images of one group never lie on both sides of the train/validation split."""
     folds: int = 0
     """Train and validation are pooled and cut into this many folds; `fold` is the validation set."""
     fold: int = 0

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from ..errors import UserError
 
 
-def groups_by_pattern(pattern: str | None, names: Sequence[str]) -> list[str] | None:
-    """Group 1 of the regular expression in each path; '' (no group) where it does not match.
+def groups_by_pattern(pattern: str | None, names: Sequence[str], required: bool = True) -> list[str] | None:
+    """Group 1 of the regular expression in each path's file name; '' (no group) where it does not match.
 
-    Raises UserError for a pattern that is none, has no group, or matches no path.
+    A pattern that matches no file name is looked for in the whole paths. One that matches none of them, either,
+    gives None where a group is not `required`. Raises UserError for a pattern that is none, has no group, or, where
+    one is required, matches nothing.
 
     >>> groups_by_pattern(r"([a-z]+)_[0-9]+", ["cats/tom_1.png", "cats/tom_2.png"])
     ['tom', 'tom']
@@ -25,7 +27,11 @@ def groups_by_pattern(pattern: str | None, names: Sequence[str]) -> list[str] | 
             f"group_by '{pattern}' is no column of a table, and as a pattern of the file name it needs a group in "
             "parentheses, such as '([a-z]+)_[0-9]+'"
         )
-    matches = [compiled.search(name) for name in names]
+    matches = [compiled.search(name.rpartition("/")[2]) for name in names]
+    if not any(matches):
+        matches = [compiled.search(name) for name in names]
+    if not any(matches) and not required:
+        return None
     if not any(matches):
         raise UserError(
             f"group_by '{pattern}' matches none of the paths, such as {names[0] if names else '-'}"

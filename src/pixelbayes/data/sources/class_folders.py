@@ -82,7 +82,7 @@ class ClassFolders:
 
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits = {
-            split: self._part(self.splits[split], paths, config)
+            split: self._part(self.splits[split], paths, config, grouped=split != "test")
             for split, paths in self.images.items()
             if paths
         }
@@ -103,11 +103,12 @@ class ClassFolders:
             notices.append(f"folders beside {', '.join(self.splits)} are not taken: {names}")
         return notices
 
-    def _part(self, folder: Path, paths: list[Path], config: DataConfig) -> Part:
+    def _part(self, folder: Path, paths: list[Path], config: DataConfig, grouped: bool) -> Part:
         below = [path.relative_to(folder).parts for path in paths]
         words = [parts[0] if len(parts) > 1 else "" for parts in below]
         names = [path.relative_to(self.folder).as_posix() for path in paths]
-        return Part(FilePictures(paths), words, names, groups_by_pattern(config.group_by, names))
+        groups = groups_by_pattern(config.group_by, names, required=grouped)
+        return Part(FilePictures(paths), words, names, groups)
 
 
 def _below(folder: Path) -> tuple[Path, list[Path]]:

@@ -68,7 +68,10 @@ class CsvSplits:
         return "validation" in self.tables
 
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
-        parts = {split: part_of(table, config) for split, table in self.tables.items()}
+        # A test split is not divided, so it need not have what the others are grouped by.
+        parts = {
+            split: part_of(table, config, grouped=split != "test") for split, table in self.tables.items()
+        }
         return Collection(self.name, {split: part for split, part in parts.items() if len(part)},
                           names_from(self.folder))  # fmt: skip
 
@@ -90,9 +93,12 @@ class CsvFile:
         return Collection(self.name, {"all": part_of(self.table, config)}, names_from(self.table.parent))
 
 
-def part_of(table: Path, config: DataConfig) -> Part:
-    """The images that a CSV file names. Raises UserError for rows naming missing files."""
-    rows = read_table(table, config.group_by)
+def part_of(table: Path, config: DataConfig, grouped: bool = True) -> Part:
+    """The images that a CSV file names; `grouped`: the column or pattern of `group_by` must be there.
+
+    Raises UserError for rows naming missing files.
+    """
+    rows = read_table(table, config.group_by, grouped)
     paths = [table.parent / path for path in rows.paths]
     missing = [name for name, path in zip(rows.paths, paths, strict=True) if not path.is_file()]
     if missing:
@@ -101,11 +107,13 @@ def part_of(table: Path, config: DataConfig) -> Part:
         raise UserError(
             f"{table} names {noun}: {', '.join(missing[:3])}{more} (paths are relative to the CSV)"
         )
-    groups = rows.groups if rows.groups is not None else groups_by_pattern(config.group_by, rows.paths)
+    groups = rows.groups
+    if groups is None and (grouped or "(" in (config.group_by or "")):  # a pattern has a group in parentheses
+        groups = groups_by_pattern(config.group_by, rows.paths, required=grouped)
     return Part(FilePictures(paths), rows.words, rows.paths, groups)
 
 
-def read_table(table: Path, group_by: str | None = None) -> Table:
+def read_table(table: Path, group_by: str | None = None, grouped: bool = True) -> Table:
     """Parse a CSV file with or without a header. Raises UserError for rows that are not `path,label`."""
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -134,7 +142,7 @@ def read_table(table: Path, group_by: str | None = None) -> Table:
             raise UserError(
                 f"label '{word}' of {path} is outside the classes (accepted: names, an index from 0, or -1 for unknown)"
             )
-    return Table(paths, words, _group_column(rows, header, group_by))
+    return Table(paths, words, _group_column(rows, header, group_by, grouped))
 
 
 def _whole_numbers(words: list[str]) -> list[str]:
@@ -166,18 +174,25 @@ def _columns(header: list[str] | None) -> tuple[int, int]:
     return path, known
 
 
-def _group_column(rows: list[list[str]], header: list[str] | None, group_by: str | None) -> list[str] | None:
-    """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern."""
+def _group_column(
+    rows: list[list[str]], header: list[str] | None, group_by: str | None, required: bool
+) -> list[str] | None:
+    """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern.
+
+    None, too, for a column that is not there and not `required`.
+    """
     if group_by is None:
         return None
     if header is not None and group_by in header:
         column = header.index(group_by)
     elif group_by.isdecimal():
         column = int(group_by)
-    elif header is not None and "(" not in group_by:  # a pattern has a group in parentheses
+    elif header is not None and "(" not in group_by and required:  # a pattern has a group in parentheses
         raise unknown("column to group by", group_by, header)
     else:
         return None
     if any(len(row) <= column for row in rows):
+        if not required:
+            return None
         raise UserError(f"group_by '{group_by}': not every row has such a column (numbers count from 0)")
     return [row[column] for row in rows]
