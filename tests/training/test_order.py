@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import Tensor
 
@@ -61,6 +62,16 @@ def test_a_share_of_the_samples_comes_from_chosen_classes() -> None:
     zero, one, two = counts_of(seen)
     assert abs(zero - 64) <= 10
     assert abs(one / two - 10 / 4) < 0.5
+
+
+@pytest.mark.parametrize("counts", [[560, 38, 2], [5] * 100])
+def test_no_class_is_left_out_for_good(counts: list[int]) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    order = make_order(labels, len(counts), 16, 0, focus=[1], focus_share=0.9)
+    drawn = sum(torch.bincount(labels[order.epoch(number)], minlength=len(counts)) for number in range(200))
+    wanted = class_shares(labels, len(counts), focus=[1], focus_share=0.9) * len(labels) * 200
+    assert torch.allclose(drawn.double(), wanted, rtol=0.3, atol=20)
+    assert bool((drawn > 0).all())
 
 
 def test_a_class_without_images_gets_no_share() -> None:

@@ -31,17 +31,18 @@ def class_shares(
     return shares / shares.sum()
 
 
-def allot(shares: Tensor, total: int) -> list[int]:
-    """Whole numbers that sum to `total`, as near to `shares` [K] as can be (largest remainders).
+def allot(shares: Tensor, total: int, offset: float) -> list[int]:
+    """Whole numbers that sum to `total`, each next to its part of `shares` [K] (systematic sampling).
 
-    >>> allot(torch.tensor([0.5, 0.25, 0.25]), 7)
-    [3, 2, 2]
+    Over offsets drawn from [0, 1) the mean of each is its part exactly, so that a class worth less than one image an
+    epoch is drawn in some epochs.
+
+    >>> allot(torch.tensor([0.5, 0.25, 0.25]), 7, 0.0), allot(torch.tensor([0.5, 0.25, 0.25]), 7, 0.6)
+    ([3, 2, 2], [4, 1, 2])
     """
-    exact = shares * total
-    counts = exact.floor().long()
-    order = (exact - counts).argsort(descending=True, stable=True)
-    counts[order[: total - int(counts.sum())]] += 1
-    return [int(count) for count in counts]
+    ends = shares.cumsum(0)  # over the last, 1 exactly, so that empty classes at the end get nothing
+    bounds = (ends / ends[-1] * total + offset).floor().long()
+    return bounds.diff(prepend=bounds.new_zeros(1)).tolist()
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Order:
         noise = generator(self.seed, "order", number)
         if self.shares is None:
             return torch.randperm(self.length, generator=noise)
-        counts = allot(self.shares, self.length)
+        counts = allot(self.shares, self.length, float(torch.rand((), generator=noise)))
         drawn = [_repeat(own, count, noise) for own, count in zip(self.members, counts, strict=True) if count]
         together = torch.cat(drawn)
         return together[torch.randperm(self.length, generator=noise)]
