@@ -219,6 +219,12 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(
     assert more["steps"] > first["steps"]
 
 
+def test_the_size_of_a_batch_stays(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(1, batch=8), tmp_path, max_steps=2, seed=3, device="cpu")
+    with pytest.raises(UserError, match="begun with batches of 8"):
+        train(digits, recipe(1, batch=16), tmp_path, seed=3, device="cpu", resume=True)
+
+
 def test_averaging_does_not_begin_in_mid_run(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(), tmp_path, max_steps=1)
     with pytest.raises(UserError, match="begun with averaged weights"):

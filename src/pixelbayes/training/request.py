@@ -124,8 +124,14 @@ def figure_of_merit(bits: float, accuracy: float | None) -> float:
 
 
 def _keep_arithmetic(memory: Memory, asked: Any) -> None:
-    """Averaged weights cannot begin in mid-run; precision and compilation, once measured, change by hand only."""
+    """Averaged weights cannot begin in mid-run, and steps of another size could not be counted with those so far;
+    precision and compilation, once measured, change by hand only."""
     begun = memory.training
+    if begun.get("batch", asked.batch) != asked.batch:
+        raise UserError(
+            f"the run was begun with batches of {begun['batch']}, and --resume goes on so: leave training.batch as it "
+            "was (training.accumulate takes a batch in parts, for less memory), or begin anew with --from"
+        )
     averaged = bool(begun.get("ema") or begun.get("ema_decay"))
     if averaged != bool(asked.ema or asked.ema_decay):
         raise UserError(
