@@ -19,6 +19,7 @@ from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
 from .labels import Labels
+from .levels import ImageShape
 from .model import AutoregressiveImageModel, ModelConfig, build, from_spec
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
@@ -243,10 +244,19 @@ def open_data(
         raise UserError("groups go with arrays of images; a folder or a CSV split has group_by")
     if isinstance(data, Dataset):
         return data
-    shape = origin.shape if origin is not None and settings.data.size is None else settings.shape
+    shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
         return open_dataset(data, settings.data, shape)
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
+
+
+def _continued(shape: ImageShape, data: DataConfig) -> ImageShape:
+    """The images of a model that goes on, with what the user set about them by hand when setting another size."""
+    if data.wanted_size is None:
+        return shape
+    height, width = data.wanted_size
+    signal = shape.signal if data.signal == "linear" else data.signal
+    return ImageShape(data.channels or shape.channels, height, width, data.levels or shape.levels, signal)
 
 
 def _planned(

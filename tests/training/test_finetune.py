@@ -67,6 +67,39 @@ def test_classes_are_matched_by_name(digits: Dataset) -> None:
     assert joined.names[:3] == ("9", "0", "1")
 
 
+def test_numbers_are_indices_of_classes_that_have_names() -> None:
+    joined, index = join_classes(Labels(("cat", "dog", "owl")), Labels(("0", "2")))
+    assert (joined.names, index.tolist()) == (("cat", "dog", "owl"), [0, 2])
+    joined, _ = join_classes(Labels(("cat", "dog")), Labels(("0", "2")))  # not its indices: other classes
+    assert joined.names == ("cat", "dog", "0", "2")
+
+
+def test_a_single_class_is_refused_with_what_to_do(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, recipe(0.2), tmp_path / "first")
+    splits = {name: replace(images, classes=Labels(())) for name, images in digits.splits.items()}
+    alone = replace(digits, classes=Labels(()), splits=splits)
+    with pytest.raises(UserError, match="a single class counts as none"):
+        train(alone, recipe(0.2), tmp_path / "second", start=tmp_path / "first")
+
+
+def test_another_size_keeps_the_channels_and_levels_of_the_model(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(0)
+    colours = torch.randint(0, 17, (24, 3, 8, 8), dtype=torch.uint8, generator=draw)
+    grey = torch.randint(0, 256, (24, 1, 12, 12), dtype=torch.uint8, generator=draw)
+    small = {"filters": 4, "resnets": 1, "max_steps": 1, "device": "cpu"}
+    pb.train(colours, ["a", "b"] * 12, out=tmp_path / "first", levels=17, **small)
+    model = pb.train(
+        grey,
+        ["a", "b"] * 12,
+        out=tmp_path / "second",
+        start=tmp_path / "first",
+        size=10,
+        max_steps=1,
+        device="cpu",
+    )
+    assert (model.shape.channels, model.shape.height, model.shape.levels) == (3, 10, 17)
+
+
 def only(dataset: Dataset, classes: int) -> Dataset:
     """The images of the first classes alone."""
     labels = Labels(dataset.classes.names[:classes])

@@ -58,7 +58,12 @@ def fit_data(request: Request, memory: Memory) -> Dataset:
         new = [name for name in joined if name not in known.names]
         raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(new)}")
     if request.start is not None and bool(len(known)) != bool(len(dataset.classes)):
-        raise UserError("a model without classes and data with classes (or the reverse) do not go together")
+        single = "(a single class counts as none: give images of another class with it)"
+        raise UserError(
+            "the model has no classes and the data have: they do not go together"
+            if len(dataset.classes)
+            else f"the model has classes and the data have none {single}: they do not go together"
+        )
     return relabel(dataset, joined, index)
 
 

@@ -54,6 +54,8 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     if config.wandb:
         require_wandb()
     dataset = fit_data(request, memory)
+    if fabric.is_global_zero and request.start is not None:
+        _tell_new_classes(request.start, dataset)
     images = training_images(dataset, config)
     model = _model(request, memory, dataset, fabric)
     order = _order(images, model, config, memory)
@@ -112,6 +114,13 @@ def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
         if fabric.is_global_zero:
             warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     return new_memory(request), None
+
+
+def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None:
+    new = dataset.classes.names[len(start.classes) :]
+    if new:
+        names = ", ".join(new[:10]) + (", ..." if len(new) > 10 else "")
+        warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
 
 
 def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
