@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import pixelbayes as pb
 from pixelbayes.cli import main
 from pixelbayes.cross_validation import CrossValidation
+from pixelbayes.runs import find_runs
+from pixelbayes.training import automatic
 
 SMALL = {"filters": 4, "training.batch": 8, "training.sample_every": 0.0, "training.precision": "32-true"}
 
@@ -120,3 +123,21 @@ def test_models_of_an_earlier_evaluation_in_more_folds_are_named(
     pb.cross_validate(*images, folds=2, out=tmp_path / "cv", overwrite=True, **fields)
     assert "fold-2 in " in capsys.readouterr().err
     assert (tmp_path / "cv" / "fold-2").is_dir()
+
+
+def test_folds_are_planned_once(
+    images: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = []
+
+    def plan_otherwise_each_time(*arguments: object) -> automatic.Plan:
+        chosen = automatic.plan(*arguments)  # type: ignore[arg-type]
+        planned.append(replace(chosen, network=replace(chosen.network, dropout=0.1 * (1 + len(planned)))))
+        return planned[-1]
+
+    monkeypatch.setattr("pixelbayes.api.plan", plan_otherwise_each_time)
+    pb.cross_validate(*images, folds=3, out=tmp_path / "cv", max_steps=2, device="cpu", **SMALL)
+    assert len(planned) == 1
+    networks = {pb.load(tmp_path / "cv" / f"fold-{number}").config.network for number in range(3)}
+    assert len(networks) == 1
+    assert [run.folder.name for run in find_runs(tmp_path)] == ["fold-0", "fold-1", "fold-2"]

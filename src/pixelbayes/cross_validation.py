@@ -115,6 +115,10 @@ def cross_validate(
         if model is None:
             again: dict[str, Any] = {"resume": resume and place.exists(), "overwrite": overwrite}
             model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
+        if (
+            recipe is None
+        ):  # planned anew, by another measurement of the machine, the next could be another network
+            recipe = recipe_of(model, place)
         judged.append(judge_fold(model.to(share.device), dataset, share))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
     if share.first:
@@ -155,7 +159,7 @@ def finished(
         return None
     if training.get("data") != dataset.fingerprint():
         raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
-    known = from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
+    known = recipe_of(model, place)
     asked = override(known if recipe is None else resolve(recipe, {}), fields)
     for part in PARTS:
         if getattr(known, part) != getattr(asked, part):
@@ -166,6 +170,11 @@ def finished(
                 f"{place} was trained with {name} {training.get(name)}, not {value}: begin anew with another --out"
             )
     return model
+
+
+def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
+    """The recipe that the model in `place` was trained by."""
+    return from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
 
 
 def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Share) -> Judged:

@@ -98,7 +98,11 @@ def _folders(place: str | Path, sign: str) -> Iterator[Path]:
     if (root / sign).is_file():
         yield root
         return
-    yield from sorted(path.parent for path in root.glob(f"*/{sign}"))
+    found = (
+        *root.glob(f"*/{sign}"),
+        *root.glob(f"*/fold-*/{sign}"),
+    )  # those of a k-fold evaluation lie deeper
+    yield from sorted(path.parent for path in found)
 
 
 def _read_run(folder: Path) -> Run:
