@@ -45,10 +45,14 @@ class ImageSet:
         return ImageSet(picked, self.labels[rows], paths, self.classes, self.shape, self.notices)
 
     @property
+    def known(self) -> Tensor:
+        """Whether the class of each image is known, bool `[N]`."""
+        return self.labels != UNKNOWN
+
+    @property
     def labelled(self) -> "ImageSet":
         """The images whose class is known."""
-        known = self.labels != UNKNOWN
-        return self if bool(known.all()) else self[known]
+        return self if bool(self.known.all()) else self[self.known]
 
     def counts(self) -> list[int]:
         """Images in each class (unknown ones are not counted)."""

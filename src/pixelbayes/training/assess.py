@@ -35,10 +35,10 @@ def assess(run: Run) -> None:
         memory.stopped = f"no better {run.config.select} in {memory.stale} validations"
     run.pulse()
     write_row(run, figures)
+    run.save()  # at once: after a kill the weights that are kept should be those that the state tells of
     if run.first:
         draw_curves(run.out, memory.best_step)
         _report(run, figures, better)
-    run.save()
 
 
 def keep(run: Run) -> None:

@@ -1,10 +1,9 @@
 """What a run trains, and on what: the model before any step, the data in its classes, the images."""
 
-from dataclasses import replace
-
 import torch
 
 from ..data import Dataset, ImageSet
+from ..data.picked import joined
 from ..errors import UserError
 from ..model import AutoregressiveImageModel, ModelConfig, from_spec, spec
 from .config import TrainingConfig
@@ -69,16 +68,10 @@ def fit_data(request: Request, memory: Memory) -> Dataset:
 
 def training_images(dataset: Dataset, config: TrainingConfig) -> ImageSet:
     """The images to train on: those of known class, with the validation ones where that is asked for."""
-    images = dataset.train.labelled if len(dataset.classes) else dataset.train
-    held = dataset.validation
-    if config.include_validation and held is not None:
-        more = held.labelled if len(dataset.classes) else held
-        images = replace(
-            images,
-            levels=torch.cat([images.levels, more.levels]),
-            labels=torch.cat([images.labels, more.labels]),
-            paths=[*images.paths, *more.paths],
-        )
+    sets = [dataset.train]
+    if config.include_validation and dataset.validation is not None:
+        sets.append(dataset.validation)
+    images = joined(sets, labelled=len(dataset.classes) > 0)
     if not len(images):
         raise UserError(f"{dataset.name} has no training images of a known class")
     return images
