@@ -98,11 +98,8 @@ def _folders(place: str | Path, sign: str) -> Iterator[Path]:
     if (root / sign).is_file():
         yield root
         return
-    found = (
-        *root.glob(f"*/{sign}"),
-        *root.glob(f"*/fold-*/{sign}"),
-    )  # those of a k-fold evaluation lie deeper
-    yield from sorted(path.parent for path in found)
+    folds = root.glob(f"*/fold-*/{sign}")  # the models of a k-fold evaluation lie deeper
+    yield from sorted(path.parent for path in (*root.glob(f"*/{sign}"), *folds))
 
 
 def _read_run(folder: Path) -> Run:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tests.training.run_small import child, recipe, train_small
 from tests.training.small import SmallRecipe
 
+import pixelbayes as pb
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
@@ -21,6 +22,7 @@ from pixelbayes.runs import find_runs
 from pixelbayes.training import train
 from pixelbayes.training.guard import Guard
 from pixelbayes.training.journal import read_rows
+from pixelbayes.training.run import memory_of
 from pixelbayes.training.state import list_states
 
 
@@ -217,6 +219,22 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(
     more = train(digits, impatient(100), tmp_path, resume=True).description["training"]
     assert not more["stopped"]
     assert more["steps"] > first["steps"]
+
+
+def test_a_kill_while_pictures_are_drawn_finds_the_kept_weights_in_the_state(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(out: Path, best: int) -> None:
+        if best > 0:
+            raise SystemExit
+
+    monkeypatch.setattr("pixelbayes.training.assess.draw_curves", killed)
+    with pytest.raises(SystemExit):
+        train(digits, recipe(2, validate_every=0.5, checkpoint_seconds=1e6), tmp_path, seed=3, device="cpu")
+    memory, _ = memory_of(tmp_path) or pytest.fail("there is no state")
+    kept = pb.load(tmp_path).description["training"]
+    assert kept["step"] == memory.best_step > 0
+    assert kept["validation"] == memory.best_figures
 
 
 def test_the_size_of_a_batch_stays(digits: Dataset, tmp_path: Path) -> None:

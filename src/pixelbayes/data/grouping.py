@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from ..errors import UserError
 
 
+def is_pattern(group_by: str) -> bool:
+    """Whether it can be a pattern (which has a group in parentheses) and not a column's name."""
+    return "(" in group_by
+
+
 def groups_by_pattern(pattern: str | None, names: Sequence[str], required: bool = True) -> list[str] | None:
     """Group 1 of the regular expression in each path's file name; '' (no group) where it does not match.
 

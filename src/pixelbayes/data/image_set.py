@@ -19,8 +19,8 @@ FINGERPRINT_IMAGES = 64  # whose pixels are read; the labels of all
 class ImageSet:
     """N images as integer levels.
 
-    levels: `[N, C, H, W]`, uint8 (int32 above 256 levels), perhaps memory-mapped; labels: int64 `[N]`, -1 where
-    unknown; paths: where each image came from, in input order; notices: what the user should know.
+    levels: `[N, C, H, W]`, uint8 (int32 above 256 levels), perhaps memory-mapped (see `picked`); labels: int64 `[N]`,
+    -1 where unknown; paths: where each image came from, in input order; notices: what the user should know.
     """
 
     levels: Tensor

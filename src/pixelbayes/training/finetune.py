@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..data import Dataset, ImageSet
+from ..data.labelling import index_of
 from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 
@@ -13,7 +14,8 @@ from ..labels import UNKNOWN, Labels
 def join_classes(old: Labels, new: Labels) -> tuple[Labels, Tensor]:
     """The classes of a model and then those of the data that it lacks; and for each class of the data its index.
 
-    Numbers are indices of the model's classes, as everywhere, unless its own classes are numbers.
+    Where each of the data's names means a class of the model (numbers are indices there, unless its own classes are
+    numbers), there are no others.
 
     >>> joined, index = join_classes(Labels(("cat", "dog")), Labels(("dog", "owl")))
     >>> joined.names, index.tolist()
@@ -22,16 +24,12 @@ def join_classes(old: Labels, new: Labels) -> tuple[Labels, Tensor]:
     >>> joined.names, index.tolist()
     (('cat', 'dog'), [0, 1])
     """
-    if _are_indices(old, new):
-        return old, torch.tensor([int(name) for name in new.names], dtype=torch.int64)
+    meant = [index_of(name, old) for name in new.names]
+    if all(index is not None for index in meant):
+        return old, torch.tensor(meant, dtype=torch.int64)
     names = old.names + tuple(name for name in new.names if name not in old.names)
     index = torch.tensor([names.index(name) for name in new.names], dtype=torch.int64)
     return Labels(names), index
-
-
-def _are_indices(old: Labels, new: Labels) -> bool:
-    numbers = all(name.isdecimal() for name in new.names) and not any(name.isdecimal() for name in old.names)
-    return numbers and all(int(name) < len(old) for name in new.names)
 
 
 def relabel(dataset: Dataset, classes: Labels, index: Tensor) -> Dataset:

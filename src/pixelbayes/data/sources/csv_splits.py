@@ -12,7 +12,7 @@ from ..collection import Collection, Part
 from ..config import DataConfig
 from ..decoding import SUFFIXES
 from ..file_pictures import FilePictures
-from ..grouping import groups_by_pattern
+from ..grouping import groups_by_pattern, is_pattern
 from .class_folders import SPLIT_NAMES, names_from
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "img", "name")
@@ -108,7 +108,7 @@ def part_of(table: Path, config: DataConfig, grouped: bool = True) -> Part:
             f"{table} names {noun}: {', '.join(missing[:3])}{more} (paths are relative to the CSV)"
         )
     groups = rows.groups
-    if groups is None and (grouped or "(" in (config.group_by or "")):  # a pattern has a group in parentheses
+    if groups is None and (grouped or is_pattern(config.group_by or "")):
         groups = groups_by_pattern(config.group_by, rows.paths, required=grouped)
     return Part(FilePictures(paths), rows.words, rows.paths, groups)
 
@@ -187,7 +187,7 @@ def _group_column(
         column = header.index(group_by)
     elif group_by.isdecimal():
         column = int(group_by)
-    elif header is not None and "(" not in group_by and required:  # a pattern has a group in parentheses
+    elif header is not None and not is_pattern(group_by) and required:
         raise unknown("column to group by", group_by, header)
     else:
         return None
