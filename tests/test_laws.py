@@ -111,6 +111,35 @@ def test_walk_in_any_blocks_of_rows_equals_the_whole(network, shape, strategy, d
             torch.testing.assert_close(walked, whole, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("network", "shape", "strategy", "distribution"), combinations())
+def test_all_classes_in_one_pass_equal_one_class_at_a_time(network, shape, strategy, distribution):
+    model = made_or_refused(network, shape, strategy, distribution)
+    levels, _ = images(model)
+    for classes in (torch.arange(3), torch.tensor([2, 0])):
+        each = [model.log_prob_map(levels, torch.full((len(levels),), int(c))) for c in classes]
+        together = model.class_log_prob_maps(levels, classes)
+        torch.testing.assert_close(together, torch.stack(each, 1), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "downsampling"])
+@pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
+def test_the_gradient_of_all_classes_is_that_of_one_class_at_a_time(network, strategy):
+    model = made_or_refused(network, ImageShape(1, 4, 5, 4), strategy, DISTRIBUTIONS[0])
+    levels, _ = images(model)
+    weights = torch.linspace(-1, 1, 6, dtype=torch.float64).view(2, 3)
+    found = []
+    for log_probs in (
+        model.class_log_prob_maps(levels).sum((2, 3)),
+        torch.stack([model.log_prob(levels, torch.full((2,), c)) for c in range(3)], 1),
+    ):
+        model.zero_grad()
+        (log_probs * weights).sum().backward()
+        found.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    assert len(found[0]) == len(found[1])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("network", SEES_ALL)
 def test_the_same_rows_may_be_looked_at_again(network) -> None:
     model = make(network, ImageShape(1, 8, 6, 17))

@@ -135,6 +135,23 @@ class AutoregressiveImageModel(nn.Module):
         """
         return self.log_prob_map(levels, labels).double().sum((1, 2))
 
+    def class_log_prob_maps(self, levels: Tensor, classes: Tensor | None = None) -> Tensor:
+        """log p(pixel | past, c) of each image under each class, `(b, K, H, W)` in nats; gradients flow.
+
+        `levels` are checked integer levels `(b, C, H, W)`; `classes` the indices `(K,)` to compute, by default all.
+        Features that the label has not reached are computed once for all classes, where the network shares them.
+        """
+        if classes is None:
+            classes = torch.arange(len(self.classes))
+        b, K = len(levels), len(classes)
+        levels = levels.to(self.device)
+        labels = classes.to(self.device).repeat(b)
+        seen = levels if self.network.shares_classes else levels.repeat_interleave(K, 0)
+        parameters = self.pixel_parameters(seen, labels)
+        # Where the label has reached nothing, one row serves all classes.
+        maps = self.describe(parameters).log_prob(levels.repeat_interleave(len(parameters) // b, 0))
+        return maps.unflatten(0, (b, -1)).expand(-1, K, -1, -1)
+
     @torch.no_grad()
     def log_likelihoods(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .convolve import convolve
+from .meeting import meet
 from .memory import Attended, Enlarged, Past, Project, Recalled, RowWindow, Span, multiply
 
 T = TypeVar("T")
@@ -71,6 +72,14 @@ class WholeImage:
     def constant(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What is the same for every cell (what a label contributes, say)."""
         return compute()
+
+    def meet(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Two features, one of which a label may have reached and the other not, with the same number of rows."""
+        return meet(a, b)
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        """Their sum."""
+        return torch.add(*meet(a, b))
 
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: "Project") -> "Past":
         """Keys and values of every cell before those under this scan, made by `project` from the image at a
@@ -163,6 +172,12 @@ class Glimpse:
             self.memory[name] = compute()
         return self.memory[name]
 
+    def meet(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return a, b  # a walk is of one class for each image
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: "Project") -> "Past":
         slot = self.memory.get(("past", key))
         if slot is None:
@@ -190,7 +205,9 @@ class Glimpse:
 def convolve_cells(layer: Convolution, x: Tensor, onto: Tensor | None) -> Tensor:
     """A convolution without padding of many cells `(b, c, h, w)`, added to `onto` if there is one."""
     y = F.conv2d(x.contiguous(memory_format=torch.channels_last), layer.kernel(), layer.bias)
-    return y if onto is None else y.add_(onto)
+    if onto is None:
+        return y
+    return y.add_(onto) if len(y) == len(onto) else torch.add(*meet(y, onto))
 
 
 def folded(layer: Convolution) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..causal.layer import Layer
+from ..causal.meeting import meet
 from ..causal.residual import Fuse
 from ..causal.scan import Scan
 from ..errors import UserError
@@ -64,9 +65,11 @@ class LabelCode(Layer):
 
         def add(cells: Tensor) -> Tensor:
             if not extra:
-                ones = [cells.new_ones(len(cells), 1, 1, 1)] if self.ones else []
+                rows = len(cells) if label is None else len(label)
+                ones = [cells.new_ones(rows, 1, 1, 1)] if self.ones else []
                 extra.append(torch.cat([*ones, *([] if label is None else [label])], 1))
-            return torch.cat([cells, extra[0].expand(-1, -1, *cells.shape[2:])], 1)
+            cells, more = meet(cells, extra[0])
+            return torch.cat([cells, more.expand(-1, -1, *cells.shape[2:])], 1)
 
         return add
 

@@ -73,13 +73,15 @@ class HorizontalLayer(Layer):
 
     def forward(self, x: Tensor, above: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
         h = self.look(self.fuse_before(x, y, scan), scan)
-        h = h + scan.over_row(self.join, lambda row: self.join(above, row))
+        h = scan.add(h, scan.over_row(self.join, lambda row: self.join(above, row)))
         h = gate(self.fuse_leave(h, y, scan))
-        return x + self.back(self.dropout(h), scan)
+        return scan.add(x, self.back(self.dropout(h), scan))
 
 
 class GatedPixelCNN(Network):
     """Both stacks, and two 1x1 convolutions to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: GatedPixelCNNConfig, channels: int, outputs: int, fusion: Fusion):
         super().__init__()

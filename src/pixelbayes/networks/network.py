@@ -12,7 +12,13 @@ from ..levels import ImageShape
 
 class Network(nn.Module):
     """`forward(image, label, scan)`: signal `(b, c, H, W)` in [-1, 1] of the whole image and labels `(b,)`,
-    to parameters `(b, P, h, w)` of the cells under the scan. It must see only the past of each cell."""
+    to parameters `(b, P, h, w)` of the cells under the scan. It must see only the past of each cell.
+
+    `shares_classes` says that labels may be `(b * K,)`, those of an image side by side: what the label has not
+    reached is then computed for b images only (`causal.meeting`), and the parameters have b or b * K rows.
+    """
+
+    shares_classes = False
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
         raise NotImplementedError

@@ -67,11 +67,13 @@ class Block(Layer):
         h = self.fuse_enter(self.narrow(h, scan), y, scan)
         h = self.fuse_leave(self.look(F.relu(h), scan), y, scan)
         h = self.widen(self.dropout(F.relu(h)), scan)
-        return x + h if self.skip else h
+        return scan.add(x, h) if self.skip else h
 
 
 class PixelCNN(Network):
     """The first convolution, the blocks, and two 1x1 convolutions to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: PixelCNNConfig, channels: int, groups: int, outputs: int, fusion: Fusion):
         super().__init__()

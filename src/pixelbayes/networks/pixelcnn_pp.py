@@ -143,6 +143,8 @@ class Stream(Layer):
 class PixelCNNPP(Network):
     """The two streams, and a 1x1 convolution to the parameters."""
 
+    shares_classes = True
+
     def __init__(self, config: PixelCNNPPConfig, channels: int, outputs: int, fusion: Fusion):
         super().__init__()
         width = config.filters

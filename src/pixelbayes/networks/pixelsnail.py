@@ -73,6 +73,7 @@ class AttentionBlock(Layer):
         size = image.shape[2], image.shape[3]
 
         def project(own: Tensor, features: Tensor, rows: Span, columns: Span) -> tuple[Tensor, Tensor]:
+            own, features = scan.meet(own, features)
             seen = torch.cat([own, features, positions(rows, columns, size, own)], 1)
             content = self.to_content(self.content(Feature(seen, self.activation), y, scan).value, scan)
             return content[:, : self.key_width], content[:, self.key_width :]
@@ -85,6 +86,8 @@ class AttentionBlock(Layer):
 
 class PixelSNAIL(Network):
     """The blocks, and a 1x1 convolution to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: PixelSNAILConfig, shape: ImageShape, outputs: int, fusion: Fusion):
         super().__init__()
