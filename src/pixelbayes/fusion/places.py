@@ -15,6 +15,9 @@ from ..errors import UserError
 from .operations import OPERATIONS, ByColour, Operation
 from .strategies import SITES, STRATEGIES, STREAMS, Act, FusionConfig
 
+Frame = Callable[[Tensor], Tensor]
+"""Adds to a window of an image `(b, c, h, w)` the channels that frame it."""
+
 
 def untouched(h: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
     """A place where the label does not act."""
@@ -34,7 +37,7 @@ class Fused(Layer):
         return h
 
 
-class LabelCode(Layer):
+class LabelEmbedding(Layer):
     """Labels `(b,)` -> their code y `(b, width)`, one-hot or embedded; and what frames an image.
 
     The frame is what a first convolution finds beside the image inside its borders: a channel of ones, if
@@ -56,7 +59,7 @@ class LabelCode(Layer):
             return None
         return self.embed(label) if self.embed else F.one_hot(label.long(), self.classes).to(like.dtype)
 
-    def frame(self, y: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def frame(self, y: Tensor | None) -> Frame:
         """The function that adds the frame's channels to a window of the image; the same for every window."""
         label = y[:, :, None, None] if y is not None and self.in_image else None
         if not self.ones and label is None:
@@ -90,9 +93,9 @@ class Fusion:
     def __post_init__(self) -> None:
         self.row = self.config.row() if self.classes else STRATEGIES["none"]
         in_image = any(act.site == "input" for act in self.row.acts)
-        self.code = LabelCode(self.classes, self.row.embedding, in_image)
+        self.code = LabelEmbedding(self.classes, self.row.embedding, in_image)
 
-    def offer_input(self, ones: bool = False) -> LabelCode:
+    def offer_input(self, ones: bool = False) -> LabelEmbedding:
         """The label's code, for a network whose first convolutions take `code.image_channels` extra channels."""
         self.code.ones = ones
         self._offered |= {("input", stream) for stream in STREAMS}

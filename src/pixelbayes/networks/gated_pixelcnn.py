@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..causal import CausalConv, FirstConv, Layer, Pointwise, Scan
 from ..errors import UserError
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -102,9 +102,7 @@ class GatedPixelCNN(Network):
         self.fuse_head = fusion.place("head", width, "left")
         self.head = Pointwise(width, outputs, normalise=False)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         above = scan.rows(self, lambda row: self.look_above(self.first_above(image, row, frame), y, row))
         x = self.stem_left(self.first_left(image, scan, frame), y, scan)
         for layer, looked in zip(self.horizontal, above, strict=True):

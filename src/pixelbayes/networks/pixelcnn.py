@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..causal import Layer, Scan
 from ..causal.masked import ColourNorm, MaskedConv, MaskedFirstConv
 from ..errors import UserError
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -86,9 +86,7 @@ class PixelCNN(Network):
         self.fuse_head = fusion.place("head", width)
         self.head = MaskedConv(width, outputs, 1, groups)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         x = self.fuse_stem(self.first(image, scan, frame), y, scan)
         for block in self.blocks:
             x = block(x, y, scan)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..causal import ACTIVATIONS, Feature, FirstConv, GatedResidual, Layer, Pointwise, Scan, above_and_left
 from ..causal.attention import attend
 from ..causal.scan import Span
-from ..fusion import Fusion, untouched
+from ..fusion import Frame, Fusion, untouched
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -104,9 +104,7 @@ class PixelSNAIL(Network):
         self.fuse_head = fusion.place("head", width)
         self.head = Pointwise(width, outputs)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
         x = self.fuse_stem(start + self.first_left(image, scan, frame), y, scan)
         feature = Feature(x, self.activation)
