@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelbayes import checkpoint
-from pixelbayes.causal import Glimpse
+from pixelbayes.causal import Glimpse, WalkCache
 from pixelbayes.distributions import Bernoulli, Categorical, LogisticMixture
 from pixelbayes.errors import UserError
 from pixelbayes.fusion import STRATEGIES, FusionConfig
@@ -144,7 +144,7 @@ def test_the_gradient_of_all_classes_is_that_of_one_class_at_a_time(network, str
 def test_the_same_rows_may_be_looked_at_again(network) -> None:
     model = make(network, ImageShape(1, 8, 6, 17))
     levels, labels = images(model, 2)
-    whole, signal, memory = model.pixel_parameters(levels, labels), model.signal(levels), {}
+    whole, signal, memory = model.pixel_parameters(levels, labels), model.signal(levels), WalkCache()
     for rows in ((0, 1), (1, 4), (1, 4), (4, 8), (4, 8)):
         found = model.pixel_parameters(signal, labels, Glimpse((8, 6), rows, None, memory))
         torch.testing.assert_close(found, whole[:, :, slice(*rows)])
@@ -153,7 +153,7 @@ def test_the_same_rows_may_be_looked_at_again(network) -> None:
 def walk_in_blocks(model, levels, labels, heights) -> Tensor:
     """Blocks of these heights in turn: every other one whole, the rest pixel by pixel."""
     signal, (height, width) = model.signal(levels), (model.shape.height, model.shape.width)
-    memory, blocks, start = {}, [], 0
+    memory, blocks, start = WalkCache(), [], 0
     for index, step in enumerate(itertools.cycle(heights)):
         if start >= height:
             return torch.cat(blocks, 2)
@@ -290,7 +290,7 @@ def test_a_memory_belongs_to_its_request():
     """Two walks over one model, interleaved, do not disturb each other."""
     model = make("pixelcnn_pp", ImageShape(1, 4, 4, 16))
     (first, second), labels = images(model)[0].split(1), torch.tensor([1])
-    memories = ({}, {})
+    memories = WalkCache(), WalkCache()
     rows = ([], [])
     with torch.no_grad():
         for row in range(4):

@@ -1,7 +1,6 @@
 """Generate images of a class: the walk, with every level drawn from the model."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
@@ -9,15 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError, check_above_zero, check_given, check_whole
+from ..errors import UserError, check_given, check_whole
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating, require_model
-from ..progress import bar
-from ..walk import CachedLook, Looks, Row, noise, sample, walk
+from ..model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
+from ..walk import CachedLook, Looks, Row
+from .drawing import Drawing, draw
 from .share import ALONE, Share
-
-HOTTEST = 1e6  # beyond it numbers overflow, and all is noise long before
-SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
 
 
 def generate(
@@ -49,28 +45,11 @@ def generate(
     torch.Size([2, 1, 8, 8])
     """
     require_model(model)
-    for name, value in (("the temperature", temperature), ("the seed", seed), ("the batch", batch)):
-        check_given(name, value)
-    check_above_zero("the temperature", temperature)
-    if temperature > HOTTEST:
-        raise UserError(f"the temperature must be at most {HOTTEST:g}, not {temperature}")
-    check_whole("the seed", seed, least=0)
     check_whole("the count", count, least=0)
-    check_whole("the batch", batch, least=1)
+    how = Drawing(seed, temperature, batch, "generating" if progress else None, on_row, looks, share)
     shape = model.shape if size is None else _resized(model.shape, size)
     label, total = _labels(model, labels, count)
-    chunk = max(1, min(batch, total))
-    drawn = torch.zeros(total, shape.channels, shape.height, shape.width, dtype=shape.dtype)
-    mine = share.of(range(0, total, chunk))
-    shown = bar("generating", len(mine) * shape.height, progress)
-    with shown, few_threads(chunk), evaluating(model):
-        for start in mine:
-            for row in _rows(model, label, start, chunk, seed, temperature, shape, looks):
-                shown.advance(shown.task_ids[0])
-                if on_row is not None:
-                    on_row(start, row)
-            drawn[start : start + chunk] = row.levels[: total - start].cpu()
-    return share.merge(drawn)
+    return draw(model, label, total, shape, how)
 
 
 def _resized(shape: ImageShape, size: object) -> ImageShape:
@@ -83,17 +62,6 @@ def _resized(shape: ImageShape, size: object) -> ImageShape:
     return replace(shape, height=size[0], width=size[1])
 
 
-@contextmanager
-def few_threads(batch: int) -> Iterator[None]:
-    """One thread for a small batch: a pixel's products are then too small to share, and sharing costs more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if batch < SHARED_FROM else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _labels(
     model: AutoregressiveImageModel, labels: LabelsLike | int | None, count: int | None
 ) -> tuple[Tensor | None, int]:
@@ -104,20 +72,3 @@ def _labels(
         return model.check_labels(wanted, len(wanted)), len(wanted)
     images = 1 if labels is None else prod(np.shape(labels))
     return None, images if count is None else count
-
-
-def _rows(
-    model: AutoregressiveImageModel,
-    label: Tensor | None,
-    start: int,
-    size: int,
-    seed: int,
-    temperature: float,
-    shape: ImageShape,
-    looks: Looks,
-) -> Iterator[Row]:
-    """One batch's walk; a last batch that is smaller is padded to the same shape."""
-    indices = range(start, start + size)
-    uniform = torch.stack([noise(seed, index, shape) for index in indices]).to(model.device)
-    here = None if label is None else label[[min(index, len(label) - 1) for index in indices]]
-    return walk(model, here, sample(uniform, temperature), size, shape, looks=looks)
