@@ -21,16 +21,21 @@ class BernoulliModel(nn.Module):
         self.device, self.description = torch.device("cpu"), {}
         self.passes: list[int] = []
 
-    with_prior = AutoregressiveImageModel.with_prior
+    with_prior, log_prior = AutoregressiveImageModel.with_prior, AutoregressiveImageModel.log_prior
 
     def check(self, levels: Tensor) -> None:
         assert levels.shape[1:] == (1, self.shape.height, self.shape.width)
 
-    def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
+    def log_prob_map(self, levels: Tensor, labels: Tensor | None = None) -> Tensor:
         self.passes.append(len(levels))
         chance = self.chances[torch.zeros(len(levels), dtype=torch.long) if labels is None else labels]
-        ones = levels.flatten(1).double().sum(1)
-        return ones * chance.log() + (self.shape.dims - ones) * (1 - chance).log()
+        chance, ones = chance.view(-1, 1, 1), levels[:, 0].double()
+        return ones * chance.log() + (1 - ones) * (1 - chance).log()
+
+    def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
+        return self.log_prob_map(levels, labels).sum((1, 2))
+
+    class_log_prob_maps = AutoregressiveImageModel.class_log_prob_maps
 
 
 def by_hand(chance: float, ones: int, pixels: int = 6) -> float:

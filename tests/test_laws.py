@@ -117,7 +117,7 @@ def test_all_classes_in_one_pass_equal_one_class_at_a_time(network, shape, strat
     levels, _ = images(model)
     for classes in (torch.arange(3), torch.tensor([2, 0])):
         each = [model.log_prob_map(levels, torch.full((len(levels),), int(c))) for c in classes]
-        together = model.class_log_prob_maps(levels, classes)
+        together = model.class_log_prob_maps(levels, classes.tolist())
         torch.testing.assert_close(together, torch.stack(each, 1), rtol=0, atol=1e-9)
 
 

@@ -206,7 +206,7 @@ def posteriors(judged: list[Judged]) -> Tensor:
         others = [j for j in judged if j is not own]
         joint = torch.cat([j.model.with_prior(j.nats) for j in others])
         calibration = fit_calibration(joint, pooled_labels(others))
-        found.append(calibration.posterior(own.model.with_prior(own.nats)))
+        found.append(calibration.posterior(own.nats, own.model.log_prior()))
     return torch.cat(found)
 
 

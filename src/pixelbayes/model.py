@@ -38,15 +38,21 @@ COMPUTABLE = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """Posterior = softmax(log_joint / temperature + offsets); fitted on validation data."""
+    """Posterior = softmax(log p(x|c) / temperature + offsets + log prior); fitted on validation data.
+
+    The temperature mends what the network claims about an image, which a prior has no part in: a prior of 10 to 1
+    shifts the log odds by ln 10, whatever the temperature.
+    """
 
     temperature: float = 1.0
     offsets: tuple[float, ...] = ()
 
-    def posterior(self, log_joint: Tensor) -> Tensor:
-        """log p(x|c) + log p(c) `(n, classes)` in nats -> probabilities, float64."""
-        scores = log_joint.double() / self.temperature
-        return (scores + scores.new_tensor(self.offsets) if self.offsets else scores).softmax(1)
+    def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
+        """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""
+        scores = log_likelihoods.double() / self.temperature
+        for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
+            scores = scores if term is None else scores + term
+        return scores.softmax(1)
 
 
 @dataclass(frozen=True)
@@ -135,37 +141,46 @@ class AutoregressiveImageModel(nn.Module):
         """
         return self.log_prob_map(levels, labels).double().sum((1, 2))
 
-    def class_log_prob_maps(self, levels: Tensor, classes: Tensor | None = None) -> Tensor:
-        """log p(pixel | past, c) of each image under each class, `(b, K, H, W)` in nats; gradients flow.
+    def class_log_prob_maps(self, levels: Images, classes: Sequence[int] | None = None) -> Tensor:
+        """log p of each pixel given those before it, under each of `classes` (indices; all of them when None).
 
-        `levels` are checked integer levels `(b, C, H, W)`; `classes` the indices `(K,)` to compute, by default all.
-        Features that the label has not reached are computed once for all classes, where the network shares them.
+        Returns `(n, k, H, W)` in nats; k is 1 for a model without classes. Gradients flow. Features that the label
+        has not reached are computed once for all classes, where the network shares them. The levels are taken as they
+        are: `check` them first where they come from outside.
         """
-        if classes is None:
-            classes = torch.arange(len(self.classes))
-        b, K = len(levels), len(classes)
-        levels = levels.to(self.device)
-        labels = classes.to(self.device).repeat(b)
-        seen = levels if self.network.shares_classes else levels.repeat_interleave(K, 0)
-        parameters = self.pixel_parameters(seen, labels)
+        levels = as_levels(levels).to(self.device)
+        if not self.classes:
+            return self.log_prob_map(levels)[:, None]
+        chosen = torch.arange(len(self.classes)) if classes is None else torch.tensor(tuple(classes))
+        b, k = len(levels), len(chosen)
+        if not b:  # networks need not know empty batches
+            return levels.new_zeros(0, k, *levels.shape[2:], dtype=self.dtype)
+        seen = levels if self.network.shares_classes else levels.repeat_interleave(k, 0)
+        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b))
         # Where the label has reached nothing, one row serves all classes.
         maps = self.describe(parameters).log_prob(levels.repeat_interleave(len(parameters) // b, 0))
-        return maps.unflatten(0, (b, -1)).expand(-1, K, -1, -1)
+        return maps.unflatten(0, (b, -1)).expand(-1, k, -1, -1)
 
     @torch.no_grad()
     def log_likelihoods(self, levels: Images, batch: int = 64) -> Tensor:
-        """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration."""
+        """log p(x | c) for each class c, `(n, classes)` in nats, float64, without prior or calibration.
+
+        `batch` counts pairs of an image and a class that go through the network at once. `likelihood.log_likelihoods`
+        gives the same chunk by chunk, for more images than memory holds.
+        """
         check_whole("the batch", batch, least=1)
         if not self.classes:
             raise UserError("this model has no classes: it cannot classify")
         levels = as_levels(levels)
         self.check(levels)
+        pieces = [piece.tolist() for piece in torch.arange(len(self.classes)).split(batch)]
         with evaluating(self):
-            return torch.cat([self._of_each_class(part) for part in levels.split(batch)])
+            parts = levels.split(max(1, batch // len(self.classes)))
+            return torch.cat([self._of_each_class(part, pieces) for part in parts])
 
-    def _of_each_class(self, levels: Tensor) -> Tensor:
-        labels = (torch.full((len(levels),), c) for c in range(len(self.classes)))
-        return torch.stack([self.log_prob(levels, label) for label in labels], 1)
+    def _of_each_class(self, levels: Tensor, pieces: list[list[int]]) -> Tensor:
+        maps = (self.class_log_prob_maps(levels, classes) for classes in pieces)
+        return torch.cat([each.double().sum((2, 3)) for each in maps], 1)
 
     def log_joint(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) + log p(c), `(n, classes)` in nats, float64; the prior is uniform unless `prior` is set."""
@@ -173,6 +188,10 @@ class AutoregressiveImageModel(nn.Module):
 
     def with_prior(self, log_likelihoods: Tensor) -> Tensor:
         """log p(x | c) `(n, classes)` -> log p(x, c), by `prior`, whose weights need not sum to one."""
+        return log_likelihoods + self.log_prior().to(log_likelihoods)
+
+    def log_prior(self) -> Tensor:
+        """log p(c) `(classes,)`, float64, of the weights in `prior`; uniform where there are none."""
         weights = self.prior if self.prior is not None else (1.0,) * len(self.classes)
         if (
             len(weights) != len(self.classes)
@@ -182,8 +201,8 @@ class AutoregressiveImageModel(nn.Module):
             raise UserError(
                 f"a prior needs a weight of 0 or more for each of {len(self.classes)} classes, not {weights}"
             )
-        prior = log_likelihoods.new_tensor(weights)
-        return log_likelihoods + (prior / prior.sum()).log()
+        prior = torch.tensor(weights, dtype=torch.float64)
+        return (prior / prior.sum()).log()
 
     def check(self, levels: Tensor) -> None:
         """`UserError` unless these are integer levels of such images as the model knows."""

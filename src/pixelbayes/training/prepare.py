@@ -127,7 +127,8 @@ def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> A
     model = make_model(request, memory, dataset).to(fabric.device)
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.description = {"data": dataset.preparation, "recipe": memory.recipe}
+    counts = dict(zip(dataset.classes, dataset.train.counts(), strict=True))
+    model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": memory.recipe}
     return model
 
 
