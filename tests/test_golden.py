@@ -59,7 +59,7 @@ def test_an_earlier_run_is_listed(run: Path) -> None:
 
 
 def test_an_earlier_model_is_evaluated_on_its_own_data(run: Path) -> None:
-    assert pb.evaluate(run).images == 144
+    assert pb.evaluate(pb.load(run)).images == 144
 
 
 def test_an_earlier_model_is_trained_on(run: Path, tmp_path: Path) -> None:
