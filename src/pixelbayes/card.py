@@ -66,7 +66,7 @@ def model_card(
     command: str = "",
     licence: str = "mit",
 ) -> str:
-    """Returns the card as Markdown. `figures` are measured ones beside those that training noted, by what they are of."""
+    """Returns the card as Markdown; `figures` stand beside those that training noted, by what they are of."""
     told = model.description
     return HEAD.format(licence=licence, network=spec(model.config)["network"]["name"]) + BODY.format(
         name=name,
@@ -122,4 +122,8 @@ def _noted(training: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _table(rows: Mapping[str, str]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]) if rows else ""
+    return (
+        "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+        if rows
+        else ""
+    )

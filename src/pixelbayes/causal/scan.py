@@ -71,7 +71,7 @@ class Scan(ABC):
 
     @abstractmethod
     def meet(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns two features with the same number of rows, one of which a label may have reached and the other not."""
+        """Returns two features, one of which a label may have reached, with the same number of rows."""
 
     @abstractmethod
     def add(self, a: Tensor, b: Tensor) -> Tensor:
