@@ -26,6 +26,7 @@ from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
 from .training.memory import Memory
+from .training.own_files import refuse_foreign
 from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
@@ -102,6 +103,8 @@ def train(
     if out is not None:  # before the images are read
         check_path("the run's folder", out)
         refuse_occupied(Path(out), overwrite or resume)
+        if not resume:
+            refuse_foreign(Path(out))
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     earlier = memory_of(Path(out)) if resume and out is not None else None
