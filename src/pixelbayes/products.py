@@ -45,7 +45,9 @@ class Products:
         for name in (self.list.name, *names):
             link = self._link_on_the_way(name)
             if link is not None:
-                raise UserError(f"{link} is a link, and nothing is written through links: choose another --out")
+                raise UserError(
+                    f"{link} is a link, and nothing is written through links: choose another --out"
+                )
             above = next((place for place in self._places(name)[:-1] if place.is_file()), None)
             own = name == self.list.name or not (folder / name).exists() or self.owns(name)
             if above is not None or not own:

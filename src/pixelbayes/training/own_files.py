@@ -7,7 +7,15 @@ from ..products import Products
 SUMMARY = "training.json"
 """Written when a run has come to its end."""
 
-FIXED = ("config.json", "model.safetensors", "journal.csv", "curves.png", "samples.png", "augmented.png", SUMMARY)
+FIXED = (
+    "config.json",
+    "model.safetensors",
+    "journal.csv",
+    "curves.png",
+    "samples.png",
+    "augmented.png",
+    SUMMARY,
+)
 NUMBERED = ("state/[0-9]*.safetensors", "samples/step-*.png")
 FORGOTTEN = (*NUMBERED, "events/*", SUMMARY)
 """What a run that begins anew deletes of the earlier one; the rest is replaced when the new one is there."""
