@@ -1,7 +1,7 @@
 """What a command wrote into a folder: a list kept beside the files, so that nothing else is ever replaced or deleted.
 
-A file belongs to a command if the list names it, it is a plain file below the folder, no link lies on the way to it, and
-it still holds what was written. Whatever a user put there, in whatever place and under whatever name, does not.
+A file belongs to a command if the list names it, it is a plain file below the folder, no link lies on the way to
+it, and it still holds what was written. Whatever a user put there, in whatever place and under whatever name, does not.
 """
 
 import hashlib
@@ -102,7 +102,7 @@ class Products:
                 parent.rmdir()
 
     def finish(self) -> None:
-        """Delete what is listed from an earlier command and was not written anew; the list is of the new files alone."""
+        """Delete what an earlier command wrote and this one did not; the list is of the new files alone."""
         self.drop(sorted(self._known.keys() - self._fresh.keys()))
         with whole(self.list, suffix="") as temporary:
             temporary.write_text("".join(_line(*item) for item in self._fresh.items()), encoding="utf-8")

@@ -33,7 +33,7 @@ def log_scale_floor(levels: int) -> float:
 
 
 def bounded(log_scales: Tensor, floor: float) -> Tensor:
-    """Log-scales between their floor and their ceiling, so that values and gradients are finite whatever a network says."""
+    """Log-scales between floor and ceiling, so that values and gradients are finite whatever a network says."""
     return log_scales.clamp(floor, floor + LOG_SCALES)
 
 

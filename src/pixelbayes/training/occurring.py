@@ -24,8 +24,8 @@ class FewerLevels:
 def fewer_levels(dataset: Dataset, from_array: bool) -> FewerLevels | None:
     """The levels to take where only some of 256 occur; None where they are as many as they seem, or one alone occurs.
 
-    Values spread evenly from black to white (0 and 255; 0, 85, 170 and 255) are so many levels, wherever they come from.
-    Values from 0 to a small highest one (0 to 16) are levels themselves in an array, and dark pictures in files.
+    Values spread evenly from black to white (0 and 255; 0, 85, 170 and 255) are so many levels, wherever they come
+    from. Values from 0 to a small highest one (0 to 16) are levels themselves in an array, and dark pictures in files.
     """
     if dataset.shape.levels != 256:
         return None
