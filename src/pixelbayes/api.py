@@ -26,6 +26,8 @@ from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
 from .training.memory import Memory
+from .training.occurring import fewer_levels
+from .training.own_files import refuse_foreign
 from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
@@ -102,6 +104,8 @@ def train(
     if out is not None:  # before the images are read
         check_path("the run's folder", out)
         refuse_occupied(Path(out), overwrite or resume)
+        if not resume:
+            refuse_foreign(Path(out))
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     earlier = memory_of(Path(out)) if resume and out is not None else None
@@ -113,6 +117,8 @@ def train(
     dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
+    if base is None:
+        dataset, settings = _with_fewer_levels(dataset, data, labels, settings, groups)
     _tell(dataset)
     if base is None:
         settings = _planned(dataset, settings.data, device, minutes, overrides)
@@ -150,6 +156,23 @@ def _base(
             config = checkpoint.read_config(known.parent) if known.is_file() else None
             raise UserError(f"{error}{extension_hint(config)}") from None
     return _for_fine_tuning(origin, data) if origin is not None else None
+
+
+def _with_fewer_levels(
+    dataset: Dataset, data: Any, labels: Any, settings: Recipe, groups: Sequence[object] | None
+) -> tuple[Dataset, Recipe]:
+    """The same images in as many levels as occur, where the plan chooses them; what is taken is said, and why."""
+    found = fewer_levels(dataset, from_array=not isinstance(data, str | Path | Dataset))
+    if found is None or settings.data.levels is not None:
+        return dataset, settings
+    if isinstance(data, Dataset):
+        if is_first():
+            warn(f"{found.reason}; open the data with levels={found.levels} for that")
+        return dataset, settings
+    if is_first():
+        say(f"plan: {found.reason}")
+    settings = override(settings, {"data.levels": found.levels})
+    return open_data(data, labels, settings, groups=groups), settings
 
 
 def _as_begun(begun: Memory | None) -> ModelConfig | None:

@@ -16,6 +16,7 @@ from .extensions import extension_hint
 from .files import whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
+from .products import Products
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -24,14 +25,34 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     """Write the model into `folder`, each file whole or not at all; an earlier model there is replaced.
 
-    Raises `UserError` where the folder cannot be written; what was there before then stays whole.
+    Raises `UserError` where the folder cannot be written, or holds a config.json of something else; what was there
+    before then stays whole.
     """
     place = Path(folder)
+    refuse_foreign(place)
     text = json.dumps(_config(model), indent=2)
     write_tensors(place / WEIGHTS, _tensors(model))
     with whole(place / CONFIG) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return place
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise UserError where the files of a model would replace files of another kind."""
+    there = [name for name in (CONFIG, WEIGHTS) if (folder / name).exists()]
+    run = Products(folder, "run")  # a run may replace its own, also where they are damaged
+    if all(run.owns(name) for name in there):
+        return
+    try:
+        known = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        own = isinstance(known, dict) and {"format", "pixelbayes", "model"} <= known.keys()
+    except (OSError, ValueError, RecursionError):
+        own = False
+    if not own:
+        raise UserError(
+            f"{folder} holds a {CONFIG} or {WEIGHTS} of something else, or a damaged one: choose another folder, or "
+            "move it away"
+        )
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> AutoregressiveImageModel:

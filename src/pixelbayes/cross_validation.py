@@ -21,6 +21,7 @@ from .measure import Metrics, fit_calibration
 from .measure.evaluation import judge, measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion
+from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
@@ -100,15 +101,18 @@ def cross_validate(
     check_budget(minutes, max_steps, seed)
     import_extensions(imports)
     share, folder = my_share(device), Path(out) if out is not None else next_run("folds")
+    products = Products(folder, "folds")
     limits: dict[str, Any] = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
     if share.first:
         refuse_occupied(folder, overwrite or resume)
+        products.refuse_foreign(FILES)
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
         dataset = open_data(data, labels, settings_for(recipe, fields), groups=groups)
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
+            products.note(FILES)
             say(f"fold {number} (of 0 to {folds - 1})")
         place = folder / f"fold-{number}"
         model = finished(place, dataset, recipe, fields, limits) if resume else None
@@ -134,6 +138,9 @@ def warn_of_others(folder: Path, folds: int) -> None:
     if others:
         warn(f"{', '.join(others)} in {folder} are of an earlier evaluation in more folds")
 
+
+FILES = ("metrics.json", "predictions.csv", "confusion.png")
+"""What is written beside the folds' models."""
 
 PARTS = ("network", "distribution", "fusion", "training", "augment")
 """Of a recipe, that make a model what it is."""

@@ -12,8 +12,9 @@ from .errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?|\.tmp\w{6}")
-"""The temporary names that `whole` gives, and safetensors within it."""
+HALF = "pixelbayes-tmp"
+LEFT_BEHIND = re.compile(rf"\..+\.[0-9]+\.{HALF}(\.\w+)?")
+"""The temporary names that `whole` gives: no file of the user's is called so."""
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     """
     target = Path(path)
     suffix = target.suffix if suffix is None else suffix
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{suffix}")
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{HALF}{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -49,9 +50,20 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
 
 def sweep(folder: str | Path) -> None:
     """Remove what `whole` left half-written in a folder and those within, where a process was killed on the way."""
-    for left in Path(folder).rglob(".*tmp*"):
-        if LEFT_BEHIND.fullmatch(left.name) and left.is_file():
-            left.unlink(missing_ok=True)
+    for place, rooms, names in os.walk(folder, followlinks=False):
+        for name in filter(LEFT_BEHIND.fullmatch, names):
+            Path(place, name).unlink(missing_ok=True)
+        for name in filter(LEFT_BEHIND.fullmatch, rooms):
+            _clear(Path(place, name))
+
+
+def _clear(room: Path) -> None:
+    """Remove a folder that `write_tensors` made, and the files in it; a link of that name is no such folder."""
+    if room.is_symlink():
+        return
+    for left in room.iterdir():
+        left.unlink(missing_ok=True)
+    room.rmdir()
 
 
 def write_tensors(
@@ -64,8 +76,14 @@ def write_tensors(
     with whole(path, suffix="") as temporary:  # who looks for *.safetensors must find whole ones only
         temporary.touch()
         mode = temporary.stat().st_mode
+        # In a folder of its own, since safetensors leaves files of any name beside it when it is killed.
+        room = temporary.with_name(f"{temporary.name}.d")
+        room.mkdir()
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, room / "tensors", metadata)
+            (room / "tensors").replace(temporary)
         except SafetensorError as error:  # also for a full disk
             raise OSError(str(error)) from error
+        finally:
+            _clear(room)
         temporary.chmod(mode)  # safetensors makes files that only their owner may read

@@ -40,7 +40,7 @@ class Evaluate:
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
     overwrite: Flag = False
-    """Replace the folder if it exists."""
+    """Replace what an earlier `evaluate` wrote there; no other file is touched."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
 
@@ -53,6 +53,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..folders import claimed
     from ..measure import evaluate
     from ..pictures import confusion
+    from ..products import Products
     from ..progress import say, warn
     from ..training.place import my_share
     from .presenting import check_positive, confusion_table, default_out, score_line, show
@@ -70,11 +71,15 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-evaluation"), options.overwrite
     ) as out:
+        products = Products(out, "evaluation")
+        products.refuse_foreign(("metrics.json", "confusion.png"))
         found = evaluate(model, images, batch=options.batch, progress=True, share=share)
-        (out / "confusion.png").unlink(missing_ok=True)  # of an earlier one that is overwritten
-        found.to_json(out / "metrics.json")
+        with products.new("metrics.json") as temporary:
+            found.to_json(temporary)
         if found.confusion is not None:
-            confusion(found.confusion, found.classes, out / "confusion.png")
+            with products.new("confusion.png") as temporary:
+                confusion(found.confusion, found.classes, temporary)
+        products.finish()
     if found.confusion is not None:
         show(confusion_table(found.confusion, found.classes))
     bits = found.marginal_bits_per_dim if found.bits_per_dim is None else found.bits_per_dim

@@ -9,7 +9,7 @@ from ..measure import fit_calibration
 from ..model import AutoregressiveImageModel, Calibration
 from ..progress import spell_seconds
 from .assess import account, assess
-from .request import SUMMARY
+from .own_files import SUMMARY
 from .run import Run
 from .sheets import MOST_ROWS as MOST_CLASSES
 from .sheets import draw_samples

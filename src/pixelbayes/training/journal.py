@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..files import whole
 from ..progress import warn
 from .events import Events
+from .own_files import products_of
 
 COLUMNS = (
     "step", "epoch", "seconds", "learning_rate", "images_per_second", "skipped",
@@ -35,6 +36,7 @@ class Journal:
         self._keep(step)
         try:
             self._events = Events(out / "events", step + 1 if step else None)
+            products_of(out).note([f"events/{self._events.name}"])
         except OSError as error:
             raise UserError(f"cannot write {out / 'events'}: {error.strerror or error}") from error
 

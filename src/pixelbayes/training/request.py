@@ -15,10 +15,8 @@ from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
 from .memory import Memory
-from .state import clear_states
-
-SUMMARY = "training.json"
-"""Written when a run has come to its end."""
+from .own_files import SUMMARY, claim_files
+from .state import list_states
 
 
 @dataclass
@@ -46,11 +44,7 @@ def claim(request: Request) -> Path:
         request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
     )
     sweep(out)
-    if request.overwrite and not request.resume:
-        clear_states(out)
-        (out / SUMMARY).unlink(missing_ok=True)
-        for old in (*out.glob("events/events.out.tfevents*"), *out.glob("samples/step-*.png")):
-            old.unlink(missing_ok=True)
+    claim_files(out, resumed=request.resume and bool(list_states(out)))
     return out
 
 

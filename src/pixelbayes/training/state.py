@@ -20,6 +20,7 @@ from ..files import write_tensors
 from ..folders import STATE
 from ..progress import warn
 from .memory import Memory
+from .own_files import products_of
 
 KEPT = 2
 
@@ -42,21 +43,16 @@ def save_state(out: Path, step: int, state: State) -> Path:
     folder = state_folder(out)
     path = folder / f"{step:09d}.safetensors"
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    products = products_of(out)
+    products.note([f"{STATE}/{path.name}"])
     write_tensors(path, tensors, {"memory": json.dumps(state.memory)})
-    for old in list_states(out)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    products.drop(f"{STATE}/{old.name}" for old in list_states(out)[:-KEPT])
     return path
 
 
 def list_states(out: Path) -> list[Path]:
     """The files of the states, oldest first."""
     return sorted(state_folder(out).glob("[0-9]*.safetensors"))
-
-
-def clear_states(out: Path) -> None:
-    """Forget an earlier run in this folder."""
-    for path in list_states(out):
-        path.unlink(missing_ok=True)
 
 
 def load_state(out: Path) -> State | None:

@@ -14,6 +14,7 @@ from .assess import assess, keep, write_row
 from .display import Display
 from .finish import finish
 from .guard import Guard, Interrupted
+from .own_files import products_of
 from .pacing import Pacing
 from .place import pick_device
 from .prepare import prepare
@@ -118,8 +119,9 @@ def _between(run: Run, pacing: Pacing) -> None:
         write_row(run)
     if pacing.sheet_due:
         begun = time.monotonic()
-        path = run.out / "samples" / f"step-{run.memory.step:07d}.png"
-        draw_samples(run.averaged, path, run.memory.seed, f"epoch {run.epoch:.1f}")
+        name = f"samples/step-{run.memory.step:07d}.png"
+        products_of(run.out).note([name])
+        draw_samples(run.averaged, run.out / name, run.memory.seed, f"epoch {run.epoch:.1f}")
         pacing.sheet_done(time.monotonic() - begun)
     if pacing.state_due:
         run.save()

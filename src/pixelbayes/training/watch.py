@@ -119,5 +119,6 @@ class LossWatch:
             f"the loss or its gradient was not finite (loss {bits:.3g} bits/dim) in {self.streak} steps one after "
             f"the other, the last of them step {step} with the training images {self.culprits(step)}; the steps were "
             "not taken and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set a "
-            "(smaller) clip, such as 1.0, then use --resume or --overwrite"
+            "(smaller) clip, such as 1.0, then use --resume or --overwrite. Where the images hold few values, take so "
+            "many levels (--data.levels 2 for black and white)"
         )
