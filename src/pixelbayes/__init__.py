@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .measure import bits_per_dim as bits_per_dim
     from .model import AutoregressiveImageModel as AutoregressiveImageModel
     from .networks import register_network as register_network
+    from .objectives import register_objective as register_objective
     from .outside import adapt as adapt
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
@@ -64,6 +65,7 @@ _PLACES = {
     "open_dataset": "data",
     "register_distribution": "distributions",
     "register_network": "networks",
+    "register_objective": "objectives",
     "register_operation": "fusion",
     "register_strategy": "fusion",
     "save": "checkpoint",
@@ -71,7 +73,7 @@ _PLACES = {
     "train": "api",
 }
 
-_ROOMS = ("data", "distributions", "fusion", "measure", "networks", "training")
+_ROOMS = ("data", "distributions", "fusion", "measure", "networks", "objectives", "training")
 
 __all__ = ["__version__", *_PLACES]
 

@@ -287,7 +287,7 @@ def _planned(
 ) -> Recipe:
     """The automatic recipe, with what the user set by hand on top."""
     chosen = plan(dataset, device, minutes)
-    parts = ("network", "distribution", "fusion", "training", "augment")
+    parts = ("network", "distribution", "fusion", "objective", "training", "augment")
     recipe = Recipe(
         name="automatic", summary="planned from the data", data=data, **{p: getattr(chosen, p) for p in parts}
     )

@@ -103,6 +103,7 @@ def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
         *distributions.CONFIGS.origins(distributions.CONFIGS.name_of(config.distribution)),
         *STRATEGIES.origins(config.fusion.strategy),
         *(name for act in config.fusion.row().acts for name in OPERATIONS.origins(act.operation)),
+        *model.description.get("imports", ()),
     ]
     return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
 

@@ -7,6 +7,7 @@ from pixelbayes.data import AugmentConfig, Dataset, open_dataset
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.networks import CONFIGS
+from pixelbayes.objectives import LikelihoodConfig
 from pixelbayes.training import TrainingConfig
 
 
@@ -20,6 +21,7 @@ class SmallRecipe:
     )
     distribution: Any = field(default_factory=lambda: LogisticMixture(mixtures=2))
     fusion: FusionConfig = field(default_factory=FusionConfig)
+    objective: Any = field(default_factory=LikelihoodConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def but(self, **changes: Any) -> "SmallRecipe":

@@ -81,9 +81,11 @@ class Train:
     """Another network: pixelcnn_pp, pixelcnn, gated_pixelcnn, pixelsnail, or your own."""
     distribution_name: Annotated[str | None, optional("NAME", name="distribution")] = None
     """Another pixel distribution: logistic_mixture, categorical, bernoulli, or your own."""
+    objective_name: Annotated[str | None, optional("NAME", name="objective")] = None
+    """What is minimised: likelihood; hybrid (the labels, too, by Bayes' rule); or your own."""
 
 
-SECTIONS = ("data", "network", "distribution", "fusion", "training", "augment")
+SECTIONS = ("data", "network", "distribution", "fusion", "objective", "training", "augment")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -182,15 +184,16 @@ def next_steps(out: Path, classes: bool) -> list[str]:
 def parse(arguments: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     """The options, and the fields of the recipe that were set by hand.
 
-    In two steps: the words that choose a recipe, a network and a distribution are read first, since they decide
-    which other options exist and what their values are.
+    In two steps: the words that choose a recipe, a network, a distribution and an objective are read first, since they
+    decide which other options exist and what their values are. `--training.objective` is another word of `--objective`.
     """
     from ..extensions import import_extensions
-    from ..recipe import Recipe, load_recipe, override
+    from ..recipe import KINDS, Recipe, load_recipe, override
 
+    arguments = [word.replace("--training.objective", "--objective", 1) for word in arguments]
     import_extensions(peek_all(arguments, "--import"))
     name = peek(arguments, "--recipe")
-    kinds = {kind: word for kind in ("network", "distribution") if (word := peek(arguments, f"--{kind}"))}
+    kinds = {kind: word for kind in KINDS if (word := peek(arguments, f"--{kind}"))}
     recipe = override(load_recipe(name) if name else Recipe(name="own"), kinds, "the command line")
     options = read(options_for(recipe), arguments, "train")
     return options, kinds | _fields(options, given(arguments)) | _shortcuts(options)
@@ -212,9 +215,12 @@ def _fields(options: Any, written: set[str]) -> dict[str, Any]:
     for word in sorted(written):
         section, _, name = word.partition(".")
         if name and section in SECTIONS:
+            *tables, last = name.split(".")
             table = getattr(options, section)
-            name = name if hasattr(table, name) else name.removeprefix("no_")
-            found[f"{section}.{name}"] = getattr(table, name)
+            for inner in tables:
+                table = getattr(table, inner)
+            last = last if hasattr(table, last) else last.removeprefix("no_")
+            found[".".join([section, *tables, last])] = getattr(table, last)
     return found
 
 

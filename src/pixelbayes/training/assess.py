@@ -54,6 +54,7 @@ def account(run: Run) -> dict[str, Any]:
     return {
         "config": memory.training,
         "augment": memory.augment,
+        "objective": memory.objective,
         "seed": memory.seed,
         "minutes": memory.minutes,
         "max_steps": memory.max_steps,
@@ -81,7 +82,7 @@ def account(run: Run) -> dict[str, Any]:
 
 def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
     """A row of the journal: the loss since the last row, and figures where there are any."""
-    train = run.watch.take_mean()
+    train, parts = run.watch.take_mean(), run.watch.take_parts()
     if run.journal is None:
         return
     values: dict[str, float | None] = {
@@ -92,6 +93,7 @@ def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
         "images_per_second": run.speed or None,
         "skipped": run.memory.skipped,
         "train_bits_per_dim": train,
+        **{f"train_{name}": value for name, value in parts.items()},
         **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
     }
     run.journal.write(values)

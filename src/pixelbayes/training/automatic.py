@@ -16,6 +16,7 @@ from ..fusion import FusionConfig
 from ..labels import UNKNOWN
 from ..model import build
 from ..networks import CONFIGS as NETWORKS
+from ..objectives import CONFIGS as OBJECTIVES
 from .config import TrainingConfig
 from .place import pick_device, world_size
 from .speed import step_seconds
@@ -40,6 +41,7 @@ class Plan:
     network: Any
     distribution: Any
     fusion: FusionConfig
+    objective: Any
     training: TrainingConfig
     augment: AugmentConfig
     reasons: tuple[tuple[str, str], ...]
@@ -99,6 +101,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
         distribution=_distribution(facts),
         fusion=FusionConfig(),
+        objective=OBJECTIVES["likelihood"](),
         training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),
         reasons=reasons,

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ COLUMNS = (
     "validation_accuracy", "validation_balanced_accuracy",
 )  # fmt: skip
 """train: the loss as it was trained (with dropout and augmentation); fitted: the averaged weights on some training
-images as they are; gap: validation - fitted, which grows as images are learned by heart."""
+images as they are; gap: validation - fitted, which grows as images are learned by heart. An objective's other parts
+follow, as `train_PART`."""
 
 
 class Journal:
@@ -28,7 +30,15 @@ class Journal:
     the settings of a run that is also written for Weights & Biases.
     """
 
-    def __init__(self, out: Path, step: int = 0, wandb: dict[str, Any] | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        out: Path,
+        step: int = 0,
+        wandb: dict[str, Any] | None = None,
+        name: str = "",
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.columns = (*COLUMNS, *(f"train_{part}" for part in parts if part != "likelihood"))
         self.path = out / "journal.csv"
         self._wandb = None if wandb is None else _start_wandb(out, name, wandb)  # first: it may refuse
         self._last: dict[str, str]
@@ -44,13 +54,13 @@ class Journal:
         self._last, self._place = {}, 0
         rows = read_rows(self.path) if step else []
         with whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
             for row in rows:
                 if int(row["step"]) <= step:
                     self._place, self._last = (
                         file.tell(),
-                        {name: value for name, value in row.items() if value},
+                        {name: value for name, value in row.items() if value and name in self.columns},
                     )
                     writer.writerow(row)
 
@@ -68,7 +78,7 @@ class Journal:
                 self._place = self._place if again else file.seek(0, SEEK_END)
                 self._last = self._last | row if again else row
                 file.seek(self._place)
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(self._last)
+                csv.DictWriter(file, self.columns, lineterminator="\n").writerow(self._last)
                 file.truncate()
             self._events.write(step, {name: value for name, value in known.items() if name != "step"})
         except OSError as error:

@@ -13,6 +13,7 @@ from ..data import Augment, AugmentConfig, Dataset, ImageSet
 from ..errors import UserError
 from ..folders import refuse_occupied
 from ..model import AutoregressiveImageModel
+from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
 from .average import Average
@@ -26,7 +27,6 @@ from .initialise import initialise
 from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .memory import Memory
-from .objective import Objective
 from .optimiser import make_optimiser
 from .order import Order, make_order
 from .place import launch, on_first
@@ -68,7 +68,8 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         _choose(memory, config, model, *first, images=len(images), ranks=fabric.world_size)
     fabric = launch(request.device, memory.precision) if memory.precision != "32-true" else fabric
     average = Average(model) if config.ema or config.ema_decay else None
-    stepper, validation = _stepper(fabric, model, config, memory), _validation(dataset, config, memory)
+    objective = _objective(model, memory)
+    stepper, validation = _stepper(fabric, objective, config, memory), _validation(dataset, config, memory)
     augment = _augment(memory, images)
     out = on_first(fabric, lambda: claim(request))
     run = Run(
@@ -78,6 +79,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         memory=memory,
         model=model,
         average=average,
+        objective=objective,
         stepper=stepper,
         images=images,
         batches=batches,
@@ -86,9 +88,11 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         validation=validation,
         probe=_probe(images, memory),
         span=span,
-        watch=_watch(model, config, batches, order, images, told=fabric.is_global_zero),
+        watch=_watch(objective, config, batches, order, images, told=fabric.is_global_zero),
         guard=guard,
-        journal=_journal(out, memory, config, fabric.world_size) if fabric.is_global_zero else None,
+        journal=_journal(out, memory, config, objective, fabric.world_size)
+        if fabric.is_global_zero
+        else None,
         display=display,
     )
     if state is not None:
@@ -129,11 +133,13 @@ def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> A
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.classes, dataset.train.counts(), strict=True))
     model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": memory.recipe}
+    if imports := CONFIGS.origins(memory.objective["name"]):  # to train on, not to use the model
+        model.description["imports"] = imports
     return model
 
 
 def _watch(
-    model: AutoregressiveImageModel,
+    objective: Objective,
     config: TrainingConfig,
     batches: Batches,
     order: Order,
@@ -141,8 +147,10 @@ def _watch(
     told: bool,
 ) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name; it warns where it is `told` to."""
-    culprits = culprits_of(model, batches, order.indices, images)
-    return LossWatch(model.shape.uniform_bits, config.tolerate, culprits, warn if told else lambda text: None)
+    culprits = culprits_of(objective.model, batches, order.indices, images)
+    notify = warn if told else lambda text: None
+    bits = objective.model.shape.uniform_bits
+    return LossWatch(bits, config.tolerate, culprits, notify, parts=objective.parts)
 
 
 def _order(
@@ -198,37 +206,47 @@ def _choose(
         memory.compiled = compile_pays(model, levels, labels, config, bf16, seconds, images)
 
 
-def _stepper(fabric: Any, model: AutoregressiveImageModel, config: TrainingConfig, memory: Memory) -> Stepper:
-    objective: Any = Objective(model).train()
-    if memory.compiled:
-        objective = torch.compile(objective)
-    wrapped = fabric.setup_module(objective, move_to_device=False)
-    optimiser = make_optimiser(model, config)
-    return Stepper(fabric, wrapped, optimiser, model.shape.dims, config.clip, config.accumulate)
+def _objective(model: AutoregressiveImageModel, memory: Memory) -> Objective:
+    config = CONFIGS.from_table(memory.objective, "the run's objective")
+    objective: Objective = config.build(model).to(model.device).train()
+    if "likelihood" not in objective.parts:
+        raise UserError(
+            f"the objective {memory.objective['name']} has no part 'likelihood', by which a run is judged"
+        )
+    return objective
 
 
-def _journal(out: Path, memory: Memory, config: TrainingConfig, ranks: int) -> Journal:
+def _stepper(fabric: Any, objective: Objective, config: TrainingConfig, memory: Memory) -> Stepper:
+    module: Any = torch.compile(objective) if memory.compiled else objective
+    wrapped = fabric.setup_module(module, move_to_device=False)
+    optimiser = make_optimiser(objective.model, config, objective.own_parameters(), objective.rate)
+    return Stepper(fabric, wrapped, optimiser, config.clip, config.accumulate, objective.parts)
+
+
+def _journal(out: Path, memory: Memory, config: TrainingConfig, objective: Objective, ranks: int) -> Journal:
     settings = {**memory.recipe, "seed": memory.seed, "minutes": memory.minutes, "ranks": ranks}
-    return Journal(out, memory.step, settings if config.wandb else None, out.name)
+    return Journal(out, memory.step, settings if config.wandb else None, out.name, objective.parts)
 
 
 def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.memory.compiled or run.config.accumulate > 1:
         return
-    levels, labels = run.batch(run.memory.step)
+    if not run.objective.static:
+        return
+    batch = run.batch(run.memory.step)
     try:
         run.stepper.graph = GradientGraph(
-            lambda images, classes: run.stepper.eager(images, classes, run.config.batch),
-            run.model,
-            levels,
-            labels,
+            lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),
+            run.objective,
+            batch.levels,
+            batch.labels,
         )
     except RuntimeError as error:
         warn(
             f"the network runs operation by operation, since it cannot be captured: {str(error).splitlines()[0]}"
         )
-        run.model.zero_grad(set_to_none=True)
+        run.objective.zero_grad(set_to_none=True)
 
 
 def _augment(memory: Memory, images: ImageSet) -> Augment | None:

@@ -8,7 +8,7 @@ from .config import TrainingConfig
 
 
 class RecipeLike(Protocol):
-    """A network, a distribution, how labels enter, and how to train and augment."""
+    """A network, a distribution, how labels enter, what to minimise, and how to train and augment."""
 
     @property
     def network(self) -> Any: ...
@@ -16,6 +16,8 @@ class RecipeLike(Protocol):
     def distribution(self) -> Any: ...
     @property
     def fusion(self) -> FusionConfig: ...
+    @property
+    def objective(self) -> Any: ...
     @property
     def training(self) -> TrainingConfig: ...
     @property

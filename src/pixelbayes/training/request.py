@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .. import objectives
 from ..data import Dataset
 from ..errors import UserError
 from ..files import sweep
@@ -59,6 +60,7 @@ def new_memory(request: Request) -> Memory:
         max_steps=request.max_steps,
         training=to_plain(recipe.training),
         augment=to_plain(recipe.augment),
+        objective=objectives.CONFIGS.to_table(recipe.objective),
         recipe=_describe(recipe),
         seen_validation=saw_validation(request.start, request.dataset.preparation),
     )
@@ -93,6 +95,7 @@ def continued(memory: Memory, request: Request) -> Memory:
     memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
     if request.recipe is not None:
         _keep_arithmetic(memory, request.recipe.training)
+        memory.objective = _same_objective(memory.objective, request.recipe.objective)
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
         memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
     _choose_anew(memory, begun.get("select"))
@@ -136,6 +139,17 @@ def _keep_arithmetic(memory: Memory, asked: Any) -> None:
         memory.precision = asked.precision
     if asked.compile not in ("auto", begun.get("compile")):
         memory.compiled = asked.compile == "on"
+
+
+def _same_objective(begun: dict[str, Any], asked: Any) -> dict[str, Any]:
+    """The objective asked for: its settings may change in mid-run, but not its kind."""
+    given = objectives.CONFIGS.to_table(asked)
+    if given["name"] != begun["name"]:
+        raise UserError(
+            f"the run was begun with the objective {begun['name']}, and --resume goes on with that: leave it out, or "
+            f"begin anew with --from (and --objective {given['name']})"
+        )
+    return given
 
 
 def _limit(memory: Memory, out: Path | None) -> int | None:

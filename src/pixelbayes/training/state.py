@@ -83,7 +83,11 @@ def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 
 def unpack(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put weights that `pack` named back into a module, in place. Raises UserError where they do not fit."""
-    own = _contents(module)
+    put(prefix, _contents(module), tensors)
+
+
+def put(prefix: str, own: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Overwrite the tensors `own` by those named so, with that prefix. Raises UserError where they do not fit."""
     given = {
         name.removeprefix(f"{prefix}."): value
         for name, value in tensors.items()
@@ -115,8 +119,10 @@ def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
 def unpack_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put the moments back; the learning rates and other settings stay the optimiser's own."""
     moments: dict[int, dict[str, Tensor]] = {}
+    count = sum(len(group["params"]) for group in optimiser.param_groups)
     for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, number, name = key.split(".", 2)
-            moments.setdefault(int(number), {})[name] = value
+            if int(number) < count:  # an objective's own parameters, the last ones, may be learned no more
+                moments.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
