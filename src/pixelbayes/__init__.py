@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .distributions import register_distribution as register_distribution
     from .errors import UserError as UserError
     from .evaluating import evaluate as evaluate
+    from .explaining import explain as explain
     from .fusion import register_operation as register_operation
     from .fusion import register_strategy as register_strategy
     from .labels import Labels as Labels
@@ -57,6 +58,7 @@ _PLACES = {
     "create": "api",
     "cross_validate": "cross_validation",
     "evaluate": "evaluating",
+    "explain": "explaining",
     "generate": "tasks.generate",
     "import_weights": "reference_weights",
     "load": "checkpoint",
