@@ -128,7 +128,7 @@ def present(found: "Evidence", images: "ImageSet") -> None:
                 f"{path}: {chosen} rather than {rival}, log odds {float(bits):+.1f} bits ({float(probability):.4f})"
             )
         return
-    bits = found.log_odds / log(2)
+    odds = found.log_odds / log(2)
     say(
-        f"{len(found)} images: log odds {float(bits.median()):+.1f} bits in the middle, {float(bits.min()):+.1f} least"
+        f"{len(found)} images: log odds {float(odds.median()):+.1f} bits in the middle, {float(odds.min()):+.1f} least"
     )
