@@ -25,9 +25,14 @@ if TYPE_CHECKING:
     from .data import ImageSet as ImageSet
     from .data import open_dataset as open_dataset
     from .data import save_image as save_image
+    from .detecting import detect as detect
+    from .detecting import fit_detector as fit_detector
+    from .detecting import load_detector as load_detector
+    from .detecting import measure_foreign as measure_foreign
     from .distributions import register_distribution as register_distribution
     from .errors import UserError as UserError
     from .evaluating import evaluate as evaluate
+    from .explaining import explain as explain
     from .fusion import register_operation as register_operation
     from .fusion import register_strategy as register_strategy
     from .labels import Labels as Labels
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
     from .tasks.classify import classify as classify
+    from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
 
 _PLACES = {
@@ -57,11 +63,16 @@ _PLACES = {
     "classify": "tasks.classify",
     "create": "api",
     "cross_validate": "cross_validation",
+    "detect": "detecting",
     "evaluate": "evaluating",
+    "explain": "explaining",
+    "fit_detector": "detecting",
     "generate": "tasks.generate",
     "import_weights": "reference_weights",
     "load": "checkpoint",
+    "load_detector": "detecting",
     "load_recipe": "recipe",
+    "measure_foreign": "detecting",
     "open_dataset": "data",
     "register_distribution": "distributions",
     "register_network": "networks",
@@ -69,6 +80,7 @@ _PLACES = {
     "register_operation": "fusion",
     "register_strategy": "fusion",
     "save": "checkpoint",
+    "save_detector": "tasks.detect",
     "save_image": "data",
     "train": "api",
 }

@@ -17,6 +17,8 @@ COMMANDS = {
     "generate": "draw images of each class",
     "classify": "classify images by Bayes' rule on their likelihoods",
     "evaluate": "bits/dim and accuracy on held-out images, with a confusion picture",
+    "explain": "which pixels speak for an answer, and which against it",
+    "detect": "images that are foreign to a model",
     "list": "recipes, runs and models",
     "import": "turn a reference checkpoint (.pth) into a model",
 }
