@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
     from .tasks.classify import classify as classify
+    from .tasks.complete import complete as complete
     from .tasks.generate import generate as generate
+    from .walk_check import check_walk as check_walk
 
 _PLACES = {
     "AutoregressiveImageModel": "model",
@@ -53,7 +55,9 @@ _PLACES = {
     "adapt": "outside",
     "bits_per_dim": "measure",
     "check_causality": "causality",
+    "check_walk": "walk_check",
     "classify": "tasks.classify",
+    "complete": "tasks.complete",
     "create": "api",
     "cross_validate": "cross_validation",
     "evaluate": "evaluating",
