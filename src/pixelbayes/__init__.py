@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
     from .tasks.classify import classify as classify
+    from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
+    from .walk_check import check_walk as check_walk
 
 _PLACES = {
     "AutoregressiveImageModel": "model",
@@ -60,7 +62,9 @@ _PLACES = {
     "adapt": "outside",
     "bits_per_dim": "measure",
     "check_causality": "causality",
+    "check_walk": "walk_check",
     "classify": "tasks.classify",
+    "complete": "tasks.complete",
     "create": "api",
     "cross_validate": "cross_validation",
     "detect": "detecting",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..files import whole
+from ..journals import JOURNAL, read_rows
 from ..progress import warn
 from .events import Events
 from .own_files import products_of
@@ -39,7 +40,7 @@ class Journal:
         parts: Sequence[str] = (),
     ) -> None:
         self.columns = (*COLUMNS, *(f"train_{part}" for part in parts if part != "likelihood"))
-        self.path = out / "journal.csv"
+        self.path = out / JOURNAL
         self._wandb = None if wandb is None else _start_wandb(out, name, wandb)  # first: it may refuse
         self._last: dict[str, str]
         self._place: int  # where the last row begins
@@ -94,14 +95,6 @@ class Journal:
             warn(f"the events of TensorBoard are incomplete: {error.strerror or error}")
         if self._wandb is not None:
             self._wandb.finish()
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a journal that are whole."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
 
 
 def _short(value: float) -> str:
