@@ -35,9 +35,6 @@ UNBALANCED = 1.5  # the largest class over the smallest
 LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
-DIMS_A_NAT = 40.0
-"""Dimensions for each nat of the temperature at the start: the more there are, the further apart are the likelihoods of
-an untrained model, and a cross-entropy that is too sure of them makes training diverge."""
 MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
 
 
@@ -170,7 +167,7 @@ def choose_batch(kind: str, pixels: int) -> int:
 def _objective(facts: Facts) -> Any:
     if not facts.tells_classes_apart:
         return OBJECTIVES["likelihood"]()
-    return OBJECTIVES["hybrid"](ramp=RAMP, temperature=facts.pixels * facts.channels / DIMS_A_NAT)
+    return OBJECTIVES["hybrid"](ramp=RAMP)
 
 
 def _distribution(facts: Facts) -> Any:
