@@ -17,7 +17,7 @@ from ..labels import UNKNOWN
 from ..model import build
 from ..networks import CONFIGS as NETWORKS
 from ..objectives import CONFIGS as OBJECTIVES
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 from .place import pick_device, world_size
 from .speed import step_seconds
 

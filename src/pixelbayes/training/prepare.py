@@ -16,9 +16,9 @@ from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
+from ..training_config import TrainingConfig
 from .average import Average
 from .batches import Batches
-from .config import TrainingConfig
 from .culprits import culprits_of
 from .display import Display
 from .graph import GradientGraph

@@ -11,9 +11,9 @@ from torch import Tensor
 from ..data import Augment, ImageSet
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Objective
+from ..training_config import TrainingConfig
 from .average import Average, decay_of
 from .batches import Batches
-from .config import TrainingConfig
 from .display import Display
 from .guard import Guard
 from .journal import Journal

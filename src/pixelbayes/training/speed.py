@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, LikelihoodConfig
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 from .place import Arithmetic
 
 BF16_GAIN = 1.2

@@ -9,6 +9,7 @@ from .. import checkpoint
 from ..data import Dataset
 from ..model import AutoregressiveImageModel
 from ..progress import spell_seconds
+from ..recipe import Recipe
 from .announce import announce
 from .assess import assess, keep, write_row
 from .display import Display
@@ -18,7 +19,6 @@ from .own_files import products_of
 from .pacing import Pacing
 from .place import pick_device
 from .prepare import prepare
-from .recipe_like import RecipeLike
 from .request import Request
 from .run import Run
 from .sheets import draw_augmented, draw_samples
@@ -28,7 +28,7 @@ from .state import list_states
 
 def train(
     dataset: Dataset,
-    recipe: RecipeLike | None = None,
+    recipe: Recipe | None = None,
     out: str | Path | None = None,
     *,
     minutes: float | None = None,
