@@ -142,7 +142,7 @@ def warn_of_others(folder: Path, folds: int) -> None:
 FILES = ("metrics.json", "predictions.csv", "confusion.png")
 """What is written beside the folds' models."""
 
-PARTS = ("network", "distribution", "fusion", "training", "augment")
+PARTS = ("network", "distribution", "fusion", "objective", "training", "augment")
 """Of a recipe, that make a model what it is."""
 
 

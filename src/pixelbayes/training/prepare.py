@@ -11,7 +11,7 @@ from .. import checkpoint
 from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
 from ..errors import UserError
-from ..folders import refuse_occupied
+from ..folders import FolderLock, refuse_occupied
 from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
@@ -43,12 +43,12 @@ from .watch import LossWatch
 PROBE = 256  # training images that are scored beside the validation ones
 
 
-def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run:
+def prepare(request: Request, guard: Guard, display: Display, span: Span, lock: FolderLock) -> Run:
     """Everything in place, at the step where an earlier sitting left off, or at the first."""
     keep_freed_memory()
     fabric = launch(request.device, "32-true")
     display.shown = bool(fabric.is_global_zero)
-    memory, state = _remember(request, fabric)
+    memory, state = _remember(request, fabric, lock)
     config = from_plain(TrainingConfig, memory.training, "the run's training")
     _check_batch(config, fabric.world_size)
     if config.wandb:
@@ -71,7 +71,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     objective = _objective(model, memory)
     stepper, validation = _stepper(fabric, objective, config, memory), _validation(dataset, config, memory)
     augment = _augment(memory, images)
-    out = on_first(fabric, lambda: claim(request))
+    out = on_first(fabric, lambda: claim(request, lock))
     run = Run(
         out=out,
         fabric=fabric,
@@ -101,11 +101,11 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     return run
 
 
-def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
+def _remember(request: Request, fabric: Any, lock: FolderLock) -> tuple[Memory, State | None]:
     """The run's memory, and the state to go on from if there is one."""
     wanted = request.out
     if wanted is not None:
-        on_first(fabric, lambda: refuse_occupied(wanted, request.overwrite or request.resume))
+        on_first(fabric, lambda: _may_write(wanted, request, lock))
     earlier = memory_of(wanted) if request.resume and wanted is not None else None
     if earlier is not None:
         return continued(earlier[0], request), earlier[1]
@@ -118,6 +118,13 @@ def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
         if fabric.is_global_zero:
             warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     return new_memory(request), None
+
+
+def _may_write(out: Path, request: Request, lock: FolderLock) -> None:
+    """Before anything is prepared: UserError where the folder is taken, or holds what may not be overwritten."""
+    refuse_occupied(out, request.overwrite or request.resume)
+    if out.is_dir():
+        lock.take(out)
 
 
 def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None:

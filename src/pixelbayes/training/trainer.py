@@ -1,12 +1,15 @@
 """The loop: steps, and between them validation, sheets and states."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from .. import checkpoint
 from ..data import Dataset
+from ..errors import UserError
+from ..folders import FolderLock
 from ..model import AutoregressiveImageModel
 from ..progress import spell_seconds
 from ..recipe import Recipe
@@ -56,8 +59,8 @@ def train(
     folder = Path(out) if out is not None else None
     request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
     devices = [place] if place.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), Guard() as guard, Display() as display:
-        run = prepare(request, guard, display, span)
+    with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard, Display() as display:
+        run = prepare(request, guard, display, span, lock)
         return _carry_out(run)
 
 
@@ -70,6 +73,10 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
         _open(run)
         _loop(run, pacing)
         model = finish(run)
+    except UserError:
+        with suppress(UserError):  # such as a full disk, which is the first error already
+            _write_rest(run)
+        raise
     except Interrupted:
         _leave(run)
     finally:
@@ -127,8 +134,15 @@ def _between(run: Run, pacing: Pacing) -> None:
         run.save()
 
 
+def _write_rest(run: Run) -> None:
+    """A last row of the journal, for the steps since the one before."""
+    if run.watch.count:
+        write_row(run)
+
+
 def _leave(run: Run) -> None:
-    """Save and end as the signal asks."""
+    """Save and end as the signal asks; the journal has all steps of the state."""
+    _write_rest(run)
     run.save()
     if run.memory.best_step < 0:
         keep(run)
