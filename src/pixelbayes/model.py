@@ -156,9 +156,11 @@ class AutoregressiveImageModel(nn.Module):
         if not b:  # networks need not know empty batches
             return levels.new_zeros(0, k, *levels.shape[2:], dtype=self.dtype)
         seen = levels if self.network.shares_classes else levels.repeat_interleave(k, 0)
-        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b))
+        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b), WholeImage(images=b))
         # Where the label has reached nothing, one row serves all classes.
-        maps = self.describe(parameters).log_prob(levels.repeat_interleave(len(parameters) // b, 0))
+        rows = levels.repeat_interleave(len(parameters) // b, 0)
+        with torch.autocast(levels.device.type, enabled=False):
+            maps = self.describe(parameters).log_prob(rows)
         return maps.unflatten(0, (b, -1)).expand(-1, k, -1, -1)
 
     @torch.no_grad()

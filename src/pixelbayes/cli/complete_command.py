@@ -106,7 +106,9 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(options.out or default, options.overwrite) as out:
         write(drawn(), model, images, label, options, out)
     count = len(images) * options.per_image
-    say(f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / 'completions.png'}")
+    say(
+        f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / 'completions.png'}"
+    )
 
 
 def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSet":

@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..model import AutoregressiveImageModel
 from .objective import Batch, Losses, Objective, class_log_likelihoods
 
+DIMS_A_NAT = 40.0
 STRONG = AugmentConfig(rotate=10.0, jitter=0.2, crop=0.3, mask=4)
 
 
@@ -36,8 +37,9 @@ class HybridConfig:
     """Share of the run, from there on, in which the weight rises from zero."""
     label_smoothing: float = 0.05
     """Share of the label's mass that is spread over all classes (Szegedy et al. 2016)."""
-    temperature: float = 20.0
-    """T at the start."""
+    temperature: float | None = None
+    """T at the start; None: a nat for each 40 dimensions (19 for colour images of 16x16). Of an untrained model the
+    likelihoods lie the further apart the more dimensions there are, and a cross-entropy that is too sure diverges."""
     temperature_rate: float = 10.0
     """Learning rate of log T, as a multiple of the run's; 0: T stays as it is."""
     augmented: bool = False
@@ -54,7 +56,7 @@ class HybridConfig:
                 raise UserError(f"{name} is a share of the run, from 0 to 1, not {getattr(self, name)}")
         if not 0 <= self.label_smoothing < 1:
             raise UserError(f"label_smoothing must lie in [0, 1), not {self.label_smoothing}")
-        if not 0 < self.temperature < inf:
+        if self.temperature is not None and not 0 < self.temperature < inf:
             raise UserError(f"temperature must be finite and above 0, not {self.temperature}")
 
     def weight_at(self, progress: float) -> float:
@@ -85,7 +87,8 @@ class Hybrid(Objective):
         self.config = config
         self.rate = config.temperature_rate
         learned = config.weight > 0 and config.temperature_rate > 0
-        self.log_temperature = nn.Parameter(torch.tensor(log(config.temperature)), requires_grad=learned)
+        start = config.temperature or model.shape.dims / DIMS_A_NAT
+        self.log_temperature = nn.Parameter(torch.tensor(log(start)), requires_grad=learned)
         self.weight: Tensor
         self.register_buffer("weight", torch.zeros(()), persistent=False)  # a function of the progress
         self.active = False

@@ -103,6 +103,8 @@ def class_log_likelihoods(model: AutoregressiveImageModel, levels: Tensor) -> Te
     In training, dropout falls on the same features under each class: else its noise, of many nats, would be taken for
     evidence for one class or another.
     """
+    if model.network.shares_classes:
+        return model.class_log_prob_maps(levels).flatten(2).sum(2)
     seed = int(torch.randint(2**62, ())) if model.training else None
     columns = []
     for number in range(len(model.classes)):
