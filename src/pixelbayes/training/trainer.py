@@ -8,19 +8,19 @@ import torch
 
 from .. import checkpoint
 from ..data import Dataset
+from ..distributed import pick_device
 from ..errors import UserError
 from ..folders import FolderLock
 from ..model import AutoregressiveImageModel
-from ..progress import spell_seconds
+from ..progress import say, spell_seconds
 from ..recipe import Recipe
 from .announce import announce
 from .assess import assess, keep, write_row
-from .display import Display
+from .display import training_ends
 from .finish import finish
 from .guard import Guard, Interrupted
 from .own_files import products_of
 from .pacing import Pacing
-from .place import pick_device
 from .prepare import prepare
 from .request import Request
 from .run import Run
@@ -59,8 +59,8 @@ def train(
     folder = Path(out) if out is not None else None
     request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
     devices = [place] if place.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard, Display() as display:
-        run = prepare(request, guard, display, span, lock)
+    with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard:
+        run = prepare(request, guard, span, lock)
         return _carry_out(run)
 
 
@@ -69,7 +69,6 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
     try:
         pacing = Pacing(run)
         announce(run, pacing)
-        run.display.start(run.first)
         _open(run)
         _loop(run, pacing)
         model = finish(run)
@@ -80,6 +79,7 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
     except Interrupted:
         _leave(run)
     finally:
+        training_ends()
         run.batches.close()
         if run.journal is not None:
             run.journal.close()
@@ -100,9 +100,7 @@ def _loop(run: Run, pacing: Pacing) -> None:
     """Steps until the end of the run; its clock starts here."""
     prepared = run.span.begin()
     if run.span.seconds is not None:
-        run.display.line(
-            f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now"
-        )
+        say(f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now")
     run.pulse()
     pacing.resume()
     while True:
@@ -148,7 +146,7 @@ def _leave(run: Run) -> None:
         keep(run)
     saved = list_states(run.out)
     at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
-    run.display.line(
+    say(
         f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with "
         f"pixelbayes train DATA --out {run.out} --resume"
     )
