@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .networks import register_network as register_network
     from .objectives import register_objective as register_objective
     from .outside import adapt as adapt
+    from .progress import set_sink as set_sink
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
@@ -86,6 +87,7 @@ _PLACES = {
     "save": "checkpoint",
     "save_detector": "tasks.detect",
     "save_image": "data",
+    "set_sink": "progress",
     "train": "api",
 }
 

@@ -1,6 +1,5 @@
 """What the command line and Python share: recipes, data and training put together."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -15,6 +14,7 @@ from .data import (
     from_arrays,
     open_dataset,
 )
+from .distributed import is_first, pick_device
 from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
@@ -28,7 +28,6 @@ from .training import train as run_training
 from .training.memory import Memory
 from .training.occurring import fewer_levels
 from .training.own_files import refuse_foreign
-from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -308,8 +307,3 @@ def _tell(dataset: Dataset) -> None:
         say(line)
     for notice in dataset.notices:
         warn(notice)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks, of those that torchrun started."""
-    return int(os.environ.get("RANK", "0")) == 0

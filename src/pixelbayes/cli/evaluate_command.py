@@ -48,6 +48,7 @@ class Evaluate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Evaluate, arguments, "evaluate")
     from .. import checkpoint
+    from ..distributed import my_shard
     from ..evaluating import held_out
     from ..extensions import import_extensions
     from ..folders import claimed
@@ -55,12 +56,11 @@ def run(arguments: Sequence[str]) -> None:
     from ..pictures import confusion
     from ..products import Products
     from ..progress import say, warn
-    from ..training.place import my_share
     from .presenting import check_positive, confusion_table, default_out, score_line, show
 
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)
     for notice in images.notices if share.first else ():
