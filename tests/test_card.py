@@ -12,11 +12,20 @@ def head_of(card: str) -> list[str]:
 
 def test_the_card_tells_network_classes_figures_and_command():
     model = pb.create("digits", filters=4)
-    model.description = {"training": {"validation": {"validation_bits_per_dim": 1.5}, "epochs": 2.0, "seed": 3}}
+    model.description = {
+        "training": {"validation": {"validation_bits_per_dim": 1.5}, "epochs": 2.0, "seed": 3}
+    }
     card = model_card(model, "tiny", {"test accuracy": "98 %"}, command="pixelbayes train digits")
     assert "library_name: pixelbayes" in head_of(card)
     assert "- pixelcnn_pp" in head_of(card)
-    for told in ("filters 4", "0, 1, 2", "1.5000", "| test accuracy | 98 % |", "pixelbayes train digits", 'load("tiny")'):
+    for told in (
+        "filters 4",
+        "0, 1, 2",
+        "1.5000",
+        "| test accuracy | 98 % |",
+        "pixelbayes train digits",
+        'load("tiny")',
+    ):
         assert told in card, told
     assert f"{sum(p.numel() for p in model.parameters()):,}" in card
 

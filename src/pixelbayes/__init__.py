@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .api import create as create
     from .api import train as train
+    from .asking import classify as classify
+    from .asking import log_prob as log_prob
     from .causality import check_causality as check_causality
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
-    from .tasks.classify import classify as classify
     from .tasks.generate import generate as generate
 
 _PLACES = {
@@ -53,7 +54,7 @@ _PLACES = {
     "adapt": "outside",
     "bits_per_dim": "measure",
     "check_causality": "causality",
-    "classify": "tasks.classify",
+    "classify": "asking",
     "create": "api",
     "cross_validate": "cross_validation",
     "evaluate": "evaluating",
@@ -61,6 +62,7 @@ _PLACES = {
     "import_weights": "reference_weights",
     "load": "checkpoint",
     "load_recipe": "recipe",
+    "log_prob": "asking",
     "open_dataset": "data",
     "register_distribution": "distributions",
     "register_network": "networks",
