@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .api import create as create
     from .api import train as train
+    from .asking import classify as classify
+    from .asking import log_prob as log_prob
     from .causality import check_causality as check_causality
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
-    from .tasks.classify import classify as classify
     from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
@@ -64,8 +65,8 @@ _PLACES = {
     "bits_per_dim": "measure",
     "check_causality": "causality",
     "check_walk": "walk_check",
-    "classify": "tasks.classify",
     "complete": "tasks.complete",
+    "classify": "asking",
     "create": "api",
     "cross_validate": "cross_validation",
     "detect": "detecting",
@@ -77,6 +78,7 @@ _PLACES = {
     "load": "checkpoint",
     "load_detector": "detecting",
     "load_recipe": "recipe",
+    "log_prob": "asking",
     "measure_foreign": "detecting",
     "open_dataset": "data",
     "register_distribution": "distributions",

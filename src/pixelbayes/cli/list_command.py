@@ -117,7 +117,9 @@ def _ready_models() -> None:
     from .presenting import plain_table, show
 
     ready = {name: find_models(folder)[0] for name, folder in ready_models().items()}
-    table = plain_table("ready models, to be named instead of a folder", "model", "network", "images", "classes")
+    table = plain_table(
+        "ready models, to be named instead of a folder", "model", "network", "images", "classes"
+    )
     for name, each in ready.items():
         table.add_row(name, *_spell(each.config))
     show(table)
