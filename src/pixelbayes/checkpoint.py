@@ -31,11 +31,20 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     """
     place = Path(folder)
     refuse_foreign(place)
-    text = json.dumps(_config(model), indent=2)
+    text = json.dumps(_config(model), indent=2)  # first: what is no plain data is refused before anything is written
     write_tensors(place / WEIGHTS, _tensors(model))
-    with whole(place / CONFIG) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    _write(place / CONFIG, text)
     return place
+
+
+def save_config(model: AutoregressiveImageModel, folder: str | Path) -> None:
+    """Write the model's configuration, calibration and description beside its weights, which stay as they are."""
+    _write(Path(folder) / CONFIG, json.dumps(_config(model), indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    with whole(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def refuse_foreign(folder: Path) -> None:
