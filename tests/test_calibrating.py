@@ -12,7 +12,7 @@ import pixelbayes as pb
 from pixelbayes.calibrating import fitted
 from pixelbayes.cli import main
 from pixelbayes.measure import fit_calibration, scores
-from pixelbayes.measure.calibration import MOST_OFFSET, TEMPERATURES, cross_fitted
+from pixelbayes.measure.calibration import MOST_OFFSET, TEMPERATURES
 from pixelbayes.model import Calibration
 from pixelbayes.provenance import provenance
 

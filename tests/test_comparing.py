@@ -72,7 +72,10 @@ def test_hand_in_forms_are_read_too(tmp_path: Path) -> None:
         ("path,b\n1,2\n", "no column of answers"),
         (HEADER + "\n", "holds no predictions"),
         ("", "its header is: empty"),
-        (f"{HEADER}\n" + "".join(f"{n}.png,1,1,dog,1\n" for n in (1, 2, 3, 4)), "disagree on the class of 1.png"),
+        (
+            f"{HEADER}\n" + "".join(f"{n}.png,1,1,dog,1\n" for n in (1, 2, 3, 4)),
+            "disagree on the class of 1.png",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(

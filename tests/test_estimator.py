@@ -17,13 +17,13 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import (
-    check_valid_tag_types,
     check_estimator_cloneable,
     check_estimator_repr,
     check_get_params_invariance,
     check_no_attributes_set_in_init,
     check_parameters_default_constructible,
     check_set_params,
+    check_valid_tag_types,
 )
 
 import pixelbayes as pb
@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
     "recipe": "digits", "filters": 4, "resnets": 1, "scales": 1, "device": "cpu",
     "training.batch": 32, "training.precision": "32-true",
 }  # fmt: skip
-ONE_SPLIT = [(range(0, 30), range(30, 40))]
+ONE_SPLIT = [(range(30), range(30, 40))]
 
 
 @pytest.fixture(scope="module")

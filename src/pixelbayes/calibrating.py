@@ -19,8 +19,8 @@ from .tasks.share import ALONE, Share
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """A calibration, and the scores of the labelled images by Bayes' rule `alone`, by the calibration stored `before`, by
-    this one (`after`), and by fits that left each image out (`left_out`: the figures to believe)."""
+    """A calibration, and the scores of the labelled images: by Bayes' rule `alone`, by the calibration stored `before`,
+    by this one (`after`), and by fits that left each image out (`left_out`: the figures to believe)."""
 
     calibration: Calibration
     images: int
@@ -40,11 +40,11 @@ def calibrate(
     progress: bool = True,
     share: Share = ALONE,
 ) -> CalibrationResult:
-    """Fit the temperature and the class offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
+    """Fit temperature and class offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 
     model: a folder, whose config.json is then written anew (the weights stay as they are), or a model, which is changed
-    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts
-    the same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
+    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts the same,
+    however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
     Raises UserError, and changes nothing, where fewer than two of the model's classes occur among the labels.
     """
     folder = Path(model) if isinstance(model, str | Path) else None
@@ -72,7 +72,7 @@ def calibrate(
 
 
 def fitted(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> CalibrationResult:
-    """log p(x | c) [N, K] in nats and labels [N] (-1 unknown) of two classes or more -> the calibration, and what it does."""
+    """log p(x | c) [N, K] in nats and labels [N] (-1 unknown) of two classes or more -> a calibration, and what it does."""
     known, log_prior = labels >= 0, model.log_prior()
     nats, labels = nats[known], labels[known]
     calibration = fit_calibration(nats, labels)
@@ -83,7 +83,10 @@ def fitted(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> Cal
         cross_fitted(nats, labels, log_prior),
     )
     alone, before, after, left_out = (scores(posterior, labels) for posterior in posteriors)
-    assert alone and before and after and left_out
+    assert alone
+    assert before
+    assert after
+    assert left_out
     return CalibrationResult(calibration, len(labels), alone, before, after, left_out)
 
 

@@ -31,7 +31,9 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     """
     place = Path(folder)
     refuse_foreign(place)
-    text = json.dumps(_config(model), indent=2)  # first: what is no plain data is refused before anything is written
+    text = json.dumps(
+        _config(model), indent=2
+    )  # first: what is no plain data is refused before anything is written
     write_tensors(place / WEIGHTS, _tensors(model))
     _write(place / CONFIG, text)
     return place

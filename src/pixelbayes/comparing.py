@@ -17,7 +17,7 @@ UNKNOWN_WORDS = ("", "-1")
 
 @dataclass(frozen=True)
 class Predictions:
-    """A file's answers, and its true classes where it has them, by image; `names` of those that are indices, by index."""
+    """A file's answers, and its true classes where it has them, by image; `names`: what its indices stand for."""
 
     file: str
     answers: dict[str, str]
@@ -30,9 +30,9 @@ def compare(
 ) -> Comparison:
     """Compare two CSV files of predictions, as `classify --csv` and `evaluate` write them, image by image.
 
-    Images are joined by their paths. labels: the true classes, where the files have none: a CSV file with a header (path,
-    label), or a mapping from paths. Images of unknown class are left out. Raises UserError for files of different images, an
-    image that occurs twice, and where the files disagree on the truth or there is none.
+    Images are joined by their paths. labels: the true classes, where the files have none: a CSV file with a header
+    (path,label), or a mapping from paths. Images of unknown class are left out. Raises UserError for files of different
+    images, an image that occurs twice, and where the files disagree on the truth or there is none.
     """
     first, second = read_predictions(a), read_predictions(b)
     _same_images(first, second)
@@ -40,7 +40,8 @@ def compare(
     truths = _truths(first, second, spell) if labels is None else _given(first, labels, spell)
     if not truths:
         raise UserError(
-            f"there are no true classes in {first.file} and {second.file}: give them with --labels FILE.csv (path,label)"
+            f"there are no true classes in {first.file} and {second.file}: give them with --labels FILE.csv "
+            "(path,label)"
         )
     return compare_answers(
         [spell(first.answers[path], first.names) == truth for path, truth in truths.items()],
@@ -67,8 +68,8 @@ class _Spelling:
             return word
         if word in self.joint and not self.alike:
             raise UserError(
-                f"{self.files} count their classes differently, so that {word} may be {self.joint[word]} or another: give "
-                "the true classes by name, with --labels FILE.csv (path,label)"
+                f"{self.files} count their classes differently, so that {word} may be {self.joint[word]} or another: "
+                "give the true classes by name, with --labels FILE.csv (path,label)"
             )
         return self.joint.get(word, word)
 
@@ -118,7 +119,8 @@ def _column(header: Sequence[str], names: Sequence[str], file: str | Path, what:
     found = next((name for name in names if name in header), None)
     if found is None:
         raise UserError(
-            f"{file} has no column of {what} (one of: {', '.join(names)}); its header is: {', '.join(header) or 'empty'}"
+            f"{file} has no column of {what} (one of: {', '.join(names)}); "
+            f"its header is: {', '.join(header) or 'empty'}"
         )
     return found
 
@@ -144,15 +146,13 @@ def _truths(first: Predictions, second: Predictions, spell: _Spelling) -> dict[s
             truth = spell(word, each.names)
             if found.setdefault(path, truth) != truth:
                 raise UserError(
-                    f"{first.file} and {second.file} disagree on the class of {path}: {found[path]} and {truth}; give the "
-                    "true ones with --labels FILE.csv (path,label)"
+                    f"{first.file} and {second.file} disagree on the class of {path}: {found[path]} and {truth}; give "
+                    "the true ones with --labels FILE.csv (path,label)"
                 )
     return found
 
 
-def _given(
-    first: Predictions, labels: str | Path | Mapping[str, object], spell: _Spelling
-) -> dict[str, str]:
+def _given(first: Predictions, labels: str | Path | Mapping[str, object], spell: _Spelling) -> dict[str, str]:
     """The known true classes by image, from a file or a mapping; UserError where some of the images are not in it."""
     given = _labels(labels)
     missing = [path for path in first.answers if path not in given]
@@ -165,7 +165,10 @@ def _labels(labels: str | Path | Mapping[str, object]) -> dict[str, str]:
     if isinstance(labels, Mapping):
         return {str(path): str(label).strip() for path, label in labels.items()}
     header, rows = _table(labels)
-    path, label = _column(header, PATHS, labels, "images"), _column(header, ("label", "true", "class"), labels, "labels")
+    path, label = (
+        _column(header, PATHS, labels, "images"),
+        _column(header, ("label", "true", "class"), labels, "labels"),
+    )
     found: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         image = (row.get(path) or "").strip()

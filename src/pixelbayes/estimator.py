@@ -27,21 +27,33 @@ from .tasks.generate import generate
 WORDS_OF_OWN = ("", "-1")  # which mean an unknown class elsewhere
 PREPARED = ("size", "channels", "data.size", "data.channels", "data.levels", "data.class_names")
 """Fields of the recipe that the images and the classes themselves decide here."""
-NAMED = ("recipe", "minutes", "max_steps", "levels", "image_shape", "seed", "device", "out", "batch", "verbose")
+NAMED = (
+    "recipe",
+    "minutes",
+    "max_steps",
+    "levels",
+    "image_shape",
+    "seed",
+    "device",
+    "out",
+    "batch",
+    "verbose",
+)
 
 
-class PixelBayesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PixelBayesClassifier(ClassifierMixin, BaseEstimator):
     """An exact-likelihood image model that classifies by Bayes' rule, as a scikit-learn estimator.
 
     Images are integers from 0, `(n, H, W)`, `(n, H, W, C)` with C of 1 or 3, or flat rows `(n, features)` with
-    `image_shape` (H, W) or (H, W, C) (a square in grey when not given); floats are taken if they are whole numbers. Classes
-    are integers or texts. A tenth of the images given to `fit` is held out, to choose the weights and to calibrate.
+    `image_shape` (H, W) or (H, W, C) (a square in grey when not given); floats are taken if they are whole numbers.
+    Classes are integers or texts. A tenth of the images given to `fit` is held out, to choose the weights and to
+    calibrate.
 
-    recipe: a recipe's name, file or value (None: network and schedule are planned from the data); minutes, max_steps: the
-    budget of a fit; levels: how many levels a value has (None: by the largest value of the images given to `fit`); seed; device;
-    out: the run's folder, counted up where it is taken (None: nothing is kept on the disk); batch: pairs of an image and a class
-    at once in prediction; verbose: print the training's lines. Further keywords are fields of the recipe, as in `pb.train`:
-    `filters=8`, `network={"filters": 8}`, `**{"training.batch": 32}`.
+    recipe: a recipe's name, file or value (None: network and schedule are planned from the data); minutes, max_steps:
+    the budget of a fit; levels: how many levels a value has (None: by the largest value of the images given to `fit`);
+    seed; device; out: the run's folder, counted up where it is taken (None: nothing is kept on the disk); batch: pairs
+    of an image and a class at once in prediction; verbose: print the training's lines. Further keywords are fields of the
+    recipe, as in `pb.train`: `filters=8`, `network={"filters": 8}`, `**{"training.batch": 32}`.
 
     >>> from sklearn.base import clone
     >>> clone(PixelBayesClassifier("digits", max_steps=3, filters=4)).get_params()["filters"]
@@ -107,7 +119,9 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_classification_targets(words)
         self.classes_ = unique_labels(words)
         if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs two classes or more; the only one here is {self.classes_[0]!r}")
+            raise ValueError(
+                f"a classifier needs two classes or more; the only one here is {self.classes_[0]!r}"
+            )
         if self.levels is not None and int(images.max()) >= self.levels:
             raise ValueError(f"levels={self.levels} are 0 to {self.levels - 1}; X holds {int(images.max())}")
         self.levels_ = self.levels if self.levels is not None else _levels_of(int(images.max()))
@@ -186,7 +200,8 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         images = torch.from_numpy(self._read(X, fitting=False))
         if int(images.max()) >= self.levels_:
             raise ValueError(
-                f"the model knows {self.levels_} levels, 0 to {self.levels_ - 1}; X holds {int(images.max())}: set levels="
+                f"the model knows {self.levels_} levels, 0 to {self.levels_ - 1}; X holds {int(images.max())}: "
+                "set levels= in the constructor"
             )
         try:
             return class_log_likelihoods(self.model_, images, self.batch)
@@ -208,12 +223,16 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if given.ndim == 3:
             given = given[..., None]
         if given.ndim != 4 or given.shape[-1] not in (1, 3):
-            raise ValueError(f"images are (n, H, W), (n, H, W, 1 or 3) or flat rows with image_shape=, not {layout}")
+            raise ValueError(
+                f"images are (n, H, W), (n, H, W, 1 or 3) or flat rows with image_shape=, not {layout}"
+            )
         if np.issubdtype(given.dtype, np.floating) and not (given == np.floor(given)).all():
             raise ValueError("images are whole numbers from 0, such as (X * 255).round(): X holds fractions")
         low, high = int(given.min()), int(given.max())
         if low < 0 or high > 65_535:
-            raise ValueError(f"images are whole numbers from 0 to 65,535; X holds {low} to {high} (no negative values)")
+            raise ValueError(
+                f"images are whole numbers from 0 to 65,535; X holds {low} to {high} (no negative values)"
+            )
         return np.ascontiguousarray(np.moveaxis(given, -1, 1).astype(np.uint8 if high < 256 else np.int32))
 
 
@@ -222,7 +241,9 @@ def _shape_of(features: int, image_shape: Sequence[int] | None) -> tuple[int, ..
     if image_shape is None:
         side = isqrt(features)
         if side * side != features:
-            raise ValueError(f"rows of {features} features are no square images: give image_shape=(H, W) or (H, W, C)")
+            raise ValueError(
+                f"rows of {features} features are no square images: give image_shape=(H, W) or (H, W, C)"
+            )
         return side, side
     shape = tuple(int(side) for side in image_shape)
     if len(shape) not in (2, 3) or int(np.prod(shape)) != features:
@@ -248,7 +269,9 @@ def _levels_of(highest: int) -> int:
 def _names(classes: np.ndarray) -> list[str]:
     """A name for each class, that means nothing else elsewhere."""
     names = [str(each) for each in classes.tolist()]
-    plain = len(set(names)) == len(names) and not any(name in WORDS_OF_OWN or name.startswith("-") for name in names)
+    plain = len(set(names)) == len(names) and not any(
+        name in WORDS_OF_OWN or name.startswith("-") for name in names
+    )
     return names if plain else [f"class {name}" for name in names]
 
 
@@ -261,14 +284,22 @@ def _free(folder: Path) -> Path:
 def _check_field(name: str) -> None:
     """ValueError for what names no field of a recipe, of whichever network and distribution, that can be set here."""
     if name in PREPARED:
-        raise ValueError(f"{name} is that of the images and classes given to fit: resize or convert them before")
+        raise ValueError(
+            f"{name} is that of the images and classes given to fit: resize or convert them before"
+        )
     section, _, field = name.rpartition(".")
     known: Mapping[str, set[str]] = {
         **{key: set(field_types(kind)) for key, kind in SECTIONS.items()},
-        **{key: {"name"}.union(*(field_types(kinds[each]) for each in kinds)) for key, kinds in KINDS.items()},
+        **{
+            key: {"name"}.union(*(field_types(kinds[each]) for each in kinds)) for key, kinds in KINDS.items()
+        },
     }
     everything = {each for fields in known.values() for each in fields}
     found = field in known.get(section, set()) if section else name in everything | set(known) | set(TOP)
     if not found:
-        choices = [*NAMED, *everything, *(f"{key}.{each}" for key, fields in known.items() for each in sorted(fields))]
+        choices = [
+            *NAMED,
+            *everything,
+            *(f"{key}.{each}" for key, fields in known.items() for each in sorted(fields)),
+        ]
         raise ValueError(str(unknown("parameter", name, choices)).split(" (known")[0])

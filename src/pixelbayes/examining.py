@@ -24,8 +24,8 @@ from .tasks.share import ALONE, Share
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "reliability.png", "mistakes.png", "seen.png")
 """What an evaluation may write."""
 HELP = (
-    "more --minutes, augmentation (--augment.flip, --augment.crop 0.2, ...) or the hybrid objective, which trains for the "
-    "classes too"
+    "more --minutes, augmentation (--augment.flip, --augment.crop 0.2, ...) or the hybrid objective, which trains for "
+    "the classes too"
 )
 
 
@@ -51,7 +51,9 @@ class Evaluation:
             )
         winners = [rival.name for rival in self.rivals if rival.wins]
         if winners:
-            lines.append(f"better than the model by more than chance: {', '.join(winners)}. What may help: {HELP}")
+            lines.append(
+                f"better than the model by more than chance: {', '.join(winners)}. What may help: {HELP}"
+            )
         return lines
 
     def as_dict(self) -> dict[str, object]:
@@ -107,7 +109,11 @@ class Evaluation:
             return False
         names, rows = self.metrics.classes, wrong[:100]
         captions = [
-            (names[int(self.images.labels[row])], names[int(self.answers.predicted[row])], float(self.answers.probability[row]))
+            (
+                names[int(self.images.labels[row])],
+                names[int(self.answers.predicted[row])],
+                float(self.answers.probability[row]),
+            )
             for row in rows
         ]
         title = f"{len(wrong):,} of {self.metrics.labelled:,} images got a wrong name; the surest first"
@@ -148,8 +154,8 @@ def examine(
 ) -> Evaluation | None:
     """Measure `model` on `images`; with its training images `train` simple classifiers stand beside it.
 
-    With `seen`, accuracy along the raster order, too (no second pass). With `share`, several processes take some batches
-    each, and all but the first get None. Raises UserError where there are no images, or they do not fit.
+    With `seen`, accuracy along the raster order, too (no second pass). With `share`, several processes take some
+    batches each, and all but the first get None. Raises UserError where there are no images, or they do not fit.
     """
     if not len(images):
         raise UserError("there are no images to evaluate")

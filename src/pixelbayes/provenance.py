@@ -26,7 +26,9 @@ class Provenance:
     def notes(self, images: int) -> list[str]:
         """What a reader of the figures should know, a line each; `images` were scored."""
         lines = []
-        parts = ["chose the weights"] * self.chose_weights + ["fitted the calibration"] * self.fitted_calibration
+        parts = ["chose the weights"] * self.chose_weights + [
+            "fitted the calibration"
+        ] * self.fitted_calibration
         if parts:
             lines.append(
                 f"these images {' and '.join(parts)}: the figures flatter the model. Images that had no part in it "
@@ -59,7 +61,7 @@ def provenance(
 
 def _shared(images: ImageSet, train: ImageSet) -> int:
     """How many of the images have the pixels of one of `train`."""
-    known = {key for key in _keys(train)}
+    known = set(_keys(train))
     return sum(key in known for key in _keys(images))
 
 

@@ -40,5 +40,7 @@ def test_the_same_answers_on_ten_images_prove_little() -> None:
 
 def test_the_verdict_is_in_plain_words() -> None:
     assert "within chance" in Comparison(50, 40, 3, 1, 6).verdict()
-    assert Comparison(50, 10, 30, 1, 9).verdict().startswith("A names 29 more of 50 images right than B: more")
+    assert (
+        Comparison(50, 10, 30, 1, 9).verdict().startswith("A names 29 more of 50 images right than B: more")
+    )
     assert "on the same ones" in Comparison(50, 40, 0, 0, 10).verdict()

@@ -21,7 +21,9 @@ def digits() -> ImageSet:
 
 def test_simple_classifiers_of_the_digits(digits: ImageSet) -> None:
     train, held_out = digits[:400], digits[1500:]
-    predicted = torch.where(torch.arange(297) % 2 == 0, held_out.labels, 0)  # a model that knows every second one
+    predicted = torch.where(
+        torch.arange(297) % 2 == 0, held_out.labels, 0
+    )  # a model that knows every second one
     found = {row.name: row for row in rivals(train, held_out, predicted)}
     assert set(found) == {"naive Bayes", "nearest neighbour", "SVM", "random forest"}
     assert all(0.7 < row.accuracy < 1 and row.wins for row in found.values())
@@ -30,7 +32,9 @@ def test_simple_classifiers_of_the_digits(digits: ImageSet) -> None:
     assert found["SVM"].accuracy == pytest.approx(
         other.score(held_out.levels.flatten(1).numpy() / 16, held_out.labels.numpy()), abs=1e-9
     )
-    assert found["SVM"].comparison.accuracies[1] == pytest.approx(float((predicted == held_out.labels).float().mean()))
+    assert found["SVM"].comparison.accuracies[1] == pytest.approx(
+        float((predicted == held_out.labels).float().mean())
+    )
 
 
 def test_images_of_unknown_class_are_left_out(digits: ImageSet) -> None:

@@ -124,7 +124,9 @@ def present(found: "Evaluation", calibrated: bool) -> None:
         if matrix is not None:
             show(matrix)
     elif metrics.classes and found.answers is None:
-        warn("the label enters this model nowhere (strategy 'none'): it gives likelihoods, but cannot classify")
+        warn(
+            "the label enters this model nowhere (strategy 'none'): it gives likelihoods, but cannot classify"
+        )
     if found.rivals:
         show(rivals_table(found.rivals, metrics))
     if found.seen is not None:

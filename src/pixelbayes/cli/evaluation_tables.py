@@ -10,7 +10,8 @@ from ..measure.comparing import CHANCE
 from .presenting import plain_table
 
 if TYPE_CHECKING:
-    from ..measure import ClassScores, Comparison, Metrics, Rival, Scores
+    from ..measure import Comparison, Metrics, Rival, Scores
+    from ..measure.scores import ClassScores
     from ..measure.seen import Seen
 
 WIDTH = 80
@@ -33,13 +34,20 @@ def figures_table(found: "Metrics", calibrated: bool) -> Table:
     table = plain_table("")
     table.title = None
     alone = "Bayes' rule alone"
-    for heading in ("", "calibrated" if calibrated else alone, "95 % interval", *([alone] if calibrated else [])):
+    for heading in (
+        "",
+        "calibrated" if calibrated else alone,
+        "95 % interval",
+        *([alone] if calibrated else []),
+    ):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, field, form in ROWS:
         interval = found.intervals.get(field)
         ends = "" if interval is None else f"{interval.low:{form}} to {interval.high:{form}}"
         cells = [format(getattr(found.calibrated, field), form), ends]
-        table.add_row(name, *cells, *([format(getattr(found.uncalibrated, field), form)] if calibrated else []))
+        table.add_row(
+            name, *cells, *([format(getattr(found.uncalibrated, field), form)] if calibrated else [])
+        )
     return table
 
 
@@ -59,14 +67,20 @@ def classes_table(classes: "Sequence[ClassScores]") -> Table:
     shown = list(classes)
     if len(shown) > MOST_CLASSES:
         shown = sorted(shown, key=lambda each: 2.0 if each.f1 is None else each.f1)[:MOST_CLASSES]
-    table = plain_table("each class" if len(shown) == len(classes) else f"the {len(shown)} of {len(classes)} classes that are found worst")
+    table = plain_table(
+        "each class"
+        if len(shown) == len(classes)
+        else f"the {len(shown)} of {len(classes)} classes that are found worst"
+    )
     table.add_column("", no_wrap=True)
     for heading in ("images", "precision", "recall", "F1"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in shown:
         shares = (each.precision, each.recall, each.f1)
         table.add_row(
-            short(each.name), f"{each.images:,}", *("-" if share is None else f"{share:.1%}" for share in shares)
+            short(each.name),
+            f"{each.images:,}",
+            *("-" if share is None else f"{share:.1%}" for share in shares),
         )
     return table
 
@@ -75,7 +89,10 @@ def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Ta
     """Rows are the true classes, columns the predicted ones, by number where names are too wide; None for too many."""
     widest = max(len(str(count)) for row in matrix for count in row)
     numbered = [f"{index} {short(name)}" for index, name in enumerate(names)]
-    for rows, columns in (([short(name) for name in names], list(names)), (numbered, [str(i) for i in range(len(names))])):
+    for rows, columns in (
+        ([short(name) for name in names], list(names)),
+        (numbered, [str(i) for i in range(len(names))]),
+    ):
         needed = max(map(cell_len, rows)) + 3 + sum(max(widest, cell_len(name)) + 2 for name in columns)
         if needed <= WIDTH:
             break
@@ -94,7 +111,9 @@ def rivals_table(rivals: "Sequence[Rival]", found: "Metrics") -> Table:
     """Simple classifiers beside the model."""
     parts = sorted({f"{each.images:,}" for each in rivals if each.images < found.labelled})
     judged = f"; judged on {' or '.join(parts)} of {found.labelled:,} images" if parts else ""
-    table = plain_table(f"simple classifiers, trained on {rivals[0].trained_on:,} of its training images{judged}")
+    table = plain_table(
+        f"simple classifiers, trained on {rivals[0].trained_on:,} of its training images{judged}"
+    )
     table.add_column("", no_wrap=True)
     for heading in ("accuracy", "balanced"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -103,7 +122,9 @@ def rivals_table(rivals: "Sequence[Rival]", found: "Metrics") -> Table:
         shares = f"{each.accuracy:.2%}", f"{each.balanced_accuracy:.2%}"
         table.add_row(each.name, *shares, _against(each.comparison))
     if found.calibrated is not None:
-        table.add_row("this model", f"{found.calibrated.accuracy:.2%}", f"{found.calibrated.balanced_accuracy:.2%}", "")
+        table.add_row(
+            "this model", f"{found.calibrated.accuracy:.2%}", f"{found.calibrated.balanced_accuracy:.2%}", ""
+        )
     return table
 
 

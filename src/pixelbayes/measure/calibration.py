@@ -3,8 +3,8 @@
 Log likelihoods of whole images differ by hundreds of nats, and a network's errors add up over the pixels of
 an image: Bayes' rule on them names the right class but claims certainty, and a class of few images sits some
 tens of nats too low. One temperature and one offset for each class, fitted on validation images, mend both:
-`posterior = softmax(log p(x | c) / T + offsets + log p(c))` (Guo et al. 2017, "On calibration of modern neural networks";
-with offsets: bias-corrected temperature scaling, Alexandari et al. 2020).
+`posterior = softmax(log p(x | c) / T + offsets + log p(c))` (Guo et al. 2017, "On calibration of modern neural
+networks"; with offsets: bias-corrected temperature scaling, Alexandari et al. 2020).
 
 The fit is the most probable (1/T, offsets) in a convex problem, so that it exists, is unique and stays sane
 for a validation set of ten images or one whose classes separate perfectly:
@@ -53,8 +53,8 @@ def cross_fitted(
 
     log_likelihoods: log p(x | c) [N, K] in nats; labels [N]; log_prior: log p(c) [K], uniform when None.
 
-    What a calibration does to the images that it was fitted on flatters it; this does not. The scale of the offsets' prior
-    is that of all the images.
+    What a calibration does to the images that it was fitted on flatters it; this does not. The scale of the offsets'
+    prior is that of all the images.
     """
     _, scale = _fit(log_likelihoods, labels, balanced, None)
     fold = _dealt_out(labels.cpu())
@@ -66,9 +66,7 @@ def cross_fitted(
     return posterior
 
 
-def _fit(
-    log_joint: Tensor, labels: Tensor, balanced: bool, scale: float | None
-) -> tuple[Calibration, float]:
+def _fit(log_joint: Tensor, labels: Tensor, balanced: bool, scale: float | None) -> tuple[Calibration, float]:
     """The calibration, and the scale of its offsets' prior: the one given, or the one that is found."""
     classes = log_joint.shape[1]
     neutral = Calibration(temperature=1.0, offsets=(0.0,) * classes)

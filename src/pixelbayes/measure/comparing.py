@@ -42,8 +42,8 @@ class Comparison:
     def difference_interval(self) -> Interval:
         """The 95 % interval of the difference: Wald's for pairs, which knows that the images are the same.
 
-        Where the two are right on the same images, its width would be zero, as if 10 images were proof: half an image is
-        then added to each kind of answer (Agresti and Min 2005).
+        Where the two are right on the same images, its width would be zero, as if 10 images were proof: half an image
+        is then added to each kind of answer (Agresti and Min 2005).
         """
         b, c, total = float(self.only_b), float(self.only_a), float(self.images)
         if not b + c:
@@ -74,7 +74,9 @@ class Comparison:
         p = self.p_value
         how = "within chance" if p >= CHANCE else "more than chance"
         shown = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
-        return f"{better} names {abs(more):,} more of {self.images:,} images right than {worse}: {how} ({shown})"
+        return (
+            f"{better} names {abs(more):,} more of {self.images:,} images right than {worse}: {how} ({shown})"
+        )
 
     def as_dict(self) -> dict[str, object]:
         """The counts and what follows from them, as plain data."""

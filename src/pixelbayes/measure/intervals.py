@@ -1,7 +1,7 @@
 """How sure a figure is that was measured on some images: intervals that hold the true value with 95 %.
 
-A share of images (accuracy) has Wilson's score interval (Wilson 1927; recommended by Brown, Cai and DasGupta 2001), which
-is sane for few images and for 100 %. A figure that is no share (balanced accuracy, macro F1) has the percentile
+A share of images (accuracy) has Wilson's score interval (Wilson 1927; recommended by Brown, Cai and DasGupta 2001),
+which is sane for few images and for 100 %. A figure that is no share (balanced accuracy, macro F1) has the percentile
 bootstrap over images (Efron 1979). Both say how much the choice of the images alone can do: neither knows of another
 training run, nor of images from elsewhere.
 """
@@ -46,7 +46,7 @@ def wilson(successes: int, total: int, z: float = Z95) -> Interval:
 
 @dataclass(frozen=True)
 class Counts:
-    """Of D draws of images and each of K classes, [D, K]: those named right, those that bear it, those that got its name."""
+    """Images [D, K] in each of D draws, for each of K classes: named right, of the class, given its name."""
 
     right: np.ndarray
     images: np.ndarray
@@ -69,7 +69,11 @@ def bootstrap(confusion: np.ndarray, figures: dict[str, Figure], seed: int = 0) 
     rows, columns = confusion.nonzero()  # of the cells that are not empty, at most as many as images
     sums = [
         csr_matrix((marks, (range(len(rows)), places)), shape=(len(rows), len(confusion)))
-        for marks, places in ((rows == columns, rows), (np.ones_like(rows), rows), (np.ones_like(rows), columns))
+        for marks, places in (
+            (rows == columns, rows),
+            (np.ones_like(rows), rows),
+            (np.ones_like(rows), columns),
+        )
     ]
     noise, found = np.random.default_rng(seed), {name: list[np.ndarray]() for name in figures}
     at_once = max(1, min(DRAWS, NUMBERS_AT_ONCE // max(len(rows), len(confusion))))

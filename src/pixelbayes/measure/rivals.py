@@ -103,7 +103,9 @@ def _answers(train: ImageSet, levels: Tensor, classes: int, seed: int) -> Iterat
     yield "naive Bayes", "a histogram of each pixel for each class", naive_bayes(train, levels[:few], classes)
     pixels, labels = _flat(train.levels, train.shape.levels), train.labels.numpy()
     asked = _flat(levels, train.shape.levels)
-    for name, explanation, classifier in _classifiers(*pixels.shape, len(np.unique(labels)), seed):
+    for name, explanation, classifier in _classifiers(
+        len(pixels), pixels.shape[1], len(np.unique(labels)), seed
+    ):
         answers = classifier.fit(pixels, labels).predict(asked)
         yield name, explanation, torch.from_numpy(answers).long()
 

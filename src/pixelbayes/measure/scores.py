@@ -25,7 +25,7 @@ class Scores:
     log_loss: float
     """Mean of -log posterior(true class), in nats: the negative log likelihood (NLL) of the labels."""
     brier: float
-    """Mean over images of the squared distance of the posterior from the truth, summed over classes: 0..2 (Brier 1950)."""
+    """Mean squared distance of the posterior from the truth, summed over the classes: 0..2 (Brier 1950)."""
 
 
 @dataclass(frozen=True)

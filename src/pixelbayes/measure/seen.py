@@ -74,7 +74,9 @@ def likelihoods_along(
                 result[start : start + images, classes] = maps.cumsum(2)[..., points.to(maps.device)].cpu()
     nats = share.merge(result)
     if bool(nats.isnan().any()):
-        raise UserError("the likelihood of some images is no number: the model's weights are not finite or too large")
+        raise UserError(
+            "the likelihood of some images is no number: the model's weights are not finite or too large"
+        )
     return nats
 
 

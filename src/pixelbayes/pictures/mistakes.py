@@ -14,7 +14,11 @@ WIDTH, CAPTION = 1.15, 0.5  # inches of an image's column, and of the words belo
 
 
 def mistakes_sheet(
-    levels: Tensor, captions: Sequence[tuple[str, str, float]], shape: ImageShape, path: str | Path, title: str
+    levels: Tensor,
+    captions: Sequence[tuple[str, str, float]],
+    shape: ImageShape,
+    path: str | Path,
+    title: str,
 ) -> None:
     """Draw images [N, C, H, W], each above its caption (true name, given name, probability), at most 40 in the order
     given."""
