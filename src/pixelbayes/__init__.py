@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
+    from .training.duties import register_duty as register_duty
     from .walk_check import check_walk as check_walk
 
 _PLACES = {
@@ -88,6 +89,7 @@ _PLACES = {
     "measure_foreign": "detecting",
     "open_dataset": "data",
     "register_distribution": "distributions",
+    "register_duty": "training.duties",
     "register_network": "networks",
     "register_objective": "objectives",
     "register_operation": "fusion",
