@@ -106,7 +106,6 @@ def test_two_halves_sum_to_the_whole(model: Path, course: Path, tmp_path: Path) 
         (["--prior", "cat=1"], "no weight for dog, owl"),
         (["--columns", "id"], "--columns takes 2 names"),
         (["--precision", "bf15"], "bf16"),
-        (["--split", "nothing"], "nothing"),
         (["--batch", "0"], "--batch"),
     ],
 )

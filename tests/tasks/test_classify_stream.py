@@ -242,5 +242,5 @@ def test_a_full_disk_is_one_line(model, levels, tmp_path):
     (tmp_path / "full.csv").symlink_to("/dev/full")
     outputs = Outputs(tmp_path / "full.csv", resume=False)
     outputs.csv.with_name("full.csv.part").symlink_to("/dev/full")
-    with pytest.raises(UserError, match="cannot write .*No space left"):
+    with pytest.raises(UserError, match=r"cannot write .*No space left"):
         work(model, levels, outputs)
