@@ -10,10 +10,9 @@ import json
 from math import log, sqrt
 from pathlib import Path
 
-import torch
-
 from pixelbayes import checkpoint
 from pixelbayes.data import open_images
+from pixelbayes.likelihood import Question, collect, log_likelihoods
 from pixelbayes.progress import track
 
 
@@ -29,20 +28,17 @@ def main() -> None:
         root=options.root,
     )
     images = (images.labelled if len(model.classes) else images)[: options.images]
-    starts = range(0, len(images), options.batch)
-    with torch.inference_mode():
-        nats = torch.cat([part(model, images, start, options.batch) for start in track(starts, "scoring")])
+    own = images.labels[:, None] if len(model.classes) else None
+    question = Question(candidates=own, batch=options.batch)
+    chunks = log_likelihoods(model, images.levels, question)
+    total = -(-len(images) // options.batch)
+    nats = collect(track(chunks, "scoring", total), len(images), 1)[:, 0]
     mean, error = -nats.mean().item(), nats.std().item() / sqrt(len(nats))
     bits = mean / (model.shape.dims * log(2))
     print(f"{len(nats):,} images: {mean:.2f} +- {error:.2f} nats an image, {bits:.4f} bits/dim")
     if options.json:
         figures = {"images": len(nats), "nats": mean, "standard_error": error, "bits_per_dim": bits}
         Path(options.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-def part(model, images, start: int, batch: int) -> torch.Tensor:
-    labels = images.labels[start : start + batch] if len(model.classes) else None
-    return model.log_prob(images.levels[start : start + batch], labels).cpu()
 
 
 def arguments() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """A model that is simple enough to be worked out by hand: independent pixels, Bernoulli by class."""
 
+from collections.abc import Sequence
 from math import log
 
 import torch
@@ -21,16 +22,26 @@ class BernoulliModel(nn.Module):
         self.device, self.description = torch.device("cpu"), {}
         self.passes: list[int] = []
 
-    with_prior = AutoregressiveImageModel.with_prior
+    with_prior, log_prior = AutoregressiveImageModel.with_prior, AutoregressiveImageModel.log_prior
 
     def check(self, levels: Tensor) -> None:
         assert levels.shape[1:] == (1, self.shape.height, self.shape.width)
 
-    def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
+    def log_prob_map(self, levels: Tensor, labels: Tensor | None = None) -> Tensor:
         self.passes.append(len(levels))
         chance = self.chances[torch.zeros(len(levels), dtype=torch.long) if labels is None else labels]
-        ones = levels.flatten(1).double().sum(1)
-        return ones * chance.log() + (self.shape.dims - ones) * (1 - chance).log()
+        chance, ones = chance.view(-1, 1, 1), levels[:, 0].double()
+        return ones * chance.log() + (1 - ones) * (1 - chance).log()
+
+    def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
+        return self.log_prob_map(levels, labels).sum((1, 2))
+
+    def class_log_prob_maps(self, levels: Tensor, classes: Sequence[int] | None = None) -> Tensor:
+        if not self.classes:
+            return self.log_prob_map(levels)[:, None]
+        chosen = torch.tensor(tuple(range(len(self.classes)) if classes is None else classes))
+        maps = self.log_prob_map(levels.repeat_interleave(len(chosen), 0), chosen.repeat(len(levels)))
+        return maps.unflatten(0, (len(levels), len(chosen)))
 
 
 def by_hand(chance: float, ones: int, pixels: int = 6) -> float:

@@ -57,7 +57,22 @@ def test_no_half_written_tensors_are_found_under_their_suffix(tmp_path, monkeypa
 
 
 def test_what_a_kill_left_is_swept_away(tmp_path):
-    for name in (".1.77.tmp", ".1.77.tmp.png", ".tmpAbC123", "1.safetensors", ".mine"):
+    users = (".1.77.tmp", ".1.77.tmp.png", ".tmpAbC123", "1.safetensors", ".mine")
+    for name in (".1.77.pixelbayes-tmp", ".1.77.pixelbayes-tmp.png", *users):
         (tmp_path / name).touch()
+    room = tmp_path / ".1.77.pixelbayes-tmp.d"
+    room.mkdir()
+    (room / ".tmpAbC123").touch()
     sweep(tmp_path)
-    assert sorted(item.name for item in tmp_path.iterdir()) == [".mine", "1.safetensors"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == sorted(users)
+
+
+def test_nothing_is_swept_through_a_link(tmp_path):
+    left = tmp_path / "elsewhere" / ".1.77.pixelbayes-tmp"
+    left.parent.mkdir()
+    left.touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "link").symlink_to(left.parent)
+    (tmp_path / "run" / ".2.77.pixelbayes-tmp.d").symlink_to(left.parent)
+    sweep(tmp_path / "run")
+    assert left.exists()

@@ -42,6 +42,11 @@ def places(model: nn.Module) -> set[str]:
         ("shared", {"fuse_leave"}),
         ("embedding", {"fuse_stem"}),
         ("film", {"fuse_leave"}),
+        ("left", {"fuse_leave"}),
+        ("left_film", {"fuse_leave"}),
+        ("decode", {"fuse_decode"}),
+        ("late", {"fuse_head"}),
+        ("late_film", {"fuse_head"}),
         ("attention", {"fuse_enter"}),
         ("none", set()),
         ("input", set()),
@@ -49,6 +54,13 @@ def places(model: nn.Module) -> set[str]:
 )
 def test_a_strategy_acts_at_its_sites_and_nowhere_else(strategy: str, wanted: set[str]) -> None:
     assert places(with_labels(strategy)) == wanted
+
+
+@pytest.mark.parametrize("strategy", ["left", "left_film", "decode", "late", "late_film"])
+def test_late_strategies_leave_the_stream_above_alone(strategy: str) -> None:
+    model = with_labels(strategy)
+    assert not any(".fuse_" in f".{name}" for name, _ in model.network.above.named_parameters())
+    assert places(model)
 
 
 def test_every_row_of_the_table_is_tested_above() -> None:

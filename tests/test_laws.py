@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelbayes import checkpoint
-from pixelbayes.causal import Glimpse
+from pixelbayes.causal import Glimpse, WalkCache
 from pixelbayes.distributions import Bernoulli, Categorical, LogisticMixture
 from pixelbayes.errors import UserError
 from pixelbayes.fusion import STRATEGIES, FusionConfig
@@ -111,11 +111,57 @@ def test_walk_in_any_blocks_of_rows_equals_the_whole(network, shape, strategy, d
             torch.testing.assert_close(walked, whole, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("network", "shape", "strategy", "distribution"), combinations())
+def test_all_classes_in_one_pass_equal_one_class_at_a_time(network, shape, strategy, distribution):
+    model = made_or_refused(network, shape, strategy, distribution)
+    levels, _ = images(model)
+    for classes in (torch.arange(3), torch.tensor([2, 0])):
+        each = [model.log_prob_map(levels, torch.full((len(levels),), int(c))) for c in classes]
+        together = model.class_log_prob_maps(levels, classes.tolist())
+        torch.testing.assert_close(together, torch.stack(each, 1), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("strategy", ["mild", "left", "late", "none"])
+@pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
+def test_dropout_falls_on_the_same_features_under_every_class(network, strategy):
+    model = made_or_refused(network, ImageShape(1, 6, 6, 4), strategy, DISTRIBUTIONS[0])
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.5
+    with torch.no_grad():  # classes that do not differ: any difference is the noise's
+        for name, parameter in model.named_parameters():
+            if "fuse" in name:
+                parameter.zero_()
+    levels, _ = images(model, 3)
+    found = model.train().class_log_prob_maps(levels)
+    torch.testing.assert_close(found, found[:, :1].expand_as(found), rtol=0, atol=1e-12)
+    assert not torch.allclose(found, model.class_log_prob_maps(levels))
+
+
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "downsampling"])
+@pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
+def test_the_gradient_of_all_classes_is_that_of_one_class_at_a_time(network, strategy):
+    model = made_or_refused(network, ImageShape(1, 4, 5, 4), strategy, DISTRIBUTIONS[0])
+    levels, _ = images(model)
+    weights = torch.linspace(-1, 1, 6, dtype=torch.float64).view(2, 3)
+    found = []
+    for log_probs in (
+        model.class_log_prob_maps(levels).sum((2, 3)),
+        torch.stack([model.log_prob(levels, torch.full((2,), c)) for c in range(3)], 1),
+    ):
+        model.zero_grad()
+        (log_probs * weights).sum().backward()
+        found.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    assert len(found[0]) == len(found[1])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("network", SEES_ALL)
 def test_the_same_rows_may_be_looked_at_again(network) -> None:
     model = make(network, ImageShape(1, 8, 6, 17))
     levels, labels = images(model, 2)
-    whole, signal, memory = model.pixel_parameters(levels, labels), model.signal(levels), {}
+    whole, signal, memory = model.pixel_parameters(levels, labels), model.signal(levels), WalkCache()
     for rows in ((0, 1), (1, 4), (1, 4), (4, 8), (4, 8)):
         found = model.pixel_parameters(signal, labels, Glimpse((8, 6), rows, None, memory))
         torch.testing.assert_close(found, whole[:, :, slice(*rows)])
@@ -124,7 +170,7 @@ def test_the_same_rows_may_be_looked_at_again(network) -> None:
 def walk_in_blocks(model, levels, labels, heights) -> Tensor:
     """Blocks of these heights in turn: every other one whole, the rest pixel by pixel."""
     signal, (height, width) = model.signal(levels), (model.shape.height, model.shape.width)
-    memory, blocks, start = {}, [], 0
+    memory, blocks, start = WalkCache(), [], 0
     for index, step in enumerate(itertools.cycle(heights)):
         if start >= height:
             return torch.cat(blocks, 2)
@@ -261,7 +307,7 @@ def test_a_memory_belongs_to_its_request():
     """Two walks over one model, interleaved, do not disturb each other."""
     model = make("pixelcnn_pp", ImageShape(1, 4, 4, 16))
     (first, second), labels = images(model)[0].split(1), torch.tensor([1])
-    memories = ({}, {})
+    memories = WalkCache(), WalkCache()
     rows = ([], [])
     with torch.no_grad():
         for row in range(4):

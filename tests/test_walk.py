@@ -7,7 +7,7 @@ from torch import Tensor
 
 import pixelbayes as pb
 from pixelbayes.tasks.generate import generate
-from pixelbayes.walk import CachedLook, NaiveLook, Row, noise, sample, walk
+from pixelbayes.walk import CachedLook, Known, NaiveLook, Row, noise, sample, walk
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +61,13 @@ def test_a_walk_stops_where_nobody_asks_for_more(model) -> None:
 @pytest.mark.parametrize("known", [1, 3, 4])
 def test_known_rows_are_kept_and_the_rest_follows_from_them(model, known: int, looks) -> None:
     whole = drawn(model)[-1].levels
-    rows = drawn(model, known=whole[:, :, :known], looks=looks)
+    above = torch.arange(5)[:, None].expand(5, 4) < known
+    rows = drawn(model, known=Known(whole, above.expand(3, 5, 4)), looks=looks)
     assert [row.index for row in rows] == list(range(known, 5))
     assert torch.equal(rows[-1].levels, whole)
-    other = (whole[:, :, :known] + 1) % 8
-    changed = drawn(model, known=other, looks=looks)[-1].levels
-    assert torch.equal(changed[:, :, :known], other)
+    other = (whole + 1) % 8
+    changed = drawn(model, known=Known(other, above.expand(3, 5, 4)), looks=looks)[-1].levels
+    assert torch.equal(changed[:, :, :known], other[:, :, :known])
     assert not torch.equal(changed[:, :, known:], whole[:, :, known:])
 
 

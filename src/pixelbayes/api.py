@@ -1,6 +1,5 @@
 """What the command line and Python share: recipes, data and training put together."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -15,6 +14,9 @@ from .data import (
     from_arrays,
     open_dataset,
 )
+from .data.torch_sets import arrays_of, is_torch_set
+from .distributed import is_first, pick_device
+from .distributions import Bernoulli, Categorical
 from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
@@ -26,7 +28,8 @@ from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
 from .training.memory import Memory
-from .training.place import pick_device
+from .training.occurring import fewer_levels
+from .training.own_files import refuse_foreign
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -90,7 +93,8 @@ def train(
     imports: Iterable[str] = (),
     **overrides: Any,
 ) -> AutoregressiveImageModel:
-    """Train on `data`, a word as on the command line, or arrays `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]`.
+    """Train on `data`: a word as on the command line; arrays `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, with a name
+    or a number for each image in `labels`; or a torch `Dataset` or `DataLoader` of (image, label).
 
     Without a recipe, network and schedule are planned from the data, the device and the minutes. `start` is a
     model to begin with (fine-tuning). `groups`, a word for each image of an array, says which must not be split
@@ -102,6 +106,8 @@ def train(
     if out is not None:  # before the images are read
         check_path("the run's folder", out)
         refuse_occupied(Path(out), overwrite or resume)
+        if not resume:
+            refuse_foreign(Path(out))
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     earlier = memory_of(Path(out)) if resume and out is not None else None
@@ -113,11 +119,14 @@ def train(
     dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
     if resume and out is None:
         raise UserError("name the run to resume with --out")
+    if base is None:
+        dataset, settings = _with_fewer_levels(dataset, data, labels, settings, groups)
     _tell(dataset)
     if base is None:
         settings = _planned(dataset, settings.data, device, minutes, overrides)
     elif origin is not None:
         settings = _with_parts_of(origin, settings, base)
+    _tell_independence(settings, dataset.shape)
     return run_training(
         dataset,
         settings,
@@ -150,6 +159,23 @@ def _base(
             config = checkpoint.read_config(known.parent) if known.is_file() else None
             raise UserError(f"{error}{extension_hint(config)}") from None
     return _for_fine_tuning(origin, data) if origin is not None else None
+
+
+def _with_fewer_levels(
+    dataset: Dataset, data: Any, labels: Any, settings: Recipe, groups: Sequence[object] | None
+) -> tuple[Dataset, Recipe]:
+    """The same images in as many levels as occur, where the plan chooses them; what is taken is said, and why."""
+    found = fewer_levels(dataset, from_array=not isinstance(data, str | Path | Dataset))
+    if found is None or settings.data.levels is not None:
+        return dataset, settings
+    if isinstance(data, Dataset):
+        if is_first():
+            warn(f"{found.reason}; open the data with levels={found.levels} for that")
+        return dataset, settings
+    if is_first():
+        say(f"plan: {found.reason}")
+    settings = override(settings, {"data.levels": found.levels})
+    return open_data(data, labels, settings, groups=groups), settings
 
 
 def _as_begun(begun: Memory | None) -> ModelConfig | None:
@@ -244,6 +270,10 @@ def open_data(
         raise UserError("groups go with arrays of images; a folder or a CSV split has group_by")
     if isinstance(data, Dataset):
         return data
+    if is_torch_set(data):
+        if labels is not None:
+            raise UserError("labels go with arrays of images; a torch data set has its own")
+        data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
         return open_dataset(data, settings.data, shape)
@@ -264,7 +294,7 @@ def _planned(
 ) -> Recipe:
     """The automatic recipe, with what the user set by hand on top."""
     chosen = plan(dataset, device, minutes)
-    parts = ("network", "distribution", "fusion", "training", "augment")
+    parts = ("network", "distribution", "fusion", "objective", "training", "augment")
     recipe = Recipe(
         name="automatic", summary="planned from the data", data=data, **{p: getattr(chosen, p) for p in parts}
     )
@@ -277,6 +307,16 @@ def _planned(
     return settings
 
 
+def _tell_independence(settings: Recipe, shape: ImageShape) -> None:
+    """Where no channel of a colour pixel is told of the others, the model cannot learn how colours go together."""
+    independent = isinstance(settings.distribution, Categorical | Bernoulli)
+    if independent and shape.channels > 1 and not settings.network.by_channel(shape) and is_first():
+        warn(
+            "the channels of a pixel are taken as independent of each other: for colours that go together take the "
+            "logistic mixture, or the network pixelcnn with colour masks"
+        )
+
+
 def _tell(dataset: Dataset) -> None:
     """What the images are, and what the user should know about them before training."""
     if not is_first():
@@ -285,8 +325,3 @@ def _tell(dataset: Dataset) -> None:
         say(line)
     for notice in dataset.notices:
         warn(notice)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks, of those that torchrun started."""
-    return int(os.environ.get("RANK", "0")) == 0

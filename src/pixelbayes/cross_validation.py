@@ -13,6 +13,7 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
+from .distributed import my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
@@ -21,11 +22,11 @@ from .measure import Metrics, fit_calibration
 from .measure.evaluation import judge, measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion
+from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
-from .training.place import my_share
 from .training.span import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
@@ -99,16 +100,19 @@ def cross_validate(
         raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")
     check_budget(minutes, max_steps, seed)
     import_extensions(imports)
-    share, folder = my_share(device), Path(out) if out is not None else next_run("folds")
+    share, folder = my_shard(device), Path(out) if out is not None else next_run("folds")
+    products = Products(folder, "folds")
     limits: dict[str, Any] = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
     if share.first:
         refuse_occupied(folder, overwrite or resume)
+        products.refuse_foreign(FILES)
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
         dataset = open_data(data, labels, settings_for(recipe, fields), groups=groups)
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
+            products.note(FILES)
             say(f"fold {number} (of 0 to {folds - 1})")
         place = folder / f"fold-{number}"
         model = finished(place, dataset, recipe, fields, limits) if resume else None
@@ -135,7 +139,10 @@ def warn_of_others(folder: Path, folds: int) -> None:
         warn(f"{', '.join(others)} in {folder} are of an earlier evaluation in more folds")
 
 
-PARTS = ("network", "distribution", "fusion", "training", "augment")
+FILES = ("metrics.json", "predictions.csv", "confusion.png")
+"""What is written beside the folds' models."""
+
+PARTS = ("network", "distribution", "fusion", "objective", "training", "augment")
 """Of a recipe, that make a model what it is."""
 
 
@@ -206,7 +213,7 @@ def posteriors(judged: list[Judged]) -> Tensor:
         others = [j for j in judged if j is not own]
         joint = torch.cat([j.model.with_prior(j.nats) for j in others])
         calibration = fit_calibration(joint, pooled_labels(others))
-        found.append(calibration.posterior(own.model.with_prior(own.nats)))
+        found.append(calibration.posterior(own.nats, own.model.log_prior()))
     return torch.cat(found)
 
 

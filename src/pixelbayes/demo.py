@@ -3,8 +3,6 @@
 from pathlib import Path
 from time import monotonic
 
-import torch
-
 from .api import train
 from .data import open_dataset
 from .errors import UserError
@@ -13,17 +11,19 @@ from .measure import Metrics, baselines
 from .measure.evaluation import measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion, curves, sheet
+from .products import Products
 from .progress import say
 from .recipe import load_recipe
 from .report import Comparison, write_report
 from .report.demo_page import Shown, next_commands, page
 from .tasks.classify import classify
 from .tasks.generate import generate
+from .training.own_files import refuse_foreign
 
 MINUTES = 2.4
 SAMPLES_PER_CLASS = 10
-MARK = ".pixelbayes-demo"  # in a folder that the demo made, and may replace
-PRODUCTS = ("report.html", "predictions.csv")  # of a demo that came to its end
+FILES = ("metrics.json", "predictions.csv", "confusion.png", "report.html")
+"""What the demo writes beside the run's own files."""
 
 
 def demo(
@@ -66,16 +66,18 @@ def _claim(folder: Path) -> None:
     """The demo owns its folder, but no other one, such as a model that took hours."""
     if folder.is_file():
         raise UserError(f"{folder} is a file; the demo needs a folder")
-    own = (folder / MARK).exists() or all((folder / name).exists() for name in PRODUCTS)
-    if folder.is_dir() and any(folder.iterdir()) and not own:
+    products = Products(folder, "demo")
+    if folder.is_dir() and any(folder.iterdir()) and not products.matching("*"):
         raise UserError(f"{folder} is not empty and holds no earlier demo; choose another --out")
+    products.refuse_foreign(FILES)
+    refuse_foreign(folder)
     claim_folder(folder, overwrite=True)
-    (folder / MARK).touch()
+    products.note(FILES)
 
 
 def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed: int) -> None:
     names = model.classes.names
-    labels = torch.arange(len(names)).repeat_interleave(SAMPLES_PER_CLASS)
+    labels = [name for name in names for _ in range(SAMPLES_PER_CLASS)]
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
     kept = (model.description.get("training") or {}).get("step")

@@ -1,8 +1,9 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from .errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEFT_BEHIND = re.compile(r"\..+\.[0-9]+\.tmp(\.\w+)?|\.tmp\w{6}")
-"""The temporary names that `whole` gives, and safetensors within it."""
+HALF = "pixelbayes-tmp"
+LEFT_BEHIND = re.compile(rf"\..+\.[0-9]+\.{HALF}(\.\w+)?")
+"""The temporary names that `whole` gives: no file of the user's is called so."""
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     """
     target = Path(path)
     suffix = target.suffix if suffix is None else suffix
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{suffix}")
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{HALF}{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -49,23 +51,54 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
 
 def sweep(folder: str | Path) -> None:
     """Remove what `whole` left half-written in a folder and those within, where a process was killed on the way."""
-    for left in Path(folder).rglob(".*tmp*"):
-        if LEFT_BEHIND.fullmatch(left.name) and left.is_file():
-            left.unlink(missing_ok=True)
+    for place, rooms, names in os.walk(folder, followlinks=False):
+        for name in filter(LEFT_BEHIND.fullmatch, names):
+            Path(place, name).unlink(missing_ok=True)
+        for name in filter(LEFT_BEHIND.fullmatch, rooms):
+            _clear(Path(place, name))
+
+
+def _clear(room: Path) -> None:
+    """Remove a folder that `write_tensors` made, and the files in it; a link of that name is no such folder."""
+    if room.is_symlink():
+        return
+    for left in room.iterdir():
+        left.unlink(missing_ok=True)
+    room.rmdir()
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_tensors(
-    path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None
+    path: str | Path,
+    tensors: "dict[str, Tensor]",
+    metadata: dict[str, str] | None = None,
+    then: Callable[[Path], None] | None = None,
 ) -> None:
-    """A safetensors file that is whole or not there; raises UserError as `whole` does."""
+    """A safetensors file that is whole or not there; raises UserError as `whole` does.
+
+    `then` is called with the temporary file, complete, before it takes its place.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with whole(path, suffix="") as temporary:  # who looks for *.safetensors must find whole ones only
         temporary.touch()
         mode = temporary.stat().st_mode
+        # In a folder of its own, since safetensors leaves files of any name beside it when it is killed.
+        room = temporary.with_name(f"{temporary.name}.d")
+        room.mkdir()
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, room / "tensors", metadata)
+            (room / "tensors").replace(temporary)
         except SafetensorError as error:  # also for a full disk
             raise OSError(str(error)) from error
+        finally:
+            _clear(room)
         temporary.chmod(mode)  # safetensors makes files that only their owner may read
+        if then is not None:
+            then(temporary)

@@ -106,13 +106,64 @@ def test_drawn_images_among_photographs_are_no_class_of_them(tiny_model_folder: 
     assert pb.open_dataset(photos, DataConfig(validation_share=0)).classes.names == ("cat", "dog")
 
 
-def test_overwriting_deletes_nothing_that_it_did_not_draw(tiny_model_folder: Path, tmp_path: Path) -> None:
-    own = tmp_path / "photos" / "cat" / "0001.png"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(b"mine")
-    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--out", str(tmp_path / "photos")]
-    assert main([*words, "--overwrite"]) == 0
-    assert own.read_bytes() == b"mine"
+def test_overwriting_touches_nothing_that_it_did_not_draw(
+    tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    drawn = tmp_path / "drawn"
+    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--out", str(drawn), "--overwrite"]
+    own = [drawn / "2026-05-01" / "0001.png", drawn / "7" / "0002.png"]
+    for path in own:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"mine")
+    assert main(words) == 0
+    (drawn / "3" / "0001.png").write_bytes(b"edited")
+    assert main([*words, "--classes", "1"]) == 0
+    assert [path.read_bytes() for path in own] == [b"mine", b"mine"]
+    assert (drawn / "3" / "0001.png").read_bytes() == b"edited"
+    assert sorted(path.name for path in drawn.iterdir()) == [
+        ".pixelbayes-images", "1", "2026-05-01", "3", "7", "samples.png",
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert main([*words, "--per-class", "2"]) == 2  # 3/0001.png and 7/0002.png are the user's now
+    assert "not written by such a command" in capsys.readouterr().err
+    assert own[1].read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "import", "demo"])
+def test_no_command_writes_over_files_of_others(
+    command: str, tiny_model_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    names = ("config.json", "metrics.json", "samples/step-0000001.png", "state/000000001.safetensors")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("hours of work")
+    words = {
+        "train": ["digits", "--recipe", "digits", "--max-steps", "1", "--overwrite"],
+        "evaluate": [str(tiny_model_folder), "--overwrite"],
+        "import": ["any.pth", "--overwrite"],
+        "demo": [],
+    }
+    assert main([command, *words[command], "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") <= 3
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert found == sorted(names)
+    assert all((tmp_path / name).read_text() == "hours of work" for name in names)
+
+
+def test_training_anew_forgets_the_run_before_and_nothing_else(tmp_path: Path) -> None:
+    words = ["train", "digits", "--recipe", "digits", "--network.filters", "2", "--max-steps", "2"]
+    words += ["--out", str(tmp_path), "--overwrite", "--device", "cpu"]
+    assert main(words) == 0
+    own = ("samples/step-mine.png", "events/notes.txt", "state/notes.txt", "samples/me.png")
+    for name in own:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    first = set((tmp_path / "events").iterdir())
+    assert main(words) == 2  # samples/step-mine.png looks like a sheet, but no run wrote it
+    (tmp_path / own[0]).unlink()
+    assert main(words) == 0
+    assert all((tmp_path / name).read_text() == "mine" for name in own[1:])
+    assert len(set((tmp_path / "events").iterdir()) & first) == 1  # the notes
 
 
 def test_nothing_of_an_earlier_drawing_is_left_and_no_class_is_drawn_twice(

@@ -145,3 +145,33 @@ def test_the_published_mass_of_a_level() -> None:
     upper, lower = (((signal + side / 255 - mean) / scale).sigmoid() for side in (1, -1))
     found = law.log_prob(torch.tensor([[[[level]]]])).exp()
     assert float(found) == pytest.approx(float(upper - lower), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [1e1, 1e2, 1e4, 1e30])
+@pytest.mark.parametrize(("config", "channels", "levels", "by_channel"), cases())
+def test_no_parameter_makes_a_value_or_a_gradient_that_is_no_number(
+    config, channels, levels, by_channel, size, dtype
+) -> None:
+    """Every number at plus or minus `size`, the lowest and the highest level among others: a component of no weight
+    has no say, also in the gradient."""
+    generator = torch.Generator().manual_seed(0)
+    shape = ImageShape(channels, 1, 4, levels)
+    signs = torch.randn(48, config.parameters(shape, by_channel), 1, 4, generator=generator).sign()
+    parameters = (signs * size).to(dtype).requires_grad_()
+    image = torch.randint(levels, (48, channels, 1, 4), generator=generator)
+    image[:16], image[16:32] = 0, levels - 1
+    nats = config(parameters.float(), shape, by_channel).log_prob(image)
+    (gradient,) = torch.autograd.grad(nats.sum(), parameters)
+    assert nats.isfinite().all()
+    assert float(nats.max()) <= 1e-5
+    assert gradient.isfinite().all()
+
+
+def test_the_ceiling_of_a_scale_costs_less_than_rounding() -> None:
+    """A logistic as wide as may be: the two ends share all of the mass, whatever the levels."""
+    for levels in COUNTS[1:]:
+        parameters = torch.tensor([0.0, 0.0, 1e4]).view(1, 3, 1, 1).expand(-1, -1, -1, levels)
+        law = LogisticMixture(1)(parameters.contiguous(), ImageShape(1, 1, levels, levels), False)
+        masses = law.log_prob(every_level(levels).unsqueeze(1)).exp().flatten()
+        assert float(masses[0] + masses[-1]) == pytest.approx(1, abs=levels * 1e-9 + 1e-6)

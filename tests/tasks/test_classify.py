@@ -1,4 +1,5 @@
 import csv
+from math import log
 
 import numpy as np
 import pytest
@@ -44,10 +45,33 @@ def test_prior_and_calibration_enter_the_posterior_alone(model):
     model.calibration = Calibration(temperature=3.0, offsets=(0.0, -1.0, 1.0))
     found = classify(model, levels)
     assert torch.equal(found.log_likelihoods, plain.log_likelihoods)
-    logits = (plain.log_likelihoods + torch.tensor([0.7, 0.2, 0.1]).double().log()) / 3 + torch.tensor(
-        [0.0, -1.0, 1.0]
-    )
+    given = torch.tensor([0.7, 0.2, 0.1]).double().log()
+    logits = plain.log_likelihoods / 3 + torch.tensor([0.0, -1.0, 1.0]) + given
     assert torch.allclose(found.posterior, logits.softmax(1))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 40.0])
+def test_a_prior_shifts_the_log_odds_by_its_own_whatever_the_temperature(model, temperature):
+    model.calibration = Calibration(temperature, (0.3, -0.3, 0.0))
+
+    def log_odds(prior):
+        chances = classify(model, images([3, 5, 0]), prior=prior).posterior.log()
+        return chances[:, 0] - chances[:, 1]
+
+    shift = log_odds({"dark": 10, "grey": 1, "light": 1}) - log_odds(None)
+    assert torch.allclose(shift, torch.full_like(shift, log(10)))
+
+
+def test_answers_are_read_as_names(model):
+    found = classify(model, images([0, 6]))
+    assert found.predicted_names == ["dark", "light"]
+    assert found.runner_up_names == ["grey", "grey"]
+    assert classify(BernoulliModel([0.5], ("only",)), images([2])).runner_up_names == [""]
+
+
+def test_of_two_classes_that_are_alike_each_is_named_once():
+    found = classify(BernoulliModel([0.5, 0.5, 0.5], NAMES), images([2]))
+    assert {int(found.predicted), int(found.runner_up)} == {0, 1}
 
 
 def test_the_model_is_left_in_its_mode(model):
@@ -88,10 +112,12 @@ def test_no_images_give_an_empty_answer(model):
 
 
 def test_a_likelihood_that_is_no_number_is_no_answer(model, monkeypatch):
-    def some_lost(levels, labels):
-        return torch.tensor([torch.nan if row in (4, 5) else -1.0 for row in range(len(levels))])
+    def some_lost(levels, classes=None):
+        maps = torch.full((3, 3, 2, 3), -1.0)
+        maps[1, 2] = torch.nan
+        return maps
 
-    monkeypatch.setattr(model, "log_prob", some_lost)
+    monkeypatch.setattr(model, "class_log_prob_maps", some_lost)
     with pytest.raises(UserError, match=r"of 1 of 3 images is no number, that of image 1 first"):
         classify(model, images([0, 1, 0]))
 

@@ -257,15 +257,16 @@ def test_the_arithmetic_that_is_asked_for_anew_is_taken(digits: Dataset, tmp_pat
 
 def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(), tmp_path, max_steps=1)
-    left = tmp_path / "state" / ".000000002.4711.tmp.safetensors"
-    theirs = tmp_path / "state" / ".tmpTF7ANd"  # of safetensors
-    theirs.write_text("half")
+    left = tmp_path / "state" / ".000000002.4711.pixelbayes-tmp.safetensors"
+    room = tmp_path / "state" / ".000000002.4711.pixelbayes-tmp.d"
+    room.mkdir()
+    (room / ".tmpTF7ANd").write_text("half")  # of safetensors
     own = tmp_path / ".notes.tmp"
     left.write_text("half")
     own.write_text("the user's")
     train(digits, recipe(), tmp_path, max_steps=2, resume=True)
     assert not left.exists()
-    assert not theirs.exists()
+    assert not room.exists()
     assert own.exists()
 
 

@@ -11,6 +11,7 @@ from .convolution import (
 )
 from .elementwise import concat_elu
 from .layer import Layer
+from .memory import WalkCache
 from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join
 from .scan import Glimpse, Scan, WholeImage
 
@@ -28,6 +29,7 @@ __all__ = [
     "Layer",
     "Pointwise",
     "Scan",
+    "WalkCache",
     "WholeImage",
     "above_and_left",
     "concat_elu",

@@ -97,7 +97,10 @@ class FirstConv(Kernel):
         r0, c0 = max(rows[0] - down, 0), max(columns[0] - across, 0)
         r1, c1 = rows[1] - down, columns[1] - across
         if r1 <= r0 or c1 <= c0:
-            return image.new_zeros(image.shape[0], len(self.weight), height, width)
+            rows_of_all = len(
+                prepare(image[:, :, :0, :0])
+            )  # more than images where the label's channels are added
+            return image.new_zeros(rows_of_all, len(self.weight), height, width)
         seen = window(image, (r0 - top, r1), (c0 - left, c1 + right), prepare)
         y = scan.valid(self, seen)
         missing = width - (c1 - c0), height - (r1 - r0)

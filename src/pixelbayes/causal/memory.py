@@ -1,12 +1,13 @@
-"""What a walk remembers for one layer. Only `scan.py` uses these.
+"""What a walk keeps: a cache for each layer that needs one. Only `scan.py` uses these.
 
 Features lie as `(batch, row, column, channel)`: a block of rows is a channels-last image, which convolutions
 like, and the cells that a kernel covers in a row are one contiguous run, so that a convolution at one
 pixel is one matrix product.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,16 +20,51 @@ Past = tuple[Tensor, Tensor, Tensor | None]
 """Keys and values `(b, c, n)` of the cells so far, and which of them each cell sees (None: all)."""
 
 
+class Convolution(Protocol):
+    """What a scan needs to know of a convolution."""
+
+    @property
+    def reach(self) -> tuple[int, int, int]:
+        """Rows above, columns to the left, columns to the right that the kernel covers."""
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def bias(self) -> Tensor | None: ...
+
+    def kernel(self) -> Tensor:
+        """Returns the effective weights `(out, in, rows, columns)`; folded once a walk."""
+        ...
+
+
+@dataclass
+class WalkCache:
+    """All that one walk over the pixels of a batch keeps, by the layer that it belongs to."""
+
+    rows: dict[Convolution, "RowCache"] = field(default_factory=dict)
+    coarse: dict[Hashable, "CoarseCache"] = field(default_factory=dict)
+    attended: dict[Hashable, "KVCache"] = field(default_factory=dict)
+    enlarged: dict[Hashable, "Enlarged"] = field(default_factory=dict)
+    folded: dict[Convolution, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Matrices `(in, out)` and biases of 1x1 convolutions."""
+    constants: dict[Hashable, Any] = field(default_factory=dict)
+    of_row: dict[Hashable, tuple[Span, Any]] = field(default_factory=dict)
+    """What was computed for a whole row, and for which."""
+    along_row: dict[Hashable, tuple[Span, tuple[Tensor, ...]]] = field(default_factory=dict)
+    """The same for features, of each of the row's pixels `(b, c, 1, 1)`."""
+
+
 def multiply(x: Tensor, matrix: Tensor, added: Tensor) -> Tensor:
     """A 1x1 convolution of one pixel `(b, c, 1, 1)` by `matrix` `(c, out)`, plus `added`, which broadcasts."""
     product = torch.addmm(added, x.flatten(1), matrix)
     return product.view(x.shape[0], -1, 1, 1)
 
 
-class RowWindow:
+class RowCache:
     """What one convolution was shown: the rows of the present glimpse and as many above as it reaches."""
 
-    def __init__(self, layer: Any, x: Tensor, width: int):
+    def __init__(self, layer: Convolution, x: Tensor, width: int):
         self.top, self.left, right = layer.reach
         self.stride, self.bias, self.width = layer.stride, layer.bias, width
         self.kernel = layer.kernel().detach().contiguous(memory_format=torch.channels_last)
@@ -120,7 +156,7 @@ class Enlarged:
         return grown[:, :, first : first + rows[1] - rows[0], self.crop : self.crop + columns[1]]
 
 
-class Recalled:
+class CoarseCache:
     """The newest rows of a coarser level's output, and the row above them."""
 
     def __init__(self) -> None:
@@ -151,7 +187,7 @@ class Recalled:
         return torch.cat(self.value, 3) if isinstance(self.value, list) else self.value
 
 
-class Attended:
+class KVCache:
     """Keys and values of every cell so far, in raster order.
 
     They depend on a cell's own value, which is chosen after the look at it: a pixel's are made when the next

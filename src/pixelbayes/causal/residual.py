@@ -91,7 +91,7 @@ class Join(Kernel):
     def forward(self, h: Tensor, above: Feature | None, skip: Feature | None, scan: Scan) -> Tensor:
         """h plus what it reads of them."""
         if above is not None:
-            h = h + scan.over_row(self, lambda row: row.valid(self.above, above.active))
+            h = scan.add(h, scan.over_row(self, lambda row: row.valid(self.above, above.active)))
         return h if skip is None else scan.valid(self.skip, skip.active, onto=h)
 
 
@@ -136,6 +136,8 @@ class GatedResidual(Layer):
         if self.join is not None:
             h = self.join(h, above, skip, scan)
         h = self.activation.function(h)
-        h = scan.convolve(self.leave, self.dropout(h) if self.training else h)
+        h = scan.convolve(self.leave, scan.drop(self.dropout, h) if self.training else h)
         h = self.fuse_leave(h, y, scan)
-        return Feature(gate(h, x.value if self.residual else None), self.activation)
+        if not self.residual:
+            return Feature(gate(h), self.activation)
+        return Feature(gate(*scan.meet(h, x.value)), self.activation)

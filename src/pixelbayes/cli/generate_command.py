@@ -1,6 +1,5 @@
 """`pixelbayes generate`: images of each class, as PNG files."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ if TYPE_CHECKING:
     import torch
 
     from ..model import AutoregressiveImageModel
+    from ..products import Products
     from ..tasks.share import Share
 
-MARK = ".pixelbayes-images"  # in a folder that this command filled, and may fill anew
-NUMBERED = re.compile(r"\d{4,}\.png")
+PRODUCTS = "images"  # the list of what this command wrote: .pixelbayes-images
+SHEET = "samples.png"
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Generate:
     classes: Annotated[str | None, optional("A,B")] = None
     """Only these classes: names or indices with commas between them."""
     temperature: float = 1.0
-    """Below 1: more typical images, above: more varied ones."""
+    """Below 1: more typical images, above: more varied ones; 0: greedy, the same for every seed."""
     seed: int = 0
     """Where the noise comes from."""
     batch: int = 64
@@ -50,7 +50,7 @@ class Generate:
     device: str = "auto"
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
     overwrite: Flag = False
-    """Replace the folder if it exists."""
+    """Replace what an earlier `generate` wrote there; no other file is touched."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
 
@@ -58,18 +58,20 @@ class Generate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Generate, arguments, "generate")
     from .. import checkpoint
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
+    from ..products import Products
     from ..progress import say
-    from ..training.place import my_share
     from .presenting import check_positive, check_seed, default_out
 
     check_positive(options.per_class, "--per-class")
-    check_positive(options.temperature, "--temperature")
+    if options.temperature:
+        check_positive(options.temperature, "--temperature")
     check_positive(options.batch, "--batch")
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     wanted = list(range(len(model.classes)))
     if options.classes is not None and not wanted:
@@ -84,9 +86,11 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
     ) as out:
-        levels = draw(model, wanted, options, share)
-        write(levels, model, wanted, options.per_class, out)
-    say(f"{len(levels)} images are in {out}, all of them at a glance in {out / 'samples.png'}")
+        names = files(model, wanted, options.per_class)
+        products = Products(out, PRODUCTS)
+        products.refuse_foreign((*names, SHEET))
+        write(draw(model, wanted, options, share), model, wanted, names, products)
+    say(f"{len(names)} images are in {out}, all of them at a glance in {out / SHEET}")
     if len(model.classes):
         say(f"Does the model recognise them?  pixelbayes classify {options.model} {as_folder(out)}")
 
@@ -107,7 +111,7 @@ def draw(
     each = options.per_class
     return generate(
         model,
-        labels=[label for label in wanted for _ in range(each)] if wanted else None,
+        labels=[model.classes[label] for label in wanted for _ in range(each)] if wanted else None,
         count=None if wanted else each,
         seed=options.seed,
         temperature=options.temperature,
@@ -117,26 +121,27 @@ def draw(
     )
 
 
+def files(model: "AutoregressiveImageModel", wanted: list[int], each: int) -> list[str]:
+    """The names of the images to write, in their order: CLASS/0001.png, ..."""
+    folders = [model.classes.folders[label] for label in wanted] or ["images"]
+    return [f"{folder}/{number + 1:04d}.png" for folder in folders for number in range(each)]
+
+
 def write(
-    levels: "torch.Tensor", model: "AutoregressiveImageModel", wanted: list[int], each: int, out: Path
+    levels: "torch.Tensor",
+    model: "AutoregressiveImageModel",
+    wanted: list[int],
+    names: list[str],
+    products: "Products",
 ) -> None:
     """A folder of PNG files for each class, and the sheet."""
     from ..data import save_image
     from ..pictures import sheet
 
-    earlier = {path for path in out.glob("*/*.png") if NUMBERED.fullmatch(path.name)}
-    stale = earlier if (out / MARK).exists() else set()  # only what this command drew
-    (out / MARK).touch()
-    names = model.classes.folders
-    for row, name in enumerate([names[label] for label in wanted] or ["images"]):
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for column, image in enumerate(levels[row * each : (row + 1) * each]):
-            save_image(image, folder / f"{column + 1:04d}.png", model.shape)
-            stale.discard(folder / f"{column + 1:04d}.png")
-    for old in stale:  # at the end, when the new ones are there
-        old.unlink()
-        if not any(old.parent.iterdir()):
-            old.parent.rmdir()
+    for name, image in zip(names, levels, strict=True):
+        with products.new(name) as temporary:
+            save_image(image, temporary, model.shape)
     rows = [model.classes[label] for label in wanted]
-    sheet(levels, model.shape, out / "samples.png", rows=rows or None)
+    with products.new(SHEET) as temporary:
+        sheet(levels, model.shape, temporary, rows=rows or None)
+    products.finish()  # earlier images go at the end, when the new ones are there

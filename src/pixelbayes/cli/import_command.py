@@ -28,19 +28,22 @@ class Import:
     size: Annotated[tuple[int, int] | None, optional("HEIGHT WIDTH")] = None
     """Of the images to draw (the checkpoint does not know it): 32x32 in colour and 28x28 in grey when not given."""
     overwrite: Flag = False
-    """Replace the folder if it exists."""
+    """Replace the model in the folder, if there is one; no other file is touched."""
 
 
 def run(arguments: Sequence[str]) -> None:
     options = read(Import, arguments, "import")
     from .. import checkpoint
-    from ..folders import claim_folder
+    from ..folders import claim_folder, refuse_occupied
     from ..progress import say
     from ..reference_weights import import_weights
     from .presenting import default_out
 
+    out = options.out or default_out(options.file.stem)
+    refuse_occupied(out, options.overwrite)
+    checkpoint.refuse_foreign(out)
     model = import_weights(options.file, options.size)
-    out = claim_folder(options.out or default_out(options.file.stem), options.overwrite)
+    out = claim_folder(out, options.overwrite)
     checkpoint.save(model, out)
     count = sum(parameter.numel() for parameter in model.parameters())
     say(f"a model of {count:,} parameters for images of {model.shape} is in {out}")

@@ -16,14 +16,25 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
-from .pixel import LevelDistribution, PixelDistribution
+from .pixel import LevelDistribution, PixelDistribution, precise
 
 TINY = 1e-12  # a uniform number is kept so far from 0 and 1, where the logit ends
+LEAST_WEIGHT = 1e-300  # of a component that rounding alone picked
+
+
+LOG_SCALES = 22.0
+"""From the smallest log-scale to the largest. A scale then lies between 0.12 and 4e8 levels, where the lowest and the
+highest level have all but 1e-7 of the mass; beyond, the rate would underflow, and its logarithm have no gradient."""
 
 
 def log_scale_floor(levels: int) -> float:
     """The smallest log-scale on the signal's axis: the published -7 at 256 levels, moving with them."""
     return -7.0 + log(255 / (levels - 1))
+
+
+def bounded(log_scales: Tensor, floor: float) -> Tensor:
+    """Log-scales between floor and ceiling, so that values and gradients are finite whatever a network says."""
+    return log_scales.clamp(floor, floor + LOG_SCALES)
 
 
 def log_mass(level: Tensor, mean: Tensor, rate: Tensor, levels: int) -> Tensor:
@@ -42,12 +53,14 @@ def pick(logits: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Draw a component along dimension 1 by inversion; what is left of `u` is uniform again.
 
     Logits `(b, K, ...)` need not be normalised; `u` is `(b, 1, ...)`. Returns the index and the fresh
-    uniform (up to rounding within 0 and 1), both `(b, 1, ...)`. In float64, so that one number serves both draws.
+    uniform (up to rounding within 0 and 1), both `(b, 1, ...)`. In float64 where there is one, so that
+    one number serves both draws.
     """
-    weights = logits.softmax(1, dtype=torch.float64)
+    weights = precise(logits).softmax(1)
     upper = weights.cumsum(1)
     index = (upper[:, :-1] < u).sum(1, keepdim=True)
-    return index, (u - upper.gather(1, index)).div_(weights.gather(1, index)).add_(1)
+    chosen = weights.gather(1, index).clamp_min_(LEAST_WEIGHT)
+    return index, (u - upper.gather(1, index)).div_(chosen).add_(1)
 
 
 class LogisticMixtureLevel(LevelDistribution):
@@ -119,7 +132,7 @@ class CoupledMixture(PixelDistribution):
     def tempered(self, temperature: float) -> "CoupledMixture":
         """The same mixture with its logits divided by T and ln T added to its log-scales."""
         means, log_scales, coefficients = self.rest.unbind(2)
-        scaled = log_scales.clamp_min(self.floor) + log(temperature)
+        scaled = bounded(log_scales, self.floor) + log(temperature)
         rest = torch.stack([means, scaled, coefficients], 2).flatten(1, 3)
         made = CoupledMixture(torch.cat([self.logits / temperature, rest], 1), self.levels)
         made.floor = self.floor + log(temperature)
@@ -165,7 +178,7 @@ class CoupledMixture(PixelDistribution):
         noise = torch.cat([rest, u[:, 1:]], 1).logit_(TINY).to(self.rest.dtype)
         chosen = self.rest.gather(3, index[:, None, None].expand(-1, 3, 3, -1, -1, -1)).squeeze(3)
         mean, log_scale, coefficient = chosen.unbind(2)
-        scale = log_scale.clamp_min(self.floor).exp_()
+        scale = bounded(log_scale, self.floor).exp_()
         drawn = torch.addcmul(mean + 1, noise, scale, value=temperature).mul_(half)
         red, green, blue = drawn.unbind(1)  # views: `drawn` becomes the pixel, channel by channel
         to_green, red_to_blue, green_to_blue = coefficient.tanh().unbind(1)
@@ -179,8 +192,8 @@ def in_levels(
     means: Tensor, log_scales: Tensor, levels: int, floor: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """Means and log-scales on the signal's axis -> mean in levels, and rate = 1 / (scale in levels)."""
-    floored = log_scales.clamp_min(log_scale_floor(levels) if floor is None else floor)
-    return (means + 1) * ((levels - 1) / 2), (2 / (levels - 1)) * torch.exp(-floored)
+    within = bounded(log_scales, log_scale_floor(levels) if floor is None else floor)
+    return (means + 1) * ((levels - 1) / 2), (2 / (levels - 1)) * torch.exp(-within)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ runs in every network that has its sites. y is the label's code: one-hot, or a l
 """
 
 from .operations import OPERATIONS, Operation, cells, register_operation, weights
-from .places import Fusion, LabelCode, untouched
+from .places import Frame, Fusion, LabelEmbedding, untouched
 from .strategies import SITES, STAGES, STRATEGIES, STREAMS, Act, FusionConfig, Strategy, register_strategy
 
 __all__ = [
@@ -15,9 +15,10 @@ __all__ = [
     "STRATEGIES",
     "STREAMS",
     "Act",
+    "Frame",
     "Fusion",
     "FusionConfig",
-    "LabelCode",
+    "LabelEmbedding",
     "Operation",
     "Strategy",
     "cells",

@@ -1,5 +1,7 @@
 """What a label does to features at one place: bias, scale, both, or attention to tokens made from it."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from ..registry import Registry
 class Operation(Layer):
     """What a label does at one place: features `(b, channels, h, w)`, code `(b, width)` -> features.
 
+    Where the code holds every class of each image, features that no label has reached are widened before `forward`.
+
     `channelwise` says that a channel of the result needs that channel alone. An operation of which that is not
     known is made once for each colour in a network with colour masks, so that R does not see G.
     """
@@ -21,6 +25,15 @@ class Operation(Layer):
 
     def __init__(self, width: int, channels: int):
         super().__init__()
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        forward = cls.forward
+
+        def act(self: "Operation", h: Tensor, y: Tensor, scan: Scan) -> Tensor:
+            return forward(self, scan.meet(h, y)[0], y, scan)
+
+        cls.__call__ = act  # type: ignore[method-assign]
 
     def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
         raise NotImplementedError

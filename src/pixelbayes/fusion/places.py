@@ -8,11 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..causal.layer import Layer
+from ..causal.meeting import meet
 from ..causal.residual import Fuse
 from ..causal.scan import Scan
 from ..errors import UserError
 from .operations import OPERATIONS, ByColour, Operation
 from .strategies import SITES, STRATEGIES, STREAMS, Act, FusionConfig
+
+Frame = Callable[[Tensor], Tensor]
+"""Adds to a window of an image `(b, c, h, w)` the channels that frame it."""
 
 
 def untouched(h: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
@@ -33,7 +37,7 @@ class Fused(Layer):
         return h
 
 
-class LabelCode(Layer):
+class LabelEmbedding(Layer):
     """Labels `(b,)` -> their code y `(b, width)`, one-hot or embedded; and what frames an image.
 
     The frame is what a first convolution finds beside the image inside its borders: a channel of ones, if
@@ -55,7 +59,7 @@ class LabelCode(Layer):
             return None
         return self.embed(label) if self.embed else F.one_hot(label.long(), self.classes).to(like.dtype)
 
-    def frame(self, y: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def frame(self, y: Tensor | None) -> Frame:
         """The function that adds the frame's channels to a window of the image; the same for every window."""
         label = y[:, :, None, None] if y is not None and self.in_image else None
         if not self.ones and label is None:
@@ -64,9 +68,11 @@ class LabelCode(Layer):
 
         def add(cells: Tensor) -> Tensor:
             if not extra:
-                ones = [cells.new_ones(len(cells), 1, 1, 1)] if self.ones else []
+                rows = len(cells) if label is None else len(label)
+                ones = [cells.new_ones(rows, 1, 1, 1)] if self.ones else []
                 extra.append(torch.cat([*ones, *([] if label is None else [label])], 1))
-            return torch.cat([cells, extra[0].expand(-1, -1, *cells.shape[2:])], 1)
+            cells, more = meet(cells, extra[0])
+            return torch.cat([cells, more.expand(-1, -1, *cells.shape[2:])], 1)
 
         return add
 
@@ -87,9 +93,9 @@ class Fusion:
     def __post_init__(self) -> None:
         self.row = self.config.row() if self.classes else STRATEGIES["none"]
         in_image = any(act.site == "input" for act in self.row.acts)
-        self.code = LabelCode(self.classes, self.row.embedding, in_image)
+        self.code = LabelEmbedding(self.classes, self.row.embedding, in_image)
 
-    def offer_input(self, ones: bool = False) -> LabelCode:
+    def offer_input(self, ones: bool = False) -> LabelEmbedding:
         """The label's code, for a network whose first convolutions take `code.image_channels` extra channels."""
         self.code.ones = ones
         self._offered |= {("input", stream) for stream in STREAMS}

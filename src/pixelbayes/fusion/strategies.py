@@ -7,6 +7,7 @@ from ..registry import Registry
 
 SITES = ("input", "stem", "encode", "decode", "head", "before", "enter", "leave", "shrink")
 STREAMS = ("above", "left")
+LEFT = ("left",)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,23 @@ STRATEGIES: Registry[Strategy] = Registry(
             (Act("leave", "scale_shift"),),
             summary="scale and shift before the gate",
             source="Perez et al. 2018",
+        ),
+        "left": Strategy(
+            (Act("leave", "bias", LEFT),),
+            summary="mild in the left stream alone: the one above is shared by all classes",
+        ),
+        "left_film": Strategy(
+            (Act("leave", "scale_shift", LEFT),), summary="scale and shift before the gate, left stream alone"
+        ),
+        "decode": Strategy(
+            (Act("decode", "bias", LEFT),), summary="bias before the way down, left stream alone"
+        ),
+        "late": Strategy(
+            (Act("head", "bias", LEFT),),
+            summary="bias before the last activation: all but the head is shared",
+        ),
+        "late_film": Strategy(
+            (Act("head", "scale_shift", LEFT),), summary="scale and shift before the last activation"
         ),
         "attention": Strategy(
             (Act("enter", "attend"),),

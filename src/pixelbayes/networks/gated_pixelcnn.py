@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..causal import CausalConv, FirstConv, Layer, Pointwise, Scan
 from ..errors import UserError
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -73,13 +73,15 @@ class HorizontalLayer(Layer):
 
     def forward(self, x: Tensor, above: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
         h = self.look(self.fuse_before(x, y, scan), scan)
-        h = h + scan.over_row(self.join, lambda row: self.join(above, row))
+        h = scan.add(h, scan.over_row(self.join, lambda row: self.join(above, row)))
         h = gate(self.fuse_leave(h, y, scan))
-        return x + self.back(self.dropout(h), scan)
+        return scan.add(x, self.back(scan.drop(self.dropout, h), scan))
 
 
 class GatedPixelCNN(Network):
     """Both stacks, and two 1x1 convolutions to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: GatedPixelCNNConfig, channels: int, outputs: int, fusion: Fusion):
         super().__init__()
@@ -100,9 +102,7 @@ class GatedPixelCNN(Network):
         self.fuse_head = fusion.place("head", width, "left")
         self.head = Pointwise(width, outputs, normalise=False)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         above = scan.rows(self, lambda row: self.look_above(self.first_above(image, row, frame), y, row))
         x = self.stem_left(self.first_left(image, scan, frame), y, scan)
         for layer, looked in zip(self.horizontal, above, strict=True):

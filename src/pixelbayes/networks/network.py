@@ -6,15 +6,31 @@ from torch import Tensor, nn
 
 from ..causal.scan import Scan
 from ..errors import UserError
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion, LabelEmbedding
 from ..levels import ImageShape
 
 
 class Network(nn.Module):
-    """`forward(image, label, scan)`: signal `(b, c, H, W)` in [-1, 1] of the whole image and labels `(b,)`,
-    to parameters `(b, P, h, w)` of the cells under the scan. It must see only the past of each cell."""
+    """Signal `(b, c, H, W)` in [-1, 1] of whole images and labels `(b,)` -> parameters `(b, P, h, w)` of the cells
+    under the scan. It must see only the past of each cell.
+
+    A network made with `self.code = fusion.offer_input()` writes `look`; one that knows no such code writes `forward`.
+
+    `shares_classes` says that labels may be `(b * K,)`, those of an image side by side: what the label has not
+    reached is then computed for b images only (`causal.meeting`), and the parameters have b or b * K rows.
+    """
+
+    shares_classes = False
+    code: LabelEmbedding
 
     def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
+        y = scan.constant(self, lambda: self.code(label, image))
+        frame = scan.constant(self.code, lambda: self.code.frame(y))
+        return self.look(image, frame, y, scan)
+
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
+        """The parameters, given the label's code y `(b, width)` (None: no classes) and the `frame` that first
+        convolutions add to a window of the image."""
         raise NotImplementedError
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..causal import Layer, Scan
 from ..causal.masked import ColourNorm, MaskedConv, MaskedFirstConv
 from ..errors import UserError
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -66,12 +66,14 @@ class Block(Layer):
         h = self.fuse_before(F.relu(self.norm(x)), y, scan)
         h = self.fuse_enter(self.narrow(h, scan), y, scan)
         h = self.fuse_leave(self.look(F.relu(h), scan), y, scan)
-        h = self.widen(self.dropout(F.relu(h)), scan)
-        return x + h if self.skip else h
+        h = self.widen(scan.drop(self.dropout, F.relu(h)), scan)
+        return scan.add(x, h) if self.skip else h
 
 
 class PixelCNN(Network):
     """The first convolution, the blocks, and two 1x1 convolutions to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: PixelCNNConfig, channels: int, groups: int, outputs: int, fusion: Fusion):
         super().__init__()
@@ -84,9 +86,7 @@ class PixelCNN(Network):
         self.fuse_head = fusion.place("head", width)
         self.head = MaskedConv(width, outputs, 1, groups)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         x = self.fuse_stem(self.first(image, scan, frame), y, scan)
         for block in self.blocks:
             x = block(x, y, scan)

@@ -25,7 +25,7 @@ from ..causal import (
     above_and_left,
     rows_above,
 )
-from ..fusion import Fusion
+from ..fusion import Frame, Fusion
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -143,6 +143,8 @@ class Stream(Layer):
 class PixelCNNPP(Network):
     """The two streams, and a 1x1 convolution to the parameters."""
 
+    shares_classes = True
+
     def __init__(self, config: PixelCNNPPConfig, channels: int, outputs: int, fusion: Fusion):
         super().__init__()
         width = config.filters
@@ -155,9 +157,7 @@ class PixelCNNPP(Network):
         self.head_activation = F.elu if config.activation == "concat_elu" else ACTIVATIONS[config.activation]
         self.head = Pointwise(width, outputs)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         above = scan.rows(self.above, lambda row: self.above(self.first_above(image, row, frame), y, row)[1])
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
         x, _ = self.left(start + self.first_left(image, scan, frame), y, scan, above)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..causal import ACTIVATIONS, Feature, FirstConv, GatedResidual, Layer, Pointwise, Scan, above_and_left
 from ..causal.attention import attend
 from ..causal.scan import Span
-from ..fusion import Fusion, untouched
+from ..fusion import Frame, Fusion, untouched
 from ..levels import ImageShape
 from .network import Network, NetworkConfig
 
@@ -73,6 +73,7 @@ class AttentionBlock(Layer):
         size = image.shape[2], image.shape[3]
 
         def project(own: Tensor, features: Tensor, rows: Span, columns: Span) -> tuple[Tensor, Tensor]:
+            own, features = scan.meet(own, features)
             seen = torch.cat([own, features, positions(rows, columns, size, own)], 1)
             content = self.to_content(self.content(Feature(seen, self.activation), y, scan).value, scan)
             return content[:, : self.key_width], content[:, self.key_width :]
@@ -85,6 +86,8 @@ class AttentionBlock(Layer):
 
 class PixelSNAIL(Network):
     """The blocks, and a 1x1 convolution to the parameters."""
+
+    shares_classes = True
 
     def __init__(self, config: PixelSNAILConfig, shape: ImageShape, outputs: int, fusion: Fusion):
         super().__init__()
@@ -101,9 +104,7 @@ class PixelSNAIL(Network):
         self.fuse_head = fusion.place("head", width)
         self.head = Pointwise(width, outputs)
 
-    def forward(self, image: Tensor, label: Tensor | None, scan: Scan) -> Tensor:
-        y = scan.constant(self, lambda: self.code(label, image))
-        frame = scan.constant(self.code, lambda: self.code.frame(y))
+    def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
         x = self.fuse_stem(start + self.first_left(image, scan, frame), y, scan)
         feature = Feature(x, self.activation)

@@ -1,6 +1,5 @@
 """Classify by Bayes' rule: which class makes this image most probable?"""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,26 @@ import torch
 from torch import Tensor
 
 from ..allocation import keep_freed_memory
-from ..errors import UserError, check_whole
+from ..errors import UserError
 from ..files import whole
 from ..labels import UNKNOWN, Labels
-from ..model import AutoregressiveImageModel, Images, as_levels, evaluating, require_model
+from ..likelihood import (
+    ImageSource,
+    Precision,
+    Question,
+    answers_an_image,
+    chunk_starts,
+    collect,
+    log_likelihoods,
+)
+from ..likelihood import pairs_at_once as pairs_at_once
+from ..model import AutoregressiveImageModel, Images, require_model
 from ..progress import track
+from ..regions import Combine, Region, Slices, pixel_weights
+from .answer_table import HEADER as HEADER
+from .answer_table import AnswerTable
+from .priors import Prior, prior_weights
 from .share import ALONE, Share
-
-HEADER = ("path", "true", "predicted", "name", "probability", "runner_up", "log_likelihood_nats")
-PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**20}  # of all images and classes in one pass; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,20 @@ class Classification:
         """The index of the second most probable class [N]; UNKNOWN (-1) for a model of one class."""
         if self.posterior.shape[1] < 2:
             return torch.full_like(self.predicted, UNKNOWN)
-        return self.posterior.topk(2, dim=1).indices[:, 1]
+        others = self.posterior.scatter(
+            1, self.predicted[:, None], -1.0
+        )  # where two are alike, not the same twice
+        return others.argmax(1)
+
+    @property
+    def predicted_names(self) -> list[str]:
+        """The name of the most probable class of each image."""
+        return [self.classes[index] for index in self.predicted.tolist()]
+
+    @property
+    def runner_up_names(self) -> list[str]:
+        """The name of the second most probable class of each image; '' for a model of one class."""
+        return ["" if index == UNKNOWN else self.classes[index] for index in self.runner_up.tolist()]
 
     def rows(self, paths: Sequence[str], labels: Tensor | None = None) -> Iterator[tuple[str, ...]]:
         """The rows under `HEADER`, in the order of the images.
@@ -54,22 +77,21 @@ class Classification:
         `true`, `predicted` and `runner_up` are indices of classes (`true` empty where unknown), `name` is the
         predicted class's; `log_likelihood_nats` is log p(x | predicted class).
         """
-        likelihood = self.log_likelihoods.gather(1, self.predicted[:, None])[:, 0]
-        truth = labels.tolist() if labels is not None else [UNKNOWN] * len(likelihood)
-        columns = (self.predicted, self.probability, self.runner_up, likelihood)
-        found = zip(*(column.tolist() for column in columns), strict=True)
-        for path, true, (predicted, probability, second, nats) in zip(paths, truth, found, strict=True):
-            yield (
-                path, _index(true), str(predicted), self.classes[predicted], f"{probability:.9g}",
-                _index(second), f"{nats:.6f}",
-            )  # fmt: skip
+        return AnswerTable().cells(self, paths, labels)
 
-    def write_csv(self, path: str | Path, paths: Sequence[str], labels: Tensor | None = None) -> None:
-        """Write the rows of `rows`, with a header, as CSV."""
+    def write_csv(
+        self,
+        path: str | Path,
+        paths: Sequence[str],
+        labels: Tensor | None = None,
+        table: AnswerTable | None = None,
+    ) -> None:
+        """Write a row for each image, as CSV in the form that `table` says."""
+        table = table or AnswerTable()
         with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows(self.rows(paths, labels))
+            file.write(table.head(self.classes))
+            file.writelines(table.lines(self, paths, labels))
+            file.write(table.tail())
 
     def write_logits(self, path: str | Path) -> None:
         """Write log p(x | c), float64 [N, K], as a NumPy file."""
@@ -77,39 +99,85 @@ class Classification:
             np.save(file, self.log_likelihoods.numpy())
 
 
-def _index(label: int) -> str:
-    return "" if label == UNKNOWN else str(label)
-
-
 def classify(
     model: AutoregressiveImageModel,
-    levels: Images,
+    levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
+    *,
+    prior: Prior | None = None,
+    regions: Sequence[str | Slices | Region] | None = None,
+    combine: Combine = "sum",
+    precision: Precision = "float32",
 ) -> Classification:
-    """Integer levels [N, C, H, W], a tensor or an array -> Classification, in the same order.
+    """Integer levels [N, C, H, W], a tensor, an array or a lazy source of them -> Classification, in the same order.
 
     `batch` counts pairs of an image and a class that go through the network at once (by default as many as
-    keep the memory small). With `share`, several processes take some batches each.
-    Raises UserError for a model without classes or images that do not fit it.
+    keep the memory small). With `share`, several processes take some batches each. `prior` is what the classes are like
+    before an image is seen (see `priors.prior_weights`; the model's own when None, which is uniform unless set).
+    `regions` are the parts of each image that count, such as `["0:16,8:24", "upto:20,0"]` (see `regions`), combined
+    by their sum or mean; all of it when None. `precision` "bf16" is quicker where the processor has it.
+    Raises UserError for a model without classes or images, priors and regions that do not fit it.
     """
+    require_classes(model)
+    weights = None if prior is None else prior_weights(prior, model)
+    question = asked(model, regions, combine, batch, precision)
+    return from_log_likelihoods(model, _collected(model, levels, question, progress, share), weights)
+
+
+def asked(
+    model: AutoregressiveImageModel,
+    regions: Sequence[str | Slices | Region] | None = None,
+    combine: Combine = "sum",
+    batch: int | None = None,
+    precision: Precision = "float32",
+) -> Question:
+    """The question of a classification: all classes, of the whole image or of parts of it."""
+    shape = model.shape
+    pixels = None if regions is None else pixel_weights(regions, shape.height, shape.width, combine)
+    return Question(weights=pixels, batch=batch, precision=precision)
+
+
+def require_classes(model: AutoregressiveImageModel) -> None:
+    """Raises UserError for what is no model, or has no classes to choose from."""
     require_model(model)
     if not len(model.classes):
         raise UserError("this model was trained without classes: it gives likelihoods, but cannot classify")
-    nats = class_log_likelihoods(model, levels, batch, progress, share)
-    return from_log_likelihoods(model, nats)
+    if ignores_labels(model):
+        raise UserError(
+            "the label enters this model nowhere (strategy 'none'), so that all classes explain an image alike: "
+            "it gives likelihoods, but cannot classify"
+        )
 
 
-def from_log_likelihoods(model: AutoregressiveImageModel, nats: Tensor) -> Classification:
-    """log p(x | c) [N, K] -> Classification by the model's prior and calibration."""
-    return Classification(nats, model.calibration.posterior(model.with_prior(nats)), model.classes)
+def ignores_labels(model: AutoregressiveImageModel) -> bool:
+    """Whether the label enters nowhere; a module from outside is handed the label itself."""
+    config = getattr(model, "config", None)
+    if config is None or not len(model.classes):
+        return False
+    if hasattr(config.network, "label"):
+        return bool(config.network.label == "none")
+    return not config.fusion.row().acts
 
 
-@torch.inference_mode()
+def from_log_likelihoods(
+    model: AutoregressiveImageModel, nats: Tensor, prior: Sequence[float] | None = None
+) -> Classification:
+    """log p(x | c) [N, K] -> Classification by the model's calibration and the prior, its own when None."""
+    log_prior = model.log_prior() if prior is None else log_of(prior)
+    return Classification(nats, model.calibration.posterior(nats, log_prior), model.classes)
+
+
+def log_of(weights: Sequence[float]) -> Tensor:
+    """log p(c) [K] of a prior's weights."""
+    prior = torch.tensor(weights, dtype=torch.float64)
+    return (prior / prior.sum()).log()
+
+
 def class_log_likelihoods(
     model: AutoregressiveImageModel,
-    levels: Images,
+    levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
@@ -119,21 +187,21 @@ def class_log_likelihoods(
     A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`.
     Raises UserError where a likelihood is no number: nothing can be said of such images.
     """
+    return _collected(model, levels, Question(batch=batch), progress, share)
+
+
+def _collected(
+    model: AutoregressiveImageModel,
+    levels: Images | ImageSource,
+    question: Question,
+    progress: bool,
+    share: Share,
+) -> Tensor:
+    """All the answers at once, on every process."""
     keep_freed_memory()
-    levels = as_levels(levels)
-    model.check(levels)
-    classes = max(1, len(model.classes))
-    pairs = len(levels) * classes
-    check_whole("the batch", batch, least=1)
-    size = batch or pairs_at_once(model)
-    result = torch.zeros(pairs, dtype=torch.float64)
-    with evaluating(model):
-        for start in track(share.of(range(0, pairs, size)), "likelihoods", shown=progress):
-            chosen = torch.arange(start, min(start + size, pairs))
-            images = levels[chosen // classes].to(model.device)
-            labels = (chosen % classes).to(model.device) if len(model.classes) else None
-            result[chosen] = model.log_prob(images, labels).double().cpu()
-    nats = share.merge(result).view(len(levels), classes)
+    count, own = len(levels), share.of(chunk_starts(model, len(levels), question))
+    chunks = track(log_likelihoods(model, levels, question, share), "likelihoods", len(own), progress)
+    nats = share.merge(collect(chunks, count, answers_an_image(model, question)))
     lost = nats.isnan().any(1).nonzero().flatten()
     if len(lost):
         raise UserError(
@@ -141,9 +209,3 @@ def class_log_likelihoods(
             "the model's weights are not finite or too large"
         )
     return nats
-
-
-def pairs_at_once(model: AutoregressiveImageModel) -> int:
-    """How many pairs of an image and a class go through the network in one pass."""
-    pixels = PIXELS_AT_ONCE.get(model.device.type, PIXELS_AT_ONCE["cpu"])
-    return max(1, min(4096, pixels // (model.shape.height * model.shape.width)))

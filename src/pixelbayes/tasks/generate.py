@@ -1,23 +1,17 @@
 """Generate images of a class: the walk, with every level drawn from the model."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from math import prod
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError, check_above_zero, check_given, check_whole
+from ..errors import UserError, check_given, check_whole
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel, LabelsLike, as_indices, evaluating, require_model
-from ..progress import bar
-from ..walk import CachedLook, Looks, Row, noise, sample, walk
+from ..model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
+from ..walk import CachedLook, Looks, Row
+from .drawing import Drawing, draw
 from .share import ALONE, Share
-
-HOTTEST = 1e6  # beyond it numbers overflow, and all is noise long before
-SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
 
 
 def generate(
@@ -33,15 +27,15 @@ def generate(
     looks: Looks = CachedLook,
     share: Share = ALONE,
 ) -> Tensor:
-    """Draw one image for each label, given by index or name; a single one is one image.
+    """Draw one image for each label, a name or a number (see `Labels.index`); a single one is one image.
 
     Without labels, `count` images are drawn, of the classes in turn (0, 1, 2, ..., 0, 1, ...), or one of each
     class where `count` is not given either; with labels `count` is not asked. A model without classes draws `count`.
     Returns integer levels `(n, C, H, W)` on the CPU. The noise belongs to the seed and an image's index;
     images are identical for the same batch shape, threads and device. `size` (height, width) is the model's own unless
     given. Above `temperature` 1 images are
-    more varied, below less. `on_row(first, row)` is called for each finished row of the batch that begins
-    at image `first`. With `share`, several processes draw some batches each, and all return
+    more varied, below less, at 0 (greedy) alike for every seed. `on_row(first, row)` is called for each finished row of
+    the batch that begins at image `first`. With `share`, several processes draw some batches each, and all return
     the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
 
     >>> import pixelbayes as pb
@@ -49,28 +43,11 @@ def generate(
     torch.Size([2, 1, 8, 8])
     """
     require_model(model)
-    for name, value in (("the temperature", temperature), ("the seed", seed), ("the batch", batch)):
-        check_given(name, value)
-    check_above_zero("the temperature", temperature)
-    if temperature > HOTTEST:
-        raise UserError(f"the temperature must be at most {HOTTEST:g}, not {temperature}")
-    check_whole("the seed", seed, least=0)
     check_whole("the count", count, least=0)
-    check_whole("the batch", batch, least=1)
+    how = Drawing(seed, temperature, batch, "generating" if progress else None, on_row, looks, share)
     shape = model.shape if size is None else _resized(model.shape, size)
     label, total = _labels(model, labels, count)
-    chunk = max(1, min(batch, total))
-    drawn = torch.zeros(total, shape.channels, shape.height, shape.width, dtype=shape.dtype)
-    mine = share.of(range(0, total, chunk))
-    shown = bar("generating", len(mine) * shape.height, progress)
-    with shown, few_threads(chunk), evaluating(model):
-        for start in mine:
-            for row in _rows(model, label, start, chunk, seed, temperature, shape, looks):
-                shown.advance(shown.task_ids[0])
-                if on_row is not None:
-                    on_row(start, row)
-            drawn[start : start + chunk] = row.levels[: total - start].cpu()
-    return share.merge(drawn)
+    return draw(model, label, total, shape, how)
 
 
 def _resized(shape: ImageShape, size: object) -> ImageShape:
@@ -83,17 +60,6 @@ def _resized(shape: ImageShape, size: object) -> ImageShape:
     return replace(shape, height=size[0], width=size[1])
 
 
-@contextmanager
-def few_threads(batch: int) -> Iterator[None]:
-    """One thread for a small batch: a pixel's products are then too small to share, and sharing costs more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if batch < SHARED_FROM else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _labels(
     model: AutoregressiveImageModel, labels: LabelsLike | int | None, count: int | None
 ) -> tuple[Tensor | None, int]:
@@ -102,22 +68,6 @@ def _labels(
         in_turn = torch.arange(len(model.classes) if count is None else count) % len(model.classes)
         wanted = torch.atleast_1d(in_turn if labels is None else as_indices(labels, model.classes))
         return model.check_labels(wanted, len(wanted)), len(wanted)
-    images = 1 if labels is None else prod(np.shape(labels))
-    return None, images if count is None else count
-
-
-def _rows(
-    model: AutoregressiveImageModel,
-    label: Tensor | None,
-    start: int,
-    size: int,
-    seed: int,
-    temperature: float,
-    shape: ImageShape,
-    looks: Looks,
-) -> Iterator[Row]:
-    """One batch's walk; a last batch that is smaller is padded to the same shape."""
-    indices = range(start, start + size)
-    uniform = torch.stack([noise(seed, index, shape) for index in indices]).to(model.device)
-    here = None if label is None else label[[min(index, len(label) - 1) for index in indices]]
-    return walk(model, here, sample(uniform, temperature), size, shape, looks=looks)
+    if labels is not None:
+        raise UserError("this model has no classes: it takes no labels (count= says how many images to draw)")
+    return None, 1 if count is None else count

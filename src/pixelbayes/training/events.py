@@ -20,8 +20,8 @@ class Events:
 
         self._event, self._summary = Event, Summary
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time_ns() // 1000}.{socket.gethostname()}.{os.getpid()}"
-        self._file = (folder / name).open("wb")
+        self.name = f"events.out.tfevents.{time.time_ns() // 1000}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (folder / self.name).open("wb")
         self._records = RecordWriter(self._file)
         self._add(file_version="brain.Event:2")
         if purge is not None:
