@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .errors import printable
+
 T = TypeVar("T")
 
 
@@ -42,13 +44,13 @@ def track(items: Iterable[T], description: str, total: int | None = None, shown:
 
 def say(text: str) -> None:
     """One line of what the program has to tell, on stdout."""
-    print(text, flush=True)
+    print(printable(text), flush=True)
 
 
 def warn(text: str) -> None:
     """One line that the user should notice, on stderr."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
-    console.print(f"[yellow]note:[/yellow] {escape(text)}")
+    console.print(f"[yellow]note:[/yellow] {escape(printable(text))}")
 
 
 def spell_seconds(seconds: float) -> str:
