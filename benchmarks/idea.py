@@ -19,7 +19,9 @@ INK, ACCENT, PALE = "#1f2937", "#d97706", "#9ca3af"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("--image", type=int, default=0)
     parser.add_argument("--pixel", default="4,3")
@@ -47,7 +49,9 @@ def draw(
     print(f"written: {out}")
 
 
-def next_pixel(model: pb.AutoregressiveImageModel, image: torch.Tensor, label: int, pixel: tuple[int, int]) -> np.ndarray:
+def next_pixel(
+    model: pb.AutoregressiveImageModel, image: torch.Tensor, label: int, pixel: tuple[int, int]
+) -> np.ndarray:
     """The probability of each level `(levels,)` of one pixel, given those before it and the class."""
     levels = torch.arange(model.shape.levels, dtype=torch.uint8)
     tried = image.repeat(len(levels), 1, 1)

@@ -1,5 +1,6 @@
 """A model that is simple enough to be worked out by hand: independent pixels, Bernoulli by class."""
 
+from collections.abc import Sequence
 from math import log
 
 import torch
@@ -35,7 +36,12 @@ class BernoulliModel(nn.Module):
     def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
         return self.log_prob_map(levels, labels).sum((1, 2))
 
-    class_log_prob_maps = AutoregressiveImageModel.class_log_prob_maps
+    def class_log_prob_maps(self, levels: Tensor, classes: Sequence[int] | None = None) -> Tensor:
+        if not self.classes:
+            return self.log_prob_map(levels)[:, None]
+        chosen = torch.tensor(tuple(range(len(self.classes)) if classes is None else classes))
+        maps = self.log_prob_map(levels.repeat_interleave(len(chosen), 0), chosen.repeat(len(levels)))
+        return maps.unflatten(0, (len(levels), len(chosen)))
 
 
 def by_hand(chance: float, ones: int, pixels: int = 6) -> float:

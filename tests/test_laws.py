@@ -121,6 +121,23 @@ def test_all_classes_in_one_pass_equal_one_class_at_a_time(network, shape, strat
         torch.testing.assert_close(together, torch.stack(each, 1), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("strategy", ["mild", "left", "late", "none"])
+@pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
+def test_dropout_falls_on_the_same_features_under_every_class(network, strategy):
+    model = made_or_refused(network, ImageShape(1, 6, 6, 4), strategy, DISTRIBUTIONS[0])
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.5
+    with torch.no_grad():  # classes that do not differ: any difference is the noise's
+        for name, parameter in model.named_parameters():
+            if "fuse" in name:
+                parameter.zero_()
+    levels, _ = images(model, 3)
+    found = model.train().class_log_prob_maps(levels)
+    torch.testing.assert_close(found, found[:, :1].expand_as(found), rtol=0, atol=1e-12)
+    assert not torch.allclose(found, model.class_log_prob_maps(levels))
+
+
 @pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "downsampling"])
 @pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
 def test_the_gradient_of_all_classes_is_that_of_one_class_at_a_time(network, strategy):

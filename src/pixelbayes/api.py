@@ -1,6 +1,5 @@
 """What the command line and Python share: recipes, data and training put together."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -16,6 +15,7 @@ from .data import (
     open_dataset,
 )
 from .data.torch_sets import arrays_of, is_torch_set
+from .distributed import is_first, pick_device
 from .distributions import Bernoulli, Categorical
 from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
@@ -30,7 +30,6 @@ from .training import train as run_training
 from .training.memory import Memory
 from .training.occurring import fewer_levels
 from .training.own_files import refuse_foreign
-from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -295,7 +294,7 @@ def _planned(
 ) -> Recipe:
     """The automatic recipe, with what the user set by hand on top."""
     chosen = plan(dataset, device, minutes)
-    parts = ("network", "distribution", "fusion", "training", "augment")
+    parts = ("network", "distribution", "fusion", "objective", "training", "augment")
     recipe = Recipe(
         name="automatic", summary="planned from the data", data=data, **{p: getattr(chosen, p) for p in parts}
     )
@@ -326,8 +325,3 @@ def _tell(dataset: Dataset) -> None:
         say(line)
     for notice in dataset.notices:
         warn(notice)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks, of those that torchrun started."""
-    return int(os.environ.get("RANK", "0")) == 0

@@ -66,7 +66,7 @@ def model_card(
     command: str = "",
     licence: str = "mit",
 ) -> str:
-    """Returns the card as Markdown. `figures` are measured ones beside those that training noted, by what they are of."""
+    """Returns the card as Markdown; `figures` stand beside those that training noted, by what they are of."""
     told = model.description
     return HEAD.format(licence=licence, network=spec(model.config)["network"]["name"]) + BODY.format(
         name=name,

@@ -18,6 +18,7 @@ from .files import digest, whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
 from .products import Products
+from .ready import ready_models
 
 FORMAT = 1
 COOLEST, WARMEST = 1e-3, 1e9
@@ -78,14 +79,15 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> AutoregressiveImageModel:
-    """The model in a folder, or of that id on the Hugging Face Hub, ready to be used (evaluation mode).
+    """The model in a folder, a ready model by its name ("digits"; see `pixelbayes list models`), or one of that id on
+    the Hugging Face Hub, for use (evaluation mode).
 
     Raises `UserError` for a folder that holds no model, or a truncated or foreign one.
     """
     check_path("the model", path)
     folder = Path(path)
     if not folder.exists():
-        folder = _from_hub(str(path))
+        folder = ready_models().get(str(path)) or _from_hub(str(path))
     config = read_config(folder)
     try:
         model = AutoregressiveImageModel(_model_config(config["model"]))
@@ -134,6 +136,7 @@ def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
         *distributions.CONFIGS.origins(distributions.CONFIGS.name_of(config.distribution)),
         *STRATEGIES.origins(config.fusion.strategy),
         *(name for act in config.fusion.row().acts for name in OPERATIONS.origins(act.operation)),
+        *model.description.get("imports", ()),
     ]
     return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
 
@@ -279,8 +282,9 @@ def _from_hub(name: str) -> Path:
     """The local copy of a model on the Hub; `UserError` when it is neither there nor a folder."""
     parent = Path(name).parent
     if name.count("/") != 1 or name.startswith((".", "/", "~")) or parent.is_dir():
-        near = get_close_matches(Path(name).name, [p.name for p in parent.glob("*") if p.is_dir()], n=1)
-        hint = f": did you mean '{parent / near[0]}'?" if near else ""
+        known = [*(str(p) for p in parent.glob("*") if p.is_dir()), *ready_models()]
+        near = get_close_matches(name, known, n=1)
+        hint = f": did you mean '{near[0]}'?" if near else ""
         raise UserError(f"there is no model folder '{name}'{hint}")
     from huggingface_hub import snapshot_download
 

@@ -47,12 +47,21 @@ class Calibration:
     temperature: float = 1.0
     offsets: tuple[float, ...] = ()
 
+    @property
+    def active(self) -> bool:
+        """Whether it changes anything."""
+        return self.temperature != 1.0 or any(self.offsets)
+
     def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
         """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""
+        return self.scores(log_likelihoods, log_prior).softmax(1)
+
+    def scores(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
+        """The same, as the logarithm of the posterior up to a constant for each image."""
         scores = log_likelihoods.double() / self.temperature
         for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
             scores = scores if term is None else scores + term
-        return scores.softmax(1)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -171,9 +180,11 @@ class AutoregressiveImageModel(nn.Module):
         if not b:  # networks need not know empty batches
             return levels.new_zeros(0, k, *levels.shape[2:], dtype=self.dtype)
         seen = levels if self.network.shares_classes else levels.repeat_interleave(k, 0)
-        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b))
+        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b), WholeImage(images=b))
         # Where the label has reached nothing, one row serves all classes.
-        maps = self.describe(parameters).log_prob(levels.repeat_interleave(len(parameters) // b, 0))
+        rows = levels.repeat_interleave(len(parameters) // b, 0)
+        with torch.autocast(levels.device.type, enabled=False):
+            maps = self.describe(parameters).log_prob(rows)
         return maps.unflatten(0, (b, -1)).expand(-1, k, -1, -1)
 
     @torch.no_grad()

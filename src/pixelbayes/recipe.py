@@ -1,7 +1,7 @@
 """A recipe: everything that makes a model, as plain data in a TOML file.
 
 Each table of the file is the configuration that its own room defines: `[data]`, `[network]`, `[distribution]`,
-`[fusion]`, `[training]`, `[augment]`. Unknown names and wrong types are refused, with the nearest name.
+`[fusion]`, `[objective]`, `[training]`, `[augment]`. Unknown names and wrong types are refused, with the nearest name.
 """
 
 import json
@@ -14,16 +14,21 @@ from typing import Any
 
 import tomli_w
 
-from . import distributions, networks
+from . import distributions, networks, objectives
 from .data import AugmentConfig, DataConfig
 from .errors import UserError, unknown
 from .extensions import extension_hint
 from .fusion import FusionConfig
 from .levels import ImageShape
 from .plain import convert, field_types, from_plain, to_plain
-from .training import TrainingConfig
+from .registry import Registry
+from .training_config import TrainingConfig
 
-KINDS = {"network": networks.CONFIGS, "distribution": distributions.CONFIGS}
+KINDS: dict[str, Registry[type[Any]]] = {
+    "network": networks.CONFIGS,
+    "distribution": distributions.CONFIGS,
+    "objective": objectives.CONFIGS,
+}
 """The tables whose field `name` chooses what the others mean."""
 
 SECTIONS: dict[str, type] = {
@@ -51,6 +56,7 @@ class Recipe:
     network: Any = field(default_factory=lambda: networks.CONFIGS["pixelcnn_pp"]())
     distribution: Any = field(default_factory=lambda: distributions.CONFIGS["logistic_mixture"]())
     fusion: FusionConfig = field(default_factory=FusionConfig)
+    objective: Any = field(default_factory=lambda: objectives.CONFIGS["likelihood"]())
     training: TrainingConfig = field(default_factory=TrainingConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
@@ -58,7 +64,7 @@ class Recipe:
         """Plain data with every field that is set; `from_dict` is its inverse."""
         data = {item.name: to_plain(getattr(self, item.name)) for item in fields(self)}
         for section in KINDS:
-            data[section] = {"name": kind_name(section, getattr(self, section))} | data[section]
+            data[section] = KINDS[section].to_table(getattr(self, section))
         return data
 
     @property
@@ -134,11 +140,11 @@ def from_dict(data: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Plain data, as in a TOML file or a model's config.json, -> a recipe."""
     hints = field_types(Recipe)
     values: dict[str, Any] = {}
-    for key, value in data.items():
+    for key, value in _with_objective(data, where).items():
         if key not in hints:
             raise unknown(f"entry in {where}:", key, hints)
         if key in KINDS:
-            values[key] = _from_kind(key, value, f"{where} [{key}]")
+            values[key] = KINDS[key].from_table(value, f"{where} [{key}]")
         elif key in SECTIONS:
             values[key] = from_plain(SECTIONS[key], _table(value, f"{where} [{key}]"), f"{where} [{key}]")
         else:
@@ -159,23 +165,21 @@ def _table(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _from_kind(section: str, value: Any, where: str) -> Any:
-    given = dict(_table(value, where))
-    name = given.pop("name", None)
-    if name is None:
-        raise UserError(f"{where}: the field 'name' is missing (one of: {', '.join(KINDS[section])})")
-    if not isinstance(name, str):
-        raise UserError(f"{where}: the field 'name' must be a text, not {name!r}")
-    try:
-        kind = KINDS[section][name]
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    return from_plain(kind, given, where)
-
-
-def kind_name(section: str, config: Any) -> str:
-    """The registered name of a network's or a distribution's configuration."""
-    return KINDS[section].name_of(config)
+def _with_objective(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`training.objective`, a name or a table, is another spelling of the table `objective`."""
+    named = {
+        key.removeprefix("training.") if key.startswith("training.objective") else key: value
+        for key, value in data.items()
+    }
+    training = named.get("training")
+    if not isinstance(training, Mapping) or "objective" not in training:
+        return named
+    if "objective" in named:
+        raise UserError(f"{where}: the objective is given twice, as [objective] and as training.objective")
+    objective = training["objective"]
+    rest = {name: value for name, value in training.items() if name != "objective"}
+    table = {"name": objective} if isinstance(objective, str) else objective
+    return {**named, "training": rest, "objective": table}
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -188,18 +192,18 @@ def to_toml(recipe: Recipe) -> str:
 def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override") -> Recipe:
     """A recipe with some fields changed.
 
-    A key is `section.field`, a section (with a dictionary of fields, or the name of another network or
-    distribution, which then starts from its own defaults, or of a label strategy), or a field's name alone where it
-    is unique.
+    A key is `section.field`, a section (with a dictionary of fields, or the name of another network, distribution or
+    objective, which then starts from its own defaults, or of a label strategy), or a field's name alone where it
+    is unique. `training.objective` is another word for `objective`.
 
     >>> override(load_recipe("digits"), {"network.filters": 8, "training": {"batch": 4}}).network.filters
     8
     """
     data = recipe.to_dict()
     flat: dict[str, Any] = {}
-    for key, value in changes.items():
+    for key, value in _with_objective(changes, where).items():
         if key in KINDS and isinstance(value, str):
-            data[key] = {"name": value}
+            data[key] = _defaults(key, value)
         elif key in (*KINDS, *SECTIONS) and isinstance(value, Mapping):
             flat |= {f"{key}.{name}": item for name, item in value.items()}
         elif key == "fusion" and isinstance(value, str):
@@ -209,10 +213,10 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
         else:
             flat[key] = value
     for kind in KINDS:
-        # Another network or distribution begins with its own defaults, before its fields are set.
+        # Another part begins with its own defaults, before its fields are set.
         name = flat.pop(f"{kind}.name", None)
         if name is not None and name != data[kind]["name"]:
-            data[kind] = {"name": name}
+            data[kind] = _defaults(kind, name)
     for key, value in flat.items():
         _put(data, key, value, where)
     changed = from_dict(data, where)
@@ -223,13 +227,25 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
     return changed
 
 
+def _defaults(section: str, name: Any) -> dict[str, Any]:
+    """The table of a part with its own defaults, also in tables within it."""
+    try:
+        return KINDS[section].to_table(KINDS[section][name]())
+    except (UserError, TypeError):  # it is unknown, which is told later, or has fields without a default
+        return {"name": name}
+
+
 def _put(data: dict[str, Any], key: str, value: Any, where: str) -> None:
-    section, _, name = key.rpartition(".")
-    if not section and key not in TOP:
-        section, name = _owner(data, key, where), key
-    if section and section not in (*KINDS, *SECTIONS):
-        raise unknown(f"table in {where}:", section, (*KINDS, *SECTIONS))
-    table = data[section] if section else data
+    *tables, name = key.split(".")
+    if not tables and key not in TOP:
+        tables = [_owner(data, key, where)]
+    if tables and tables[0] not in (*KINDS, *SECTIONS):
+        raise unknown(f"table in {where}:", ".".join(tables), (*KINDS, *SECTIONS))
+    table = data
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UserError(f"{where}: {part} is no table of fields")
     if value is None:
         table.pop(name, None)
     else:

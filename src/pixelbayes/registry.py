@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import UserError, unknown
+from .plain import from_plain, to_plain
 
 T = TypeVar("T")
 
@@ -53,6 +54,33 @@ class Registry(Mapping[str, T]):
     def origins(self, name: str) -> list[str]:
         """The module outside this one that registered `name`, if any."""
         return [self._origins[name]] if name in self._origins else []
+
+    def to_table(self, config: object) -> dict[str, Any]:
+        """A configuration (a dataclass) as a table: the name that it is registered under, and its fields.
+
+        >>> from dataclasses import make_dataclass
+        >>> kind = make_dataclass("Wide", [("width", int)], frozen=True)
+        >>> parts = Registry("part", {"wide": kind})
+        >>> parts.to_table(kind(3)), parts.from_table({"name": "wide", "width": 3}, "here") == kind(3)
+        ({'name': 'wide', 'width': 3}, True)
+        """
+        return {"name": self.name_of(config), **to_plain(config)}
+
+    def from_table(self, table: Any, where: str) -> Any:
+        """The inverse of `to_table`; `where` names the place for the user. Raises UserError for what is none."""
+        if not isinstance(table, Mapping):
+            raise UserError(f"{where} must be a table of fields, not {table!r}")
+        given = dict(table)
+        name = given.pop("name", None)
+        if name is None:
+            raise UserError(f"{where}: the field 'name' is missing (one of: {', '.join(self)})")
+        if not isinstance(name, str):
+            raise UserError(f"{where}: the field 'name' must be a text, not {name!r}")
+        try:
+            kind: Any = self[name]
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+        return from_plain(kind, given, where)
 
     def __getitem__(self, name: str) -> T:
         if name not in self._parts:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .journals import JOURNAL, kept_row, number, read_rows
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ WORDS = {dict: "table", list: "list", str: "text"}
 
 def find_runs(place: str | Path) -> list[Run]:
     """The runs in a folder, or the folder itself where it is one; raises UserError when there is no such folder."""
-    return [_read_run(folder) for folder in _folders(place, "journal.csv")]
+    return [_read_run(folder) for folder in _folders(place, JOURNAL)]
 
 
 def find_models(place: str | Path) -> list[Model]:
@@ -106,44 +107,24 @@ def _read_run(folder: Path) -> Run:
     begun = (folder / "config.json").exists()  # a run that is being prepared has no model yet
     config, broken = _read_config(folder) if begun else ({}, "")
     try:
-        rows = _rows(folder / "journal.csv")
+        rows = read_rows(folder / JOURNAL)
     except (OSError, csv.Error) as error:
         rows, broken = [], broken or f"journal.csv cannot be read: {error}"
-    best = _kept(rows, _at(config, "description.training"))
-    seconds = _number(rows[-1], "seconds") if rows else None
+    training = _at(config, "description.training")
+    best = kept_row(rows, training.get("step") if isinstance(training, dict) else None)
+    seconds = number(rows[-1], "seconds") if rows else None
     return Run(
         folder,
         recipe=_text(config, "description.recipe.name"),
         data=Path(_text(config, "description.data.source")).name,
         steps=int(rows[-1]["step"]) if rows else None,
-        bits_per_dim=_number(best, "validation_bits_per_dim"),
-        accuracy=_number(best, "validation_accuracy"),
+        bits_per_dim=number(best, "validation_bits_per_dim"),
+        accuracy=number(best, "validation_accuracy"),
         minutes=None if seconds is None else seconds / 60,
         broken=broken,
     )
 
 
-def _kept(rows: list[dict[str, str]], training: Any) -> dict[str, str]:
-    """The row of the validation whose weights are kept; where the model does not say, that of the fewest bits."""
-    bits = [(value, row) for row in rows if (value := _number(row, "validation_bits_per_dim")) is not None]
-    if isinstance(training, dict) and "step" in training:
-        return next((row for _, row in reversed(bits) if row["step"] == str(training["step"])), {})
-    return min(bits, key=lambda pair: pair[0])[1] if bits else {}
-
-
-def _rows(journal: Path) -> list[dict[str, str]]:
-    """The rows of a journal that have a step."""
-    with journal.open(newline="", encoding="utf-8", errors="replace") as file:
-        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
-
-
 def _text(config: dict[str, Any], path: str) -> str:
     found = _at(config, path)
     return found if isinstance(found, str) else ""
-
-
-def _number(row: dict[str, str], name: str) -> float | None:
-    try:
-        return float(row.get(name) or "")
-    except ValueError:
-        return None

@@ -79,8 +79,12 @@ class CachedLook:
             )
         return parameters
 
+    def rows(self, signal: Tensor, label: Tensor | None, rows: tuple[int, int]) -> Tensor:
+        """Returns what the network says of some rows, `(b, P, h, W)`."""
+        return self.model.pixel_parameters(signal, label, Glimpse(self.size, rows, None, self.cache))
+
     def read(self, signal: Tensor, label: Tensor | None, rows: tuple[int, int]) -> None:
-        self.model.pixel_parameters(signal, label, Glimpse(self.size, rows, None, self.cache))
+        self.rows(signal, label, rows)
 
 
 class NaiveLook:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelbayes.data import DataConfig, open_dataset, png16
+from pixelbayes.data import DataConfig, open_dataset
 from pixelbayes.data.choice import about_kinds
 from pixelbayes.data.decoding import read_facts, read_picture
 from pixelbayes.data.preparation import Preparation
@@ -92,7 +92,7 @@ def test_sixteen_bit_grey(tmp_path: Path, suffix: str) -> None:
 def test_sixteen_bit_npy_and_other_arrays(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", deep())
     assert (read_picture(tmp_path / "x.npy").values[..., 0] == deep()).all()
-    np.save(tmp_path / "y.npy", np.zeros((4, 4), np.float32))
+    np.save(tmp_path / "y.npy", np.zeros((4, 4), complex))
     with pytest.raises(BadImageError, match="integers are needed"):
         read_picture(tmp_path / "y.npy")
     np.save(tmp_path / "z.npy", np.array([{}]), allow_pickle=True)
@@ -137,7 +137,7 @@ def filtered(values: np.ndarray, kind: int) -> bytes:
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
         (b"IDAT", zlib.compress(b"".join(lines))),
     ]
-    out = png16.SIGNATURE
+    out = b"\x89PNG\r\n\x1a\n"
     for name, content in chunks:
         out += (
             struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -153,22 +153,6 @@ def test_sixteen_bit_colour_with_every_filter(kind: int) -> None:
 
 
 def test_truncated_sixteen_bit_colour() -> None:
-    content = png16.encode(deep(0, 5, 4, 3))
+    content = filtered(deep(0, 5, 4, 3), 0)
     with pytest.raises(BadImageError):
         read_picture(content[:-40])
-
-
-def test_a_tiff_whose_depth_would_be_cut_is_refused(tmp_path: Path) -> None:
-    pixels = struct.pack("<12H", *range(0, 48_000, 4_000))  # 2x2, three colours of 16 bits
-    entries = [
-        (256, 3, 1, 2), (257, 3, 1, 2), (258, 3, 3, 8 + len(pixels)), (259, 3, 1, 1), (262, 3, 1, 2),
-        (273, 4, 1, 8), (277, 3, 1, 3), (278, 3, 1, 2), (279, 4, 1, len(pixels)),
-    ]  # fmt: skip
-    table = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    head = b"II*\0" + struct.pack("<I", 8 + len(pixels) + 6)
-    (tmp_path / "deep.tif").write_bytes(
-        head + pixels + struct.pack("<3H", 16, 16, 16) + table + struct.pack("<I", 0)
-    )
-    for read in (read_picture, read_facts):
-        with pytest.raises(BadImageError, match="16 bits a colour, of which 8 would be read"):
-            read(tmp_path / "deep.tif")

@@ -56,15 +56,17 @@ def test_a_split_by_name_is_that_of_the_training(trained) -> None:
         open_for(trained, trained.preparation["source"], split="test")
 
 
-def test_other_channel_counts_are_refused_both_ways(trained, write_images) -> None:
+def test_grey_for_a_model_of_colour_is_refused_and_colour_for_a_grey_one_is_converted(
+    trained, write_images
+) -> None:
     grey = write_images({"cat": 2, "dog": 2}, "grey", channels=1)
     with pytest.raises(UserError, match="is grey"):
         open_for(trained, grey)
     grey_model = open_dataset(grey)
-    with pytest.raises(UserError, match="in colour"):
-        open_for(grey_model, trained.preparation["source"])
-    with pytest.raises(UserError, match="in colour"):
-        open_for(grey_model, trained.preparation["source"], split="train")
+    for more in ({}, {"split": "train"}):
+        images = open_for(grey_model, trained.preparation["source"], **more)
+        assert images.levels.shape[1:] == (1, 12, 12)
+        assert any("in colour and are converted to grey" in notice for notice in images.notices)
 
 
 def test_some_grey_files_among_colour_are_converted(trained, write_images) -> None:

@@ -4,7 +4,6 @@ from PIL import Image
 
 from pixelbayes.pictures import curves
 from pixelbayes.pictures.style import BLUE, GREEN
-from pixelbayes.pictures.training_curves import read_journal
 
 HEAD = "step,epoch,seconds,train_bits_per_dim,validation_bits_per_dim,validation_accuracy\n"
 ROWS = "1,0.1,1,4.0,,\n2,0.2,2,3.5,3.6,0.4\n3,0.3,3,nan,3.2,0.6\n"
@@ -49,10 +48,3 @@ def test_a_journal_with_little_in_it_still_gives_a_picture(text, tmp_path):
     (tmp_path / "journal.csv").write_text(text)
     curves(tmp_path / "journal.csv", tmp_path / "curves.png")
     assert Image.open(tmp_path / "curves.png").size[0] > 500
-
-
-def test_what_is_no_number_is_nan(tmp_path):
-    (tmp_path / "journal.csv").write_text("a,b\n1,x\n2\n")
-    table = read_journal(tmp_path / "journal.csv")
-    assert table["a"].tolist() == [1, 2]
-    assert np.isnan(table["b"]).all()

@@ -7,10 +7,10 @@ import torch
 from tests.training.small import SmallRecipe
 
 from pixelbayes.data import Dataset
+from pixelbayes.distributed import launch
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
-from pixelbayes.training.objective import Objective
+from pixelbayes.objectives import Batch, LikelihoodConfig
 from pixelbayes.training.optimiser import make_optimiser, set_rate
-from pixelbayes.training.place import launch
 from pixelbayes.training.step import Stepper
 
 Make = Callable[..., tuple[AutoregressiveImageModel, Stepper]]
@@ -25,8 +25,11 @@ def make(recipe: SmallRecipe, digits: Dataset) -> Make:
             digits.shape, parts.network, parts.distribution, parts.fusion, digits.classes.names
         )
         model, fabric = AutoregressiveImageModel(config), launch(torch.device("cpu"), "32-true")
-        objective, optimiser = fabric.setup_module(Objective(model)), make_optimiser(model, recipe.training)
-        return model, Stepper(fabric, objective, optimiser, digits.shape.dims, clip, accumulate)
+        objective, optimiser = (
+            fabric.setup_module(LikelihoodConfig().build(model)),
+            make_optimiser(model, recipe.training),
+        )
+        return model, Stepper(fabric, objective, optimiser, clip, accumulate)
 
     return made
 
@@ -41,7 +44,7 @@ def test_accumulated_parts_equal_the_whole_batch(make: Make, digits: Dataset, ac
     losses, gradients = [], []
     for parts in (1, accumulate):
         model, stepper = make(parts)
-        losses.append(stepper.gradient(levels, labels, 13))
+        losses.append(stepper.gradient(Batch(levels, labels), 13))
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert torch.allclose(*losses, rtol=1e-5)
     assert torch.allclose(*gradients, atol=1e-6)
@@ -51,7 +54,7 @@ def test_the_loss_is_nats_a_dimension(make: Make, digits: Dataset) -> None:
     model, stepper = make()
     levels, labels = digits.train.levels[:6], digits.train.labels[:6]
     expected = -model.log_prob(levels, labels).mean() / digits.shape.dims
-    loss, refused = stepper(levels, labels, 6)
+    loss, refused = stepper(Batch(levels, labels), 6)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert not refused
 
@@ -59,18 +62,18 @@ def test_the_loss_is_nats_a_dimension(make: Make, digits: Dataset) -> None:
 def test_a_step_with_a_non_finite_gradient_changes_nothing(make: Make, digits: Dataset) -> None:
     model, stepper = make(clip=1.0)
     levels, labels = digits.train.levels[:6], digits.train.labels[:6]
-    stepper(levels, labels, 6)
+    stepper(Batch(levels, labels), 6)
     before = weights(model)
     moments = [value.clone() for state in stepper.optimiser.state.values() for value in state.values()]
     poisoned = next(parameter for parameter in model.parameters() if parameter.dim() == 4)
     handle = poisoned.register_hook(lambda gradient: gradient * float("nan"))
-    _, refused = stepper(levels, labels, 6)
+    _, refused = stepper(Batch(levels, labels), 6)
     assert refused
     assert torch.equal(weights(model), before)
     after = [value for state in stepper.optimiser.state.values() for value in state.values()]
     assert all(torch.equal(a, b) for a, b in zip(moments, after, strict=True))
     handle.remove()
-    _, refused = stepper(levels, labels, 6)
+    _, refused = stepper(Batch(levels, labels), 6)
     assert not refused
     assert not torch.equal(weights(model), before)
 
@@ -87,7 +90,7 @@ def test_clipping_bounds_the_gradient(make: Make, digits: Dataset) -> None:
         step()
 
     stepper.optimiser.step = watched  # type: ignore[method-assign,assignment]
-    stepper(digits.train.levels[:6], digits.train.labels[:6], 6)
+    stepper(Batch(digits.train.levels[:6], digits.train.labels[:6]), 6)
     assert norms[0] == pytest.approx(1e-3, rel=1e-3)
 
 

@@ -136,7 +136,7 @@ class GatedResidual(Layer):
         if self.join is not None:
             h = self.join(h, above, skip, scan)
         h = self.activation.function(h)
-        h = scan.convolve(self.leave, self.dropout(h) if self.training else h)
+        h = scan.convolve(self.leave, scan.drop(self.dropout, h) if self.training else h)
         h = self.fuse_leave(h, y, scan)
         if not self.residual:
             return Feature(gate(h), self.activation)

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .convolve import convolve
-from .meeting import meet
+from .meeting import meet, widen
 from .memory import (
     CoarseCache,
     Convolution,
@@ -71,11 +71,15 @@ class Scan(ABC):
 
     @abstractmethod
     def meet(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns two features with the same number of rows, one of which a label may have reached and the other not."""
+        """Returns two features, one of which a label may have reached, with the same number of rows."""
 
     @abstractmethod
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         """Returns the sum of two such features."""
+
+    @abstractmethod
+    def drop(self, dropout: nn.Dropout2d, x: Tensor) -> Tensor:
+        """Returns features with some channels dropped in training: the same ones under every class of an image."""
 
     @abstractmethod
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: Project) -> Past:
@@ -97,7 +101,13 @@ class Scan(ABC):
 
 
 class WholeImage(Scan):
-    """All cells at once: their surroundings are the padded tensor, and nothing is kept."""
+    """All cells at once: their surroundings are the padded tensor, and nothing is kept.
+
+    `images`: how many there are, where labels hold several classes of each (`causal.meeting`).
+    """
+
+    def __init__(self, images: int | None = None):
+        self.images = images
 
     def cells(self, image: Tensor) -> tuple[Span, Span]:
         return (0, image.shape[2]), (0, image.shape[3])
@@ -129,6 +139,13 @@ class WholeImage(Scan):
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.add(*meet(a, b))
+
+    def drop(self, dropout: nn.Dropout2d, x: Tensor) -> Tensor:
+        if not dropout.training or self.images in (None, len(x)):
+            return dropout(x)
+        # Else the noise, of many nats, would be taken for evidence for one class or another.
+        kept = dropout(x.new_ones(self.images, x.shape[1], 1, 1))
+        return x * widen(kept, len(x))
 
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: Project) -> Past:
         rows, columns = self.cells(image)
@@ -226,6 +243,9 @@ class Glimpse(Scan):
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         return a + b
+
+    def drop(self, dropout: nn.Dropout2d, x: Tensor) -> Tensor:
+        return dropout(x)
 
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: Project) -> Past:
         cache = self.cache.attended.get(key)

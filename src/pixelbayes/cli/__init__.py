@@ -15,8 +15,14 @@ COMMANDS = {
     "demo": "train on the bundled digits and write a one-page report",
     "train": "train a model on a folder of images, a CSV split or a known data set",
     "generate": "draw images of each class",
+    "complete": "keep a part of images and draw the rest",
     "classify": "classify images by Bayes' rule on their likelihoods",
-    "evaluate": "bits/dim and accuracy on held-out images, with a confusion picture",
+    "evaluate": "bits/dim and accuracy on held-out images, with intervals, baselines and pictures",
+    "calibrate": "probabilities that can be believed, fitted on labelled images",
+    "compare": "is one of two models better, or is it chance?",
+    "explain": "which pixels speak for an answer, and which against it",
+    "detect": "images that are foreign to a model",
+    "report": "one page on a run or a model, to hand over",
     "list": "recipes, runs and models",
     "import": "turn a reference checkpoint (.pth) into a model",
 }
@@ -37,6 +43,7 @@ start here:
   pixelbayes generate runs/photos-001 --per-class 25
   pixelbayes classify runs/photos-001 new/ --csv predictions.csv
   pixelbayes evaluate runs/photos-001
+  pixelbayes report runs/photos-001                 one page to hand over
   pixelbayes list recipes                           ready-made configurations
 
 DATA is one word everywhere: digits; a folder; a folder with train.csv, validation.csv, test.csv; an image.

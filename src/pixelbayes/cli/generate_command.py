@@ -58,11 +58,11 @@ class Generate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Generate, arguments, "generate")
     from .. import checkpoint
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..products import Products
     from ..progress import say
-    from ..training.place import my_share
     from .presenting import check_positive, check_seed, default_out
 
     check_positive(options.per_class, "--per-class")
@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     wanted = list(range(len(model.classes)))
     if options.classes is not None and not wanted:

@@ -81,9 +81,11 @@ class Train:
     """Another network: pixelcnn_pp, pixelcnn, gated_pixelcnn, pixelsnail, or your own."""
     distribution_name: Annotated[str | None, optional("NAME", name="distribution")] = None
     """Another pixel distribution: logistic_mixture, categorical, bernoulli, or your own."""
+    objective_name: Annotated[str | None, optional("NAME", name="objective")] = None
+    """What is minimised: likelihood; hybrid (the labels, too, by Bayes' rule); or your own."""
 
 
-SECTIONS = ("data", "network", "distribution", "fusion", "training", "augment")
+SECTIONS = ("data", "network", "distribution", "fusion", "objective", "training", "augment")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -95,6 +97,7 @@ def run(arguments: Sequence[str]) -> None:
 def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
     """Train one model, or those of all folds, and say what to try next."""
     from .. import api
+    from ..distributed import is_first
     from ..progress import say
 
     asked = {
@@ -113,15 +116,15 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
         cross_validate(options, options.folds, out, asked)
         return
     model = api.train(options.source, start=options.start, **asked)
-    if api.is_first():
+    if is_first():
         for line in next_steps(out, bool(len(model.classes))):
             say(line)
 
 
 def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any]) -> None:
     """k-fold evaluation, and what it found."""
-    from .. import api
     from ..cross_validation import cross_validate as api_cross_validate
+    from ..distributed import is_first
     from ..progress import say
     from .presenting import confusion_table, score_line, show
 
@@ -130,7 +133,7 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
             "--folds trains each model anew on its own folds: leave out --from and --add-validation"
         )
     found = api_cross_validate(options.source, folds=folds, **asked)
-    if not api.is_first():
+    if not is_first():
         return
     pooled = found.pooled
     if pooled.confusion is not None:
@@ -182,15 +185,16 @@ def next_steps(out: Path, classes: bool) -> list[str]:
 def parse(arguments: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     """The options, and the fields of the recipe that were set by hand.
 
-    In two steps: the words that choose a recipe, a network and a distribution are read first, since they decide
-    which other options exist and what their values are.
+    In two steps: the words that choose a recipe, a network, a distribution and an objective are read first, since they
+    decide which other options exist and what their values are. `--training.objective` is another word of `--objective`.
     """
     from ..extensions import import_extensions
-    from ..recipe import Recipe, load_recipe, override
+    from ..recipe import KINDS, Recipe, load_recipe, override
 
+    arguments = [word.replace("--training.objective", "--objective", 1) for word in arguments]
     import_extensions(peek_all(arguments, "--import"))
     name = peek(arguments, "--recipe")
-    kinds = {kind: word for kind in ("network", "distribution") if (word := peek(arguments, f"--{kind}"))}
+    kinds = {kind: word for kind in KINDS if (word := peek(arguments, f"--{kind}"))}
     recipe = override(load_recipe(name) if name else Recipe(name="own"), kinds, "the command line")
     options = read(options_for(recipe), arguments, "train")
     return options, kinds | _fields(options, given(arguments)) | _shortcuts(options)
@@ -212,9 +216,12 @@ def _fields(options: Any, written: set[str]) -> dict[str, Any]:
     for word in sorted(written):
         section, _, name = word.partition(".")
         if name and section in SECTIONS:
+            *tables, last = name.split(".")
             table = getattr(options, section)
-            name = name if hasattr(table, name) else name.removeprefix("no_")
-            found[f"{section}.{name}"] = getattr(table, name)
+            for inner in tables:
+                table = getattr(table, inner)
+            last = last if hasattr(table, last) else last.removeprefix("no_")
+            found[".".join([section, *tables, last])] = getattr(table, last)
     return found
 
 

@@ -1,6 +1,6 @@
 """A collection as found -> a data set ready for training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +14,12 @@ from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
 from .decode_all import decode_all
+from .held_out import Pair, keep_out, remember
 from .image_set import Dataset, ImageSet
 from .labelling import class_names, indices
 from .preparation import Preparation
-from .raw import BadImagesError, Facts
-from .remarks import about_classes, about_duplicates
+from .raw import ArrayPictures, AsStated, BadImagesError, Facts
+from .remarks import about_classes, about_range, about_same_images
 from .splits import divide
 
 AllocateSplit = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
@@ -33,15 +34,19 @@ def assemble(
     config: DataConfig,
     shape: ImageShape | None = None,
     allocate: AllocateSplit = _in_memory,
+    held_out: Mapping[str, Sequence[Pair]] | None = None,
 ) -> Dataset:
-    """Divide, choose a preparation, decode. Raises UserError for whatever the user has to mend."""
+    """Divide, choose a preparation, decode; `held_out` is what a model to start from remembers of its division.
+
+    Raises UserError for whatever the user has to mend.
+    """
     if config.group_by is not None and all(part.groups is None for part in collection.splits.values()):
         raise UserError(
             f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
         )
-    collection = _renamed(collection, config.class_names)
+    collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
-    parts, notices = divide(collection, classes, config)
+    parts, notices = divide(collection, classes, config, held_out)
     for part in collection.splits.values():
         indices(part, classes)  # a label outside the classes is found before hours of decoding
     facts = facts_of(list(collection.splits.values()))
@@ -58,12 +63,27 @@ def assemble(
         remarks += _about_skipped(skipped, split)
     if bad:
         raise BadImagesError(bad)
-    remarks += [*about_classes(splits["train"], _words(collection)), *about_duplicates(splits)]
+    splits = keep_out(splits, held_out) if held_out else splits
+    remarks += [*about_classes(splits["train"], _words(collection)), *about_same_images(splits)]
+    remarks += about_range(splits, preparation)
+    drawn = [name for name in splits if name != "train" and parts[name] is not collection.splits.get(name)]
     record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
+    record |= {"held_out": {name: remember(splits[name]) for name in drawn}}
     record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}
     record |= {"asked_shape": to_plain(shape)} if shape else {}
     notices = [*collection.notices, *notices, *remarks]
     return Dataset(collection.name, splits, classes, preparation.shape, record, notices)
+
+
+def as_stated(collection: Collection, config: DataConfig) -> Collection:
+    """The pictures of files, read as the user says (`white`, `pages`)."""
+    splits = {
+        split: part
+        if isinstance(part.pictures, ArrayPictures)
+        else replace(part, pictures=AsStated(part.pictures, config.white, config.pages == "first"))
+        for split, part in collection.splits.items()
+    }
+    return replace(collection, splits=splits)
 
 
 def facts_of(parts: list[Part]) -> list[Facts]:

@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-VERSION = 1
+VERSION = 2
 """Raised when decoding changes, so that older copies are not used."""
 IN_MEMORY = 1 << 30
 """Bytes up to which an array is read into memory; above, it stays a memory map."""
@@ -123,16 +123,18 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _states(files: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of every file; a vanished one counts as changed."""
+def _states(files: Sequence[Path]) -> list[tuple[str, int, int, int, int]]:
+    """Name, size, number and times of change of every file (one renamed over another keeps its time of writing); a
+    vanished one counts as changed."""
     states = []
     for file in files:
         try:
             found = os.stat(file)
         except OSError:
-            states.append((str(file), -1, -1))
+            states.append((str(file), -1, -1, -1, -1))
         else:
-            states.append((str(file), found.st_size, found.st_mtime_ns))
+            changes = (found.st_mtime_ns, found.st_ctime_ns)
+            states.append((str(file), found.st_size, found.st_ino, *changes))
     return states
 
 

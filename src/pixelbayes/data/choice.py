@@ -1,5 +1,7 @@
 """Size, channels and levels, chosen from the files where the user left them open."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
@@ -35,16 +37,16 @@ def choose(
 
 
 def chosen_size(facts: Sequence[Facts]) -> tuple[int, int]:
-    """(height, width): the files' own aspect when they are alike, else a square; the longer side 32 at most.
+    """(height, width): that of most files, where most are alike, else a square; the longer side 32 at most.
 
     >>> chosen_size([Facts(109, 89, 3, 255)])
     (32, 26)
     """
-    sizes = {(each.height, each.width) for each in facts}
-    if len(sizes) > 1:
-        side = min(LARGEST_SIDE, int(median(min(size) for size in sizes)))
+    (size, count), *_ = Counter((each.height, each.width) for each in facts).most_common(1)
+    if 2 * count <= len(facts):
+        side = min(LARGEST_SIDE, int(median(min(each.height, each.width) for each in facts)))
         return side, side
-    height, width = sizes.pop()
+    height, width = size
     scale = min(1.0, LARGEST_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -82,16 +84,26 @@ def about_kinds(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
 
 
 def about_size(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
-    """A notice when images are shrunk or enlarged a lot."""
+    """Notices when images are of several sizes, and when they are shrunk or enlarged a lot."""
     high, wide = _typical(facts)
+    sizes = Counter((each.height, each.width) for each in facts)
+    usual, count = sizes.most_common(1)[0]
+    odd = []
+    if len(sizes) > 1:
+        low, top = min(sizes, key=math.prod), max(sizes, key=math.prod)
+        odd = [
+            f"{len(facts) - count:,} of {len(facts):,} images have another size than {usual[0]}x{usual[1]} (from "
+            f"{low[0]}x{low[1]} to {top[0]}x{top[1]}) and become {preparation.height}x{preparation.width}"
+        ]
     change = f"images of {high}x{wide} are %s to {preparation.height}x{preparation.width}"
     if max(high / preparation.height, wide / preparation.width) >= 2:
         return [
-            change % "shrunk" + "; details are lost (--data.size sets another size, which costs more time)"
+            *odd,
+            change % "shrunk" + "; details are lost (--data.size sets another size, which costs more time)",
         ]
     if max(preparation.height / high, preparation.width / wide) >= 2:
-        return [change % "enlarged"]
-    return []
+        return [*odd, change % "enlarged"]
+    return odd
 
 
 def _typical(facts: Sequence[Facts]) -> tuple[int, int]:

@@ -66,6 +66,8 @@ class Collection:
     """The size at which the set is used, whatever the files' own."""
     test_share: float = 0.0
     """Share of 'all' that becomes a test split."""
+    hint: str = ""
+    """What the user can do where there is nothing to train on."""
     indices_allowed: bool = True
     """A class may also be given by its index (not in the sets of the literature: their '3' is a name)."""
 

@@ -1,6 +1,7 @@
 """What a user may set about the data; what is left alone is chosen from the files."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from ..errors import UserError
@@ -35,6 +36,19 @@ class DataConfig:
     """Train and validation are pooled and cut into this many folds; `fold` is the validation set."""
     fold: int = 0
     """Which fold is the validation set, from 0."""
+    label_column: str | None = None
+    """The column of a table that holds the classes (name or number); several of 0 and 1 with commas; 'none'."""
+    path_column: str | None = None
+    """The column of a table that names the images."""
+    path_prefix: str | None = None
+    """A folder before the paths of a table."""
+    class_from: str | None = None
+    """Which folder on the way to an image is its class: first, parent (the last one), path (all of them), or a regular
+    expression for the path whose group 1 is the class. Chosen: first, or parent where first ones share their names."""
+    white: float | None = None
+    """The value of white in deep files: 4095 where 12 bits are used of 16; floating-point files need it."""
+    pages: Literal["refuse", "first"] = "refuse"
+    """Files with several pages of one size (a stack of TIFF): stop, or take the first page of each."""
     validation_share: float = 0.1
     """Share of the training images that is held out where the data have no validation split."""
     split_seed: int = 0
@@ -55,6 +69,8 @@ class DataConfig:
             raise UserError(f"binarise 'random' makes 2 levels; levels {self.levels} contradict it")
         if self.size is not None and min(self.wanted_size or (1,)) < 1:
             raise UserError(f"size must be at least 1 pixel, not {self.size}")
+        if self.white is not None and not 0 < self.white < inf:
+            raise UserError(f"white must be a number above 0, not {self.white}")
         if not 0 <= self.validation_share < 1:
             raise UserError(f"validation_share must lie in [0, 1), not {self.validation_share}")
         if not 0 <= self.split_seed < 2**63:

@@ -1,6 +1,6 @@
 """DATA -> a data set for training, or images for a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,38 @@ from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
-from .assembling import assemble, decode_part, facts_of, the_split
+from .assembling import as_stated, assemble, decode_part, facts_of, the_split
 from .cache import Entry
 from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
+from .held_out import found_again, recall
 from .image_set import Dataset, ImageSet
 from .labelling import foreign, index_of
 from .preparation import Preparation, deep_message, too_deep
 from .sources import find_source
+from .sources.csv_splits import CsvSplits
 
 Data = str | Path | Sequence[str | Path]
 
 
-def open_dataset(source: Data, config: DataConfig | None = None, shape: ImageShape | None = None) -> Dataset:
+DIVISION = ("validation_share", "split_seed", "group_by", "folds", "fold")
+"""Of the settings of data, that say which images are held out."""
+
+
+def open_dataset(
+    source: Data,
+    config: DataConfig | None = None,
+    shape: ImageShape | None = None,
+    *,
+    known: Mapping[str, Any] | None = None,
+) -> Dataset:
     """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
 
     source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
-    or a pattern; shape: what a recipe or model wants where `config` leaves it open. Raises UserError.
+    or a pattern; shape: what a recipe or model wants where `config` leaves it open; known: what a model to start from
+    remembers of its data: of the same source, divided alike, the images that it held out are held out again.
+    Raises UserError.
 
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
@@ -38,10 +52,12 @@ def open_dataset(source: Data, config: DataConfig | None = None, shape: ImageSha
         config = replace(config, root=str(Path(config.root).resolve()))
     found = find_source(source, config)
     word = canonical(source)
-    files = found.files()
+    files, before = found.files(), _held_out_before(known or {}, word, config)
+    held_out = recall(before)
     if not files:
-        return _named(assemble(found.read(config, None), config, shape), word)
+        return _named(assemble(found.read(config, None), config, shape, held_out=held_out), word)
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
+    question |= {"held_out": before} if before else {}
     entry = Entry(question, files)
     dataset = entry.load()
     if dataset is not None:
@@ -50,11 +66,20 @@ def open_dataset(source: Data, config: DataConfig | None = None, shape: ImageSha
         dataset = entry.load()  # another process may have decoded it meanwhile
         if dataset is None:
             try:
-                dataset = _named(assemble(found.read(config, None), config, shape, entry.allocate), word)
+                collection = found.read(config, None)
+                dataset = _named(assemble(collection, config, shape, entry.allocate, held_out), word)
                 entry.store(dataset)
             finally:
                 entry.discard()
     return dataset
+
+
+def _held_out_before(known: Mapping[str, Any], word: str, config: DataConfig) -> dict[str, str]:
+    """The record of the images that a model held out, where the data and the way to divide them are the same."""
+    if known.get("source") != word:
+        return {}
+    now, before = to_plain(config), known.get("config") or {}
+    return (known.get("held_out") or {}) if all(before.get(n) == now.get(n) for n in DIVISION) else {}
 
 
 def open_images(
@@ -66,19 +91,28 @@ def open_images(
     split: str | None = None,
     skip_bad_images: bool = False,
     root: str | None = None,
+    label_column: str | None = None,
+    path_column: str | None = None,
 ) -> ImageSet:
     """Images for a model, prepared as in its training, in input order; labels -1 where unknown.
 
     source: any DATA word, also one image, a pattern, or a list of files; split: only that split of a data
-    set, divided as for the training. Labels that name none of the model's classes at all are taken as
-    unknown. Raises UserError for images of another channel count or depth, and for labels outside.
+    set, divided as for the training, of which the images that it held out are remembered; label_column, path_column:
+    of a table, whose labels are unknown where none is plainly the label and none names the model's classes. Folders
+    that name none of the model's classes at all are taken as unknown. Raises UserError for images of another depth,
+    for grey ones where the model takes colour, and for labels outside.
     """
     stored = Preparation.from_dict(preparation, model_shape)
     config = _stored_config(preparation, canonical(source), skip_bad_images, root)
+    config = replace(
+        config,
+        label_column=config.label_column if label_column is None else label_column,
+        path_column=config.path_column if path_column is None else path_column,
+    )
     if split is not None:
         return _open_split(source, split, stored, preparation, config, classes)
     found = find_source(source, config)
-    collection = found.read(replace(config, levels=stored.levels), classes)
+    collection = as_stated(found.read(replace(config, levels=stored.levels), classes), config)
     part = join(list(collection.splits.values()))
     facts = facts_of(list(collection.splits.values()))
     kinds = preparation.get("file_channels") or ()
@@ -86,7 +120,12 @@ def open_images(
     if too_deep(max(each.maximum for each in facts), stored.levels):
         raise UserError(deep_message(collection.name, stored.levels))
     notices = [*collection.notices, *about_kinds(facts, stored)]
-    if len(classes) and foreign([part], classes, collection.indices_allowed) and not _from_table(source):
+    if (
+        len(classes)
+        and foreign([part], classes, collection.indices_allowed)
+        and not isinstance(found, CsvSplits)
+    ):
+        # In a table a label was written on purpose: a wrong one is an error.
         notices.append("the labels are none of the model's classes and are taken as unknown")
         part = Part(part.pictures, [""] * len(part), part.names)
     images, skipped = decode_part(
@@ -116,16 +155,12 @@ def check_channels(
 ) -> None:
     """Refuse images of another kind than the model was made for.
 
-    Files of the kinds that it was trained on (`trained_on`: their channels) are converted as they were in training, and
-    so are single grey files among colour ones.
+    Files of the kinds that it was trained on (`trained_on`: their channels) are converted as they were in training; so
+    are colour files for a grey model, and single grey files among colour ones.
     """
-    if set(channels) <= set(trained_on):
+    if set(channels) <= set(trained_on) or preparation.channels == 1:
         return
-    colour = sum(count == 3 for count in channels)
-    if preparation.channels == 1 and colour:
-        some = "is" if len(channels) == 1 else f"has {colour:,} of {len(channels):,} images"
-        raise UserError(f"{name} {some} in colour (3 channels), but the model takes grey images (1 channel)")
-    if preparation.channels == 3 and not colour:
+    if not any(count == 3 for count in channels):
         raise UserError(f"{name} is grey (1 channel), but the model takes colour images (3 channels)")
 
 
@@ -133,18 +168,15 @@ def _named(dataset: Dataset, source: str) -> Dataset:
     return replace(dataset, preparation={"source": source, **dataset.preparation})
 
 
-def _from_table(source: Data) -> bool:
-    """In a CSV a label was written on purpose: a wrong one is an error."""
-    path = Path(source) if isinstance(source, str | Path) else Path()
-    return path.suffix.lower() == ".csv" or (path.is_dir() and (path / "train.csv").is_file())
-
-
 def _stored_config(preparation: dict[str, Any], source: str, skip_bad: bool, root: str | None) -> DataConfig:
     """The user's settings at training; those about splits and files hold for that source alone."""
     config = from_plain(DataConfig, preparation.get("config", {}), "the model's description of its data")
     config = replace(config, skip_bad_images=config.skip_bad_images or skip_bad, root=root or config.root)
     if preparation.get("source") != source:
-        config = replace(config, group_by=None, folds=0, fold=0, class_names=None)
+        own = dict.fromkeys(
+            ("group_by", "class_names", "label_column", "path_column", "path_prefix", "class_from")
+        )
+        config = replace(config, folds=0, fold=0, **own)  # type: ignore[arg-type]
     return config
 
 
@@ -164,7 +196,11 @@ def _open_split(
         dataset = open_dataset(source, config, stored.shape)
     kinds = preparation.get("file_channels") or ()
     check_channels(dataset.preparation["file_channels"], stored, kinds, dataset.name)
-    images = the_split(dataset, split)
+    same = preparation.get("source") == canonical(source)
+    remembered = recall(preparation.get("held_out")).get(split) if same else None
+    images, changes = (
+        found_again(remembered, dataset, split) if remembered else (the_split(dataset, split), [])
+    )
     labels = torch.tensor(
         [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]
     )
@@ -175,5 +211,6 @@ def _open_split(
     if bool((mapped == -2).any()):
         outside = [name for name in dataset.classes if index_of(name, classes) is None]
         raise UserError(f"{dataset.name}: {', '.join(outside[:5])} are outside the model's classes")
-    known = preparation.get("source") == canonical(source)  # its notices were said at the training
-    return replace(images, labels=mapped, classes=classes, notices=() if known else tuple(dataset.notices))
+    # The notices of the training's own data were said then.
+    notices = [*changes, *(() if same else dataset.notices)]
+    return replace(images, labels=mapped, classes=classes, notices=tuple(notices))

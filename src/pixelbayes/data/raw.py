@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from typing import Protocol
 
@@ -19,29 +19,45 @@ class BadImageError(Exception):
     """A file that cannot be read as an image; the text says why."""
 
 
+MOST_BYTES = 1 << 29
+"""Of an image unpacked: a file that says more is refused before anything is unpacked."""
+UNSTATED = 0
+"""The value of white in files of floating-point numbers, which do not say it."""
+
+
+def check_size(height: int, width: int, bytes_a_pixel: int) -> None:
+    """Raises BadImageError where an image would not fit into memory unpacked."""
+    if height * width * bytes_a_pixel > MOST_BYTES:
+        most = MOST_BYTES // bytes_a_pixel
+        raise BadImageError(f"{width:,} x {height:,} pixels; at most {most:,} pixels of this kind are read")
+
+
 @dataclass(frozen=True)
 class Facts:
-    """What a file's header says; `maximum` is the value of white (255, or 65,535 for 16 bits), `pictures` how many
-    it holds (pages, frames), of which the first is read."""
+    """What a file's header says; `maximum` is the value of white (255, 65,535 for 16 bits, `UNSTATED`), `pictures` how
+    many it holds (pages, frames), of which the first is read; `stacked` whether they are pages of one size."""
 
     height: int
     width: int
     channels: int
     maximum: int
     pictures: int = 1
+    stacked: bool = False
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Values 0..maximum, `[H, W, C]` with 1 or 3 channels."""
+    """Values 0..maximum, `[H, W, C]` with 1 or 3 channels; of any range where the maximum is `UNSTATED`."""
 
     values: np.ndarray
     maximum: int
+    pictures: int = 1
+    stacked: bool = False
 
     @property
     def facts(self) -> Facts:
         height, width, channels = self.values.shape
-        return Facts(height, width, channels, self.maximum)
+        return Facts(height, width, channels, self.maximum, self.pictures, self.stacked)
 
 
 class Pictures(Protocol):
@@ -143,6 +159,58 @@ class Joined:
     def read(self, index: int) -> Picture:
         part = int(np.searchsorted(self._ends, index, side="right"))
         return self.parts[part].read(index - (int(self._ends[part - 1]) if part else 0))
+
+
+@dataclass
+class AsStated:
+    """Pictures read as the user says: which value is white, and whether the first page of a stack will do."""
+
+    pictures: Pictures
+    white: float | None
+    first_page: bool
+
+    @property
+    def sequential(self) -> bool:
+        return self.pictures.sequential
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def facts(self) -> list[Facts]:
+        return [replace(each, maximum=self._maximum(each.maximum)) for each in self.pictures.facts()]
+
+    def read(self, index: int) -> Picture:
+        picture = self.pictures.read(index)
+        if picture.stacked and not self.first_page:
+            raise BadImageError(
+                f"{picture.pictures:,} pages; save each as a file of its own, or take the first: --data.pages first"
+            )
+        if picture.maximum == UNSTATED:
+            return self._of_floats(picture.values)
+        maximum = self._maximum(picture.maximum)
+        if maximum != picture.maximum and picture.values.max() > maximum:
+            raise BadImageError(f"the highest value is {picture.values.max()}, above the white of {maximum}")
+        return replace(picture, maximum=maximum)
+
+    def _maximum(self, maximum: int) -> int:
+        """`white` where it is a whole number that the file's depth goes beyond."""
+        if maximum == UNSTATED:
+            return 65_535
+        return int(self.white) if self.white is not None and 1 <= self.white < maximum else maximum
+
+    def _of_floats(self, values: np.ndarray) -> Picture:
+        if self.white is None:
+            raise BadImageError(
+                "floating-point values; integers are needed, or the value of white (--data.white 1, say)"
+            )
+        low, high = float(values.min()), float(values.max())
+        if not (low >= 0 and high <= self.white):  # also for what is no number
+            raise BadImageError(
+                f"values from {low:g} to {high:g}; accepted are 0 to {self.white:g} (--data.white)"
+            )
+        return Picture(
+            np.floor(values.astype(np.float64) * (65_535 / self.white) + 0.5).astype(np.int32), 65_535
+        )
 
 
 class BadImagesError(UserError):

@@ -1,10 +1,12 @@
 """What the user should know before training on a set."""
 
-import hashlib
+from collections import defaultdict
 
 from ..labels import UNKNOWN
+from .held_out import prints
 from .image_set import ImageSet
 from .labelling import UNKNOWN_WORDS
+from .preparation import Preparation
 
 UNBALANCED = 3.0
 FEW = 50
@@ -35,22 +37,48 @@ def about_classes(train: ImageSet, words: set[str]) -> list[str]:
     return notices
 
 
-def about_duplicates(splits: dict[str, ImageSet]) -> list[str]:
-    """A notice when held-out images are also trained on (as prepared, bit for bit)."""
-    if "train" not in splits or sum(map(len, splits.values())) > MOST_COMPARED:
+def about_same_images(splits: dict[str, ImageSet]) -> list[str]:
+    """Images (as prepared, bit for bit) under two classes, and held-out ones that are also trained on."""
+    if sum(map(len, splits.values())) > MOST_COMPARED:
         return []
-    train = _fingerprints(splits["train"])
-    notices = []
-    for name, images in splits.items():
-        same = 0 if name == "train" else sum(print_ in train for print_ in _fingerprint_list(images))
-        if same:
-            notices.append(f"{same:,} {name} images are also among the training images")
-    return notices
+    content = {name: prints(images) for name, images in splits.items()}
+    train = set(content.get("train", ()))
+    shared = {
+        name: sum(each in train for each in found) for name, found in content.items() if name != "train"
+    }
+    notices = [
+        f"{same:,} {name} images are also among the training images" for name, same in shared.items() if same
+    ]
+    return [*_contradictions(splits, content), *notices]
 
 
-def _fingerprints(images: ImageSet) -> set[bytes]:
-    return set(_fingerprint_list(images))
+def _contradictions(splits: dict[str, ImageSet], content: dict[str, list[bytes]]) -> list[str]:
+    alike: dict[bytes, dict[int, str]] = defaultdict(dict)
+    for split, images in splits.items():
+        for path, label, each in zip(images.paths, images.labels.tolist(), content[split], strict=True):
+            if label != UNKNOWN:
+                alike[each].setdefault(label, path)
+    classes = next(iter(splits.values())).classes
+    found = [names for names in alike.values() if len(names) > 1]
+    if not found:
+        return []
+    shown = "; ".join(
+        " and ".join(f"{path} ({classes[label]})" for label, path in names.items()) for names in found[:3]
+    )
+    more = f"; and {len(found) - 3:,} more" if len(found) > 3 else ""
+    what = "1 image has" if len(found) == 1 else f"{len(found):,} images have"
+    return [f"{what} two classes or more: {shown}{more}"]
 
 
-def _fingerprint_list(images: ImageSet) -> list[bytes]:
-    return [hashlib.blake2b(each.numpy().tobytes(), digest_size=16).digest() for each in images.levels]
+def about_range(splits: dict[str, ImageSet], preparation: Preparation) -> list[str]:
+    """A notice where files of 16 bits use fewer (a camera's 12, say): most levels would never occur."""
+    if preparation.levels != 65_536:
+        return []
+    highest = max(int(images.levels.max()) for images in splits.values())
+    bits = highest.bit_length()
+    if bits > 15:
+        return []
+    return [
+        f"of 16 bits, the values up to {highest:,} are used ({bits} bits): --data.white {2**bits - 1} makes "
+        f"{2**bits:,} levels"
+    ]

@@ -9,7 +9,6 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import whole
 from ..levels import ImageShape, to_values
-from . import png16
 
 
 def save_image(levels: Tensor | np.ndarray, path: str | Path, shape: ImageShape) -> None:
@@ -23,7 +22,9 @@ def save_image(levels: Tensor | np.ndarray, path: str | Path, shape: ImageShape)
     values = to_values(array, shape.levels).transpose(1, 2, 0)
     with whole(path) as temporary:
         if values.dtype == np.uint16 and shape.channels == 3:  # Pillow has no such images
-            temporary.write_bytes(png16.encode(values))
+            import imagecodecs
+
+            temporary.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(values)))
             return
         flat = np.ascontiguousarray(values[..., 0] if shape.channels == 1 else values)
         Image.fromarray(flat).save(temporary, format="PNG")

@@ -1,7 +1,7 @@
 """Train, validation and test: seeded, stratified, and never through a group."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,22 +9,35 @@ from ..errors import UserError
 from ..labels import Labels
 from .collection import Collection, Part, join
 from .config import DataConfig
+from .held_out import Pair, name_print
 from .labelling import indices
 
 MOST_HELD_OUT = 5_000
 
 
-def divide(collection: Collection, classes: Labels, config: DataConfig) -> tuple[dict[str, Part], list[str]]:
-    """The final splits, and notices. Raises UserError where nothing would be left to train on."""
+def divide(
+    collection: Collection,
+    classes: Labels,
+    config: DataConfig,
+    held_out: Mapping[str, Sequence[Pair]] | None = None,
+) -> tuple[dict[str, Part], list[str]]:
+    """The final splits, and notices; images that a model to start from held out (`held_out`) are held out again.
+
+    Raises UserError where nothing would be left to train on.
+    """
     parts = dict(collection.splits)
     notices: list[str] = []
+    if held_out and (again := _as_before(parts, held_out)):
+        return again, ["the images that the model to start from held out are held out again, and no others"]
     whole = parts.pop("all", None)
     if whole is not None:
         parts = {"train": whole, **parts}
         if collection.test_share and not config.folds:
             parts["train"], parts["test"] = _hold_out(parts["train"], classes, collection.test_share, config)
     if "train" not in parts:
-        raise UserError(f"{collection.name} has no training images (found: {', '.join(parts) or 'nothing'})")
+        raise UserError(
+            f"{collection.name} has no training images (found: {', '.join(parts) or 'nothing'}){collection.hint}"
+        )
     share = config.validation_share
     if config.folds:
         pool = join([parts["train"], *([parts["validation"]] if "validation" in parts else [])])
@@ -46,6 +59,23 @@ def divide(collection: Collection, classes: Labels, config: DataConfig) -> tuple
     return {
         name: parts[name] for name in ("train", "validation", "test") if len(parts.get(name, []))
     }, notices
+
+
+def _as_before(parts: dict[str, Part], held_out: Mapping[str, Sequence[Pair]]) -> dict[str, Part] | None:
+    """The splits of a set without a validation split, by the names that were held out; None where that leaves none."""
+    pool = parts.get("all", parts.get("train"))
+    if pool is None or ("validation" in parts and "all" not in parts):
+        return None
+    where = {name: split for split, pairs in held_out.items() for name, _ in pairs}
+    splits = np.array([where.get(name_print(name), "train") for name in pool.names])
+    found = {split: pool.select(np.flatnonzero(splits == split)) for split in ("train", "validation", "test")}
+    if not len(found["train"]) or not len(found["validation"]):
+        return None
+    return {
+        name: part
+        for name, part in ({**parts, **{k: v for k, v in found.items() if len(v)}}).items()
+        if name != "all"
+    }
 
 
 def shared_groups(parts: dict[str, Part], other: str) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
 from .decoding import read_facts, read_picture
-from .file_pictures import hidden, is_image
+from .file_pictures import hidden
+from .formats import is_image_name
 from .raw import BadImageError, Facts, Picture, gather_facts
 
 SAMPLE = 256
@@ -22,7 +23,7 @@ def images_in_zip(archive: Path) -> list[str]:
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{archive} is no zip file, or truncated ({error})") from error
     return sorted(
-        name for name in names if is_image(Path(name)) and not any(map(hidden, PurePosixPath(name).parts))
+        name for name in names if is_image_name(name) and not any(map(hidden, PurePosixPath(name).parts))
     )
 
 

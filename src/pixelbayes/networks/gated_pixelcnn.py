@@ -75,7 +75,7 @@ class HorizontalLayer(Layer):
         h = self.look(self.fuse_before(x, y, scan), scan)
         h = scan.add(h, scan.over_row(self.join, lambda row: self.join(above, row)))
         h = gate(self.fuse_leave(h, y, scan))
-        return scan.add(x, self.back(self.dropout(h), scan))
+        return scan.add(x, self.back(scan.drop(self.dropout, h), scan))
 
 
 class GatedPixelCNN(Network):

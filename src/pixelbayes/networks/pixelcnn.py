@@ -66,7 +66,7 @@ class Block(Layer):
         h = self.fuse_before(F.relu(self.norm(x)), y, scan)
         h = self.fuse_enter(self.narrow(h, scan), y, scan)
         h = self.fuse_leave(self.look(F.relu(h), scan), y, scan)
-        h = self.widen(self.dropout(F.relu(h)), scan)
+        h = self.widen(scan.drop(self.dropout, F.relu(h)), scan)
         return scan.add(x, h) if self.skip else h
 
 

@@ -1,13 +1,12 @@
 """Training curves from a run's journal."""
 
-import csv
-from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ..journals import read_columns
 from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, save, tidy
 
 Series = tuple[np.ndarray, np.ndarray]
@@ -20,7 +19,7 @@ def curves(journal: str | Path, path: str | Path, best_step: int | None = None) 
     are counted. A model without classes has no lower panel. The validation at `best_step`, whose weights are
     kept, is marked; without it, the one of the fewest bits.
     """
-    table = read_journal(journal)
+    table = read_columns(journal)
     axis = "epoch" if np.isfinite(table.get("epoch", np.array([]))).sum() > 1 else "step"
     accuracies = [
         ("accuracy", GREEN, _series(table, axis, "validation_accuracy")),
@@ -42,22 +41,6 @@ def curves(journal: str | Path, path: str | Path, best_step: int | None = None) 
     lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
     lowest.set_xlim(0, max(1, lowest.get_xlim()[1]))
     save(drawing, path)
-
-
-def read_journal(path: str | Path) -> dict[str, np.ndarray]:
-    """The columns of numbers of a CSV file; what is no finite number is nan."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name]
-    return {name: np.array([_number(row.get(name)) for row in rows]) for name in names}
-
-
-def _number(text: str | None) -> float:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return nan
-    return value if isfinite(value) else nan
 
 
 def _series(table: dict[str, np.ndarray], axis: str, name: str) -> Series:

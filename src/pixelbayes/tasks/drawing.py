@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import UserError, check_above_zero, check_given, check_whole
 from ..levels import ImageShape
 from ..model import AutoregressiveImageModel, evaluating
-from ..progress import bar
+from ..progress import counting
 from ..walk import CachedLook, Known, Looks, Row, noise, sample, walk
 from .share import ALONE, Share
 
@@ -74,15 +74,15 @@ def draw(
     size = max(1, min(how.batch, count))
     drawn = torch.zeros(count, shape.channels, shape.height, shape.width, dtype=shape.dtype)
     mine = how.share.of(range(0, count, size))
-    shown = bar(how.title or "", len(mine) * shape.height, how.title is not None)
-    with shown, few_threads(size), evaluating(model):
-        for done, start in enumerate(mine):
+    shown = counting(how.title or "", len(mine) * shape.height, how.title is not None)
+    with shown as done, few_threads(size), evaluating(model):
+        for start in mine:
             here = drawn[start : start + size]
             if known is not None:  # where nothing is to be drawn, no row is walked over
                 here.copy_(known.levels[start : start + size])
             row = None
             for row in _walk_batch(model, label, range(start, start + size), count, shape, how, known):
-                shown.update(shown.task_ids[0], completed=done * shape.height + row.index + 1)
+                done(1)
                 if how.on_row is not None:
                     how.on_row(start, row)
             if row is not None:

@@ -10,8 +10,6 @@ from .run import Run
 
 def announce(run: Run, pacing: Pacing) -> None:
     """Say what will be done, in a few lines; nothing on other ranks than the first."""
-    if not run.first:
-        return
     for line in (_model(run), _training(run), _speed(run, pacing), _checks(run, pacing)):
         if line:
             say(line)
@@ -47,8 +45,15 @@ def _training(run: Run) -> str:
     parts = [f"batch {config.batch}", f"{config.optimiser}, {config.schedule} from {config.learning_rate:g}"]
     parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
     parts += ["classes balanced"] if config.balanced else []
+    parts += [_objective(run)] if run.memory.objective["name"] != "likelihood" else []
     parts += [f"augmented: {', '.join(run.memory.augment_words)}"] if run.memory.augment_words else []
     return f"training: {length}, {', '.join(parts)}, {_arithmetic(run)}"
+
+
+def _objective(run: Run) -> str:
+    settings = {name: value for name, value in run.memory.objective.items() if name not in ("name", "strong")}
+    words = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return f"objective {run.memory.objective['name']}" + (f" ({words})" if words else "")
 
 
 def _arithmetic(run: Run) -> str:

@@ -8,7 +8,7 @@ from .. import checkpoint
 from ..data import ImageSet
 from ..measure import Metrics
 from ..model import evaluating
-from ..progress import warn
+from ..progress import say, warn
 from .culprits import name_some
 from .journal import COLUMNS
 from .request import figure_of_merit
@@ -54,6 +54,7 @@ def account(run: Run) -> dict[str, Any]:
     return {
         "config": memory.training,
         "augment": memory.augment,
+        "objective": memory.objective,
         "seed": memory.seed,
         "minutes": memory.minutes,
         "max_steps": memory.max_steps,
@@ -81,7 +82,7 @@ def account(run: Run) -> dict[str, Any]:
 
 def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
     """A row of the journal: the loss since the last row, and figures where there are any."""
-    train = run.watch.take_mean()
+    train, parts = run.watch.take_mean(), run.watch.take_parts()
     if run.journal is None:
         return
     values: dict[str, float | None] = {
@@ -92,6 +93,7 @@ def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
         "images_per_second": run.speed or None,
         "skipped": run.memory.skipped,
         "train_bits_per_dim": train,
+        **{f"train_{name}": value for name, value in parts.items()},
         **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
     }
     run.journal.write(values)
@@ -115,11 +117,10 @@ def _tell_of_lost(run: Run, images: ImageSet, sound: Tensor) -> None:
     if not lost or "lost" in run.memory.warned:
         return
     run.memory.warned.append("lost")
-    if run.first:
-        warn(
-            f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
-            f"{name_some([images.paths[index] for index in lost])}"
-        )
+    warn(
+        f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
+        f"{name_some([images.paths[index] for index in lost])}"
+    )
 
 
 def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float | None]:
@@ -154,7 +155,7 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
         text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
     if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
         text += f" ({of})"
-    run.display.line(text + (", the best so far" if better else ""))
+    say(text + (", the best so far" if better else ""))
     gap = (bits or 0.0) - (fitted or 0.0)
     if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.memory.warned:
         run.memory.warned.append("heart")

@@ -10,14 +10,15 @@ from typing import Any
 import torch
 
 from ..data import AugmentConfig, Dataset
+from ..distributed import pick_device, world_size
 from ..distributions import CONFIGS as DISTRIBUTIONS
 from ..errors import UserError
 from ..fusion import FusionConfig
 from ..labels import UNKNOWN
 from ..model import build
 from ..networks import CONFIGS as NETWORKS
-from .config import TrainingConfig
-from .place import pick_device, world_size
+from ..objectives import CONFIGS as OBJECTIVES
+from ..training_config import TrainingConfig
 from .speed import step_seconds
 
 SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 160))
@@ -31,6 +32,10 @@ LEAST_IMAGES = (
 MOST_EPOCHS = 60.0
 LEAST_PIXELS = 28 * 28  # below, and in deeper networks, initialisation from the data was seen to diverge
 UNBALANCED = 1.5  # the largest class over the smallest
+LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
+RAMP = 0.25
+"""Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
+MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Plan:
     network: Any
     distribution: Any
     fusion: FusionConfig
+    objective: Any
     training: TrainingConfig
     augment: AugmentConfig
     reasons: tuple[tuple[str, str], ...]
@@ -69,6 +75,16 @@ class Facts:
         return max(self.counts) / min(self.counts) if self.counts else 1.0
 
     @property
+    def tells_classes_apart(self) -> bool:
+        """Whether the labels are trained on as such, beside the likelihood."""
+        return 2 <= len(self.counts) <= MOST_CLASSES_AT_ONCE and min(self.counts) >= LEAST_A_CLASS
+
+    @property
+    def passes(self) -> float:
+        """What a step costs, in passes of one class: with the label in the left stream, the one above is shared."""
+        return 0.6 + 0.4 * len(self.counts) if self.tells_classes_apart else 1.0
+
+    @property
     def photographs(self) -> bool:
         """Colour images of many levels: mirrored, they are the same kind of image. Digits and letters are not."""
         return self.channels == 3 and self.levels >= 64
@@ -82,7 +98,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     kind = pick_device(device).type
     seconds = 60 * (minutes or DEFAULT_MINUTES)
     measured = minutes is not None and world_size() == 1
-    speed = measure(dataset, device) if measured else WORK_A_SECOND[kind] * world_size()
+    speed = (measure(dataset, device) if measured else WORK_A_SECOND[kind] * world_size()) / facts.passes
     resnets, filters = choose_size(facts, speed * seconds)
     affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
     epochs = max(1.0, round(min(affordable, MOST_EPOCHS)))
@@ -98,7 +114,8 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
         distribution=_distribution(facts),
-        fusion=FusionConfig(),
+        fusion=FusionConfig("left" if facts.tells_classes_apart else "mild"),
+        objective=_objective(facts),
         training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),
         reasons=reasons,
@@ -147,6 +164,12 @@ def choose_batch(kind: str, pixels: int) -> int:
     return 64 if kind == "cuda" else max(8, min(64, 2**13 // pixels))
 
 
+def _objective(facts: Facts) -> Any:
+    if not facts.tells_classes_apart:
+        return OBJECTIVES["likelihood"]()
+    return OBJECTIVES["hybrid"](ramp=RAMP)
+
+
 def _distribution(facts: Facts) -> Any:
     if facts.levels == 2:
         return DISTRIBUTIONS["bernoulli"]()
@@ -170,6 +193,9 @@ def _training(facts: Facts, epochs: float, resnets: int, filters: int, kind: str
 
 def _reasons(facts: Facts, dropout: float) -> tuple[tuple[str, str], ...]:
     reasons = []
+    if facts.tells_classes_apart:
+        text = "the labels are learned beside the likelihood (hybrid): it alone hardly feels them"
+        reasons.append(("objective", text))
     if facts.ratio > UNBALANCED:
         text = f"classes are unbalanced ({facts.ratio:.1f} to 1): each is drawn equally often"
         reasons.append(("training", text))

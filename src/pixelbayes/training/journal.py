@@ -2,12 +2,14 @@
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..files import whole
+from ..journals import JOURNAL, read_rows
 from ..progress import warn
 from .events import Events
 from .own_files import products_of
@@ -18,7 +20,8 @@ COLUMNS = (
     "validation_accuracy", "validation_balanced_accuracy",
 )  # fmt: skip
 """train: the loss as it was trained (with dropout and augmentation); fitted: the averaged weights on some training
-images as they are; gap: validation - fitted, which grows as images are learned by heart."""
+images as they are; gap: validation - fitted, which grows as images are learned by heart. An objective's other parts
+follow, as `train_PART`."""
 
 
 class Journal:
@@ -28,8 +31,16 @@ class Journal:
     the settings of a run that is also written for Weights & Biases.
     """
 
-    def __init__(self, out: Path, step: int = 0, wandb: dict[str, Any] | None = None, name: str = "") -> None:
-        self.path = out / "journal.csv"
+    def __init__(
+        self,
+        out: Path,
+        step: int = 0,
+        wandb: dict[str, Any] | None = None,
+        name: str = "",
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.columns = (*COLUMNS, *(f"train_{part}" for part in parts if part != "likelihood"))
+        self.path = out / JOURNAL
         self._wandb = None if wandb is None else _start_wandb(out, name, wandb)  # first: it may refuse
         self._last: dict[str, str]
         self._place: int  # where the last row begins
@@ -44,15 +55,17 @@ class Journal:
         self._last, self._place = {}, 0
         rows = read_rows(self.path) if step else []
         with whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
+            before = -1
             for row in rows:
-                if int(row["step"]) <= step:
-                    self._place, self._last = (
-                        file.tell(),
-                        {name: value for name, value in row.items() if value},
-                    )
-                    writer.writerow(row)
+                number = int(row["step"])
+                if (
+                    before < number <= step
+                ):  # what was written later, by a sitting that was cut short, is dropped
+                    known = {name: value for name, value in row.items() if value and name in self.columns}
+                    self._place, self._last, before = file.tell(), known, number
+                    writer.writerow(known)
 
     def write(self, values: dict[str, float | None]) -> None:
         """Add a row, or to the last row if that is of the same step; `values` has a step, and of the other columns what
@@ -68,7 +81,7 @@ class Journal:
                 self._place = self._place if again else file.seek(0, SEEK_END)
                 self._last = self._last | row if again else row
                 file.seek(self._place)
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(self._last)
+                csv.DictWriter(file, self.columns, lineterminator="\n").writerow(self._last)
                 file.truncate()
             self._events.write(step, {name: value for name, value in known.items() if name != "step"})
         except OSError as error:
@@ -84,14 +97,6 @@ class Journal:
             warn(f"the events of TensorBoard are incomplete: {error.strerror or error}")
         if self._wandb is not None:
             self._wandb.finish()
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a journal that are whole."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
 
 
 def _short(value: float) -> str:

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from ..distributed import Arithmetic
 from ..errors import UserError
 from ..plain import field_types
-from .place import Arithmetic
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Memory:
     training: dict[str, Any]
     """The fields of the TrainingConfig."""
     augment: dict[str, Any]
+    objective: dict[str, Any] = field(default_factory=lambda: {"name": "likelihood"})
     seen_validation: bool = False
     """Whether the model to start from may have been trained on the validation images."""
     data: str = ""

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from .place import agree
+from ..distributed import agree
+from .display import show_training
 from .run import Run
 from .sheets import expected_seconds
 from .speed import seconds_of
@@ -27,7 +28,9 @@ class Pacing:
         # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
         (self.step_seconds,) = agree(run.fabric, self._measure())
         self._fit_validation_to_the_clock()
-        pairs = round(run.validation.pairs * PROBE_COST) if run.validation is not None else 0
+        # An image under one class costs less than a step's image if that is seen under many.
+        passes = run.objective.passes
+        pairs = round(run.validation.pairs * PROBE_COST / passes) if run.validation is not None else 0
         wanted = round(run.config.validate_every * len(run.images) / run.config.batch)
         self.every = steps_between(pairs, wanted, run.config.batch)
         self.validation_seconds = pairs * FORWARD_COST * self.step_seconds / run.config.batch
@@ -41,12 +44,13 @@ class Pacing:
     def _measure(self) -> float:
         """Seconds of forward and backward on a batch; the weights stay as they are."""
         run = self.run
-        levels, labels = run.batch(run.memory.step)
+        run.objective.begin(1.0)  # where a step's cost changes on the way, its last one is the dearest
+        batch = run.batch(run.memory.step)
 
         def action() -> None:
-            run.stepper.gradient(levels, labels, run.config.batch)
+            run.stepper.gradient(batch, run.config.batch)
             if run.stepper.graph is None:
-                run.model.zero_grad(set_to_none=True)
+                run.objective.zero_grad(set_to_none=True)
 
         seconds = seconds_of(action, run.fabric.device)
         run.speed = run.config.batch / seconds
@@ -57,7 +61,9 @@ class Pacing:
 
         In a few steps of a large network (`max_steps`) it may take as long as they do, or two minutes.
         """
-        run, pair = self.run, self.step_seconds * FORWARD_COST * PROBE_COST / self.run.config.batch
+        run = self.run
+        pass_seconds = self.step_seconds / run.objective.passes / run.config.batch
+        pair = pass_seconds * FORWARD_COST * PROBE_COST
         if run.validation is None:
             return
         if not run.memory.validation_pairs:
@@ -108,7 +114,7 @@ class Pacing:
         if passed > 0.5 and steps:
             run.speed = steps * run.config.batch / passed
             self.resume()
-        run.display.update(run.progress, run.memory.step, run.watch.recent_bits, run.speed, self.left)
+        show_training(run.progress, run.memory.step, run.watch.recent_bits, run.speed, self.left)
 
     @property
     def validation_due(self) -> bool:

@@ -10,26 +10,25 @@ from torch import Tensor
 from .. import checkpoint
 from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
+from ..distributed import is_first, launch, on_first
 from ..errors import UserError
-from ..folders import refuse_occupied
+from ..folders import FolderLock, refuse_occupied
 from ..model import AutoregressiveImageModel
+from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
+from ..training_config import TrainingConfig
 from .average import Average
 from .batches import Batches
-from .config import TrainingConfig
 from .culprits import culprits_of
-from .display import Display
 from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
 from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .memory import Memory
-from .objective import Objective
 from .optimiser import make_optimiser
 from .order import Order, make_order
-from .place import launch, on_first
 from .request import Request, claim, continued, new_memory
 from .run import Run, memory_of
 from .seeds import generator
@@ -43,18 +42,17 @@ from .watch import LossWatch
 PROBE = 256  # training images that are scored beside the validation ones
 
 
-def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run:
+def prepare(request: Request, guard: Guard, span: Span, lock: FolderLock) -> Run:
     """Everything in place, at the step where an earlier sitting left off, or at the first."""
     keep_freed_memory()
     fabric = launch(request.device, "32-true")
-    display.shown = bool(fabric.is_global_zero)
-    memory, state = _remember(request, fabric)
+    memory, state = _remember(request, fabric, lock)
     config = from_plain(TrainingConfig, memory.training, "the run's training")
     _check_batch(config, fabric.world_size)
     if config.wandb:
         require_wandb()
     dataset = fit_data(request, memory)
-    if fabric.is_global_zero and request.start is not None:
+    if request.start is not None:
         _tell_new_classes(request.start, dataset)
     images = training_images(dataset, config)
     model = _model(request, memory, dataset, fabric)
@@ -68,9 +66,10 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         _choose(memory, config, model, *first, images=len(images), ranks=fabric.world_size)
     fabric = launch(request.device, memory.precision) if memory.precision != "32-true" else fabric
     average = Average(model) if config.ema or config.ema_decay else None
-    stepper, validation = _stepper(fabric, model, config, memory), _validation(dataset, config, memory)
+    objective = _objective(model, memory)
+    stepper, validation = _stepper(fabric, objective, config, memory), _validation(dataset, config, memory)
     augment = _augment(memory, images)
-    out = on_first(fabric, lambda: claim(request))
+    out = on_first(fabric, lambda: claim(request, lock))
     run = Run(
         out=out,
         fabric=fabric,
@@ -78,6 +77,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         memory=memory,
         model=model,
         average=average,
+        objective=objective,
         stepper=stepper,
         images=images,
         batches=batches,
@@ -86,10 +86,9 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         validation=validation,
         probe=_probe(images, memory),
         span=span,
-        watch=_watch(model, config, batches, order, images, told=fabric.is_global_zero),
+        watch=_watch(objective, config, batches, order, images),
         guard=guard,
-        journal=_journal(out, memory, config, fabric.world_size) if fabric.is_global_zero else None,
-        display=display,
+        journal=_journal(out, memory, config, objective, fabric.world_size) if is_first() else None,
     )
     if state is not None:
         run.restore(state)
@@ -97,11 +96,11 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     return run
 
 
-def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
+def _remember(request: Request, fabric: Any, lock: FolderLock) -> tuple[Memory, State | None]:
     """The run's memory, and the state to go on from if there is one."""
     wanted = request.out
     if wanted is not None:
-        on_first(fabric, lambda: refuse_occupied(wanted, request.overwrite or request.resume))
+        on_first(fabric, lambda: _may_write(wanted, request, lock))
     earlier = memory_of(wanted) if request.resume and wanted is not None else None
     if earlier is not None:
         return continued(earlier[0], request), earlier[1]
@@ -111,9 +110,15 @@ def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
                 f"{wanted} holds a model, but no state of a run that can be read: --resume cannot go on; choose "
                 "another --out, or begin anew with --overwrite"
             )
-        if fabric.is_global_zero:
-            warn(f"there is no state of an earlier run in {wanted}: a new one begins")
+        warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     return new_memory(request), None
+
+
+def _may_write(out: Path, request: Request, lock: FolderLock) -> None:
+    """Before anything is prepared: UserError where the folder is taken, or holds what may not be overwritten."""
+    refuse_occupied(out, request.overwrite or request.resume)
+    if out.is_dir():
+        lock.take(out)
 
 
 def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None:
@@ -129,20 +134,22 @@ def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> A
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.classes, dataset.train.counts(), strict=True))
     model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": memory.recipe}
+    if imports := CONFIGS.origins(memory.objective["name"]):  # to train on, not to use the model
+        model.description["imports"] = imports
     return model
 
 
 def _watch(
-    model: AutoregressiveImageModel,
+    objective: Objective,
     config: TrainingConfig,
     batches: Batches,
     order: Order,
     images: ImageSet,
-    told: bool,
 ) -> LossWatch:
-    """The watch over the losses, which knows the images of a step by name; it warns where it is `told` to."""
-    culprits = culprits_of(model, batches, order.indices, images)
-    return LossWatch(model.shape.uniform_bits, config.tolerate, culprits, warn if told else lambda text: None)
+    """The watch over the losses, which knows the images of a step by name."""
+    culprits = culprits_of(objective.model, batches, order.indices, images)
+    bits = objective.model.shape.uniform_bits
+    return LossWatch(bits, config.tolerate, culprits, parts=objective.parts)
 
 
 def _order(
@@ -198,37 +205,47 @@ def _choose(
         memory.compiled = compile_pays(model, levels, labels, config, bf16, seconds, images)
 
 
-def _stepper(fabric: Any, model: AutoregressiveImageModel, config: TrainingConfig, memory: Memory) -> Stepper:
-    objective: Any = Objective(model).train()
-    if memory.compiled:
-        objective = torch.compile(objective)
-    wrapped = fabric.setup_module(objective, move_to_device=False)
-    optimiser = make_optimiser(model, config)
-    return Stepper(fabric, wrapped, optimiser, model.shape.dims, config.clip, config.accumulate)
+def _objective(model: AutoregressiveImageModel, memory: Memory) -> Objective:
+    config = CONFIGS.from_table(memory.objective, "the run's objective")
+    objective: Objective = config.build(model).to(model.device).train()
+    if "likelihood" not in objective.parts:
+        raise UserError(
+            f"the objective {memory.objective['name']} has no part 'likelihood', by which a run is judged"
+        )
+    return objective
 
 
-def _journal(out: Path, memory: Memory, config: TrainingConfig, ranks: int) -> Journal:
+def _stepper(fabric: Any, objective: Objective, config: TrainingConfig, memory: Memory) -> Stepper:
+    module: Any = torch.compile(objective) if memory.compiled else objective
+    wrapped = fabric.setup_module(module, move_to_device=False)
+    optimiser = make_optimiser(objective.model, config, objective.own_parameters(), objective.rate)
+    return Stepper(fabric, wrapped, optimiser, config.clip, config.accumulate, objective.parts)
+
+
+def _journal(out: Path, memory: Memory, config: TrainingConfig, objective: Objective, ranks: int) -> Journal:
     settings = {**memory.recipe, "seed": memory.seed, "minutes": memory.minutes, "ranks": ranks}
-    return Journal(out, memory.step, settings if config.wandb else None, out.name)
+    return Journal(out, memory.step, settings if config.wandb else None, out.name, objective.parts)
 
 
 def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.memory.compiled or run.config.accumulate > 1:
         return
-    levels, labels = run.batch(run.memory.step)
+    if not run.objective.static:
+        return
+    batch = run.batch(run.memory.step)
     try:
         run.stepper.graph = GradientGraph(
-            lambda images, classes: run.stepper.eager(images, classes, run.config.batch),
-            run.model,
-            levels,
-            labels,
+            lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),
+            run.objective,
+            batch.levels,
+            batch.labels,
         )
     except RuntimeError as error:
         warn(
             f"the network runs operation by operation, since it cannot be captured: {str(error).splitlines()[0]}"
         )
-        run.model.zero_grad(set_to_none=True)
+        run.objective.zero_grad(set_to_none=True)
 
 
 def _augment(memory: Memory, images: ImageSet) -> Augment | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from .. import objectives
 from ..data import Dataset
 from ..errors import UserError
 from ..files import sweep
-from ..folders import claim_folder, next_run, run_name
+from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
@@ -35,14 +36,15 @@ class Request:
     start: AutoregressiveImageModel | None
 
 
-def claim(request: Request) -> Path:
-    """The run's folder, claimed; states of an earlier run that is overwritten are forgotten.
+def claim(request: Request, lock: FolderLock) -> Path:
+    """The run's folder, claimed for this process; states of an earlier run that is overwritten are forgotten.
 
     Only when all else is in place, so that a refused run leaves no empty folder behind.
     """
     out = claim_folder(
         request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
     )
+    lock.take(out)
     sweep(out)
     claim_files(out, resumed=request.resume and bool(list_states(out)))
     return out
@@ -59,7 +61,8 @@ def new_memory(request: Request) -> Memory:
         max_steps=request.max_steps,
         training=to_plain(recipe.training),
         augment=to_plain(recipe.augment),
-        recipe=_describe(recipe),
+        objective=objectives.CONFIGS.to_table(recipe.objective),
+        recipe=recipe.to_dict(),
         seen_validation=saw_validation(request.start, request.dataset.preparation),
     )
 
@@ -79,11 +82,6 @@ def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str
     return bool(all_of_them) or any(before.get(name) != now.get(name) for name in DIVISION)
 
 
-def _describe(recipe: Any) -> dict[str, Any]:
-    plain = recipe.to_dict() if hasattr(recipe, "to_dict") else to_plain(recipe)
-    return dict(plain)
-
-
 def continued(memory: Memory, request: Request) -> Memory:
     """The memory of a run that goes on: what the caller gives anew is taken, the seed and the network stay."""
     if request.seed is not None and request.seed != memory.seed:
@@ -93,8 +91,9 @@ def continued(memory: Memory, request: Request) -> Memory:
     memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
     if request.recipe is not None:
         _keep_arithmetic(memory, request.recipe.training)
+        memory.objective = _same_objective(memory.objective, request.recipe.objective)
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
-        memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
+        memory.recipe = _same_network(memory.recipe, request.recipe.to_dict())
     _choose_anew(memory, begun.get("select"))
     if memory.stopped and memory.stale < (memory.training.get("patience") or inf):
         memory.stopped = ""
@@ -136,6 +135,17 @@ def _keep_arithmetic(memory: Memory, asked: Any) -> None:
         memory.precision = asked.precision
     if asked.compile not in ("auto", begun.get("compile")):
         memory.compiled = asked.compile == "on"
+
+
+def _same_objective(begun: dict[str, Any], asked: Any) -> dict[str, Any]:
+    """The objective asked for: its settings may change in mid-run, but not its kind."""
+    given = objectives.CONFIGS.to_table(asked)
+    if given["name"] != begun["name"]:
+        raise UserError(
+            f"the run was begun with the objective {begun['name']}, and --resume goes on with that: leave it out, or "
+            f"begin anew with --from (and --objective {given['name']})"
+        )
+    return given
 
 
 def _limit(memory: Memory, out: Path | None) -> int | None:

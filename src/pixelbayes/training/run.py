@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 
 from ..data import Augment, ImageSet
+from ..distributed import agree, is_first, my_part
 from ..model import AutoregressiveImageModel
+from ..objectives import Batch, Objective
+from ..training_config import TrainingConfig
 from .average import Average, decay_of
 from .batches import Batches
-from .config import TrainingConfig
-from .display import Display
 from .guard import Guard
 from .journal import Journal
 from .memory import Memory
 from .optimiser import set_rate
 from .order import Order
-from .place import agree, my_part
 from .schedule import learning_rate
-from .seeds import derive
+from .seeds import derive, generator
 from .span import Span
-from .state import State, load_state, pack, pack_optimiser, save_state, unpack, unpack_optimiser
+from .state import State, load_state, pack, pack_optimiser, put, save_state, unpack, unpack_optimiser
 from .step import Stepper
 from .validation import ValidationPlan
 from .watch import LossWatch
@@ -42,6 +42,7 @@ class Run:
     memory: Memory
     model: AutoregressiveImageModel
     average: Average | None
+    objective: Objective
     stepper: Stepper
     images: ImageSet
     batches: Batches
@@ -55,7 +56,6 @@ class Run:
     guard: Guard
     journal: Journal | None
     """None on all ranks but the first."""
-    display: Display
     now: float = 0.0
     """Seconds of the run, the same on all ranks; it moves with `pulse`."""
     speed: float = 0.0
@@ -68,7 +68,7 @@ class Run:
     @property
     def first(self) -> bool:
         """Whether this is the rank that writes."""
-        return bool(self.fabric.is_global_zero)
+        return is_first()
 
     @property
     def alone(self) -> bool:
@@ -108,26 +108,34 @@ class Run:
     def step(self) -> None:
         """One step of the optimiser."""
         step = self.memory.step
-        levels, labels = self.batch(step)
+        self.objective.begin(self.progress)
+        batch = self.batch(step)
         if not self.alone:
             torch.manual_seed(derive(self.memory.seed, "rank", self.fabric.global_rank, step))
         set_rate(self.stepper.optimiser, self.rate)
-        loss, refused = self.stepper(levels, labels, self.config.batch)
+        losses, refused = self.stepper(batch, self.config.batch)
         self._average()
-        self.watch.add(step, loss, refused)
+        self.watch.add(step, losses, refused)
         self.memory.step += 1
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
+    def batch(self, step: int) -> Batch:
         """This rank's part of a step's batch. The noise of augmentation and dropout is seeded for the step."""
         indices = self.order.indices(step)
         mine = my_part(self.fabric, len(indices))
         torch.manual_seed(derive(self.memory.seed, "step", step))
         coming = None if self.batches.resident else self.order.indices(step + 1)
-        if self.augment is None:
-            return self.batches.take(indices[mine], None if coming is None else coming[mine])
+        strong = self.objective.strong
+        if self.augment is None and strong is None:
+            return Batch(*self.batches.take(indices[mine], None if coming is None else coming[mine]))
         # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
         levels, labels = self.batches.take(indices, coming)
-        return self.augment(levels)[mine], labels[mine] if labels is not None else None
+        levels = self.augment(levels) if self.augment is not None else levels
+        copies = strong(levels, generator(self.memory.seed, "strong", step)) if strong is not None else None
+        return Batch(
+            levels[mine],
+            labels[mine] if labels is not None else None,
+            copies[mine] if copies is not None else None,
+        )
 
     def _average(self) -> None:
         if self.average is None:
@@ -161,6 +169,7 @@ class Run:
         if not self.first or not self.watch.healthy or not self._sound():
             return
         tensors = pack("model", self.model) | pack_optimiser(self.stepper.optimiser)
+        tensors |= {f"objective.{name}": value for name, value in self.objective.own_state().items()}
         if self.average is not None:
             tensors |= pack("average", self.average.model)
         save_state(self.out, self.memory.step, State(tensors, self.memory.to_dict()))
@@ -176,6 +185,7 @@ class Run:
     def restore(self, state: State) -> None:
         """Continue from a state (`memory` was read from it already)."""
         unpack("model", self.model, state.tensors)
+        put("objective", self.objective.own_state(), state.tensors)
         unpack_optimiser(self.stepper.optimiser, state.tensors)
         if self.average is not None:
             unpack("average", self.average.model, state.tensors)

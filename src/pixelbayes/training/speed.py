@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..distributed import Arithmetic
 from ..model import AutoregressiveImageModel
-from .config import TrainingConfig
-from .objective import Objective
-from .place import Arithmetic
+from ..objectives import Batch, LikelihoodConfig
+from ..training_config import TrainingConfig
 
 BF16_GAIN = 1.2
 BF16_LEAST_FLOP = 2e9
@@ -47,12 +47,13 @@ def step_seconds(
     bf16: bool = False,
     repeats: int = 1,
 ) -> float:
-    """Seconds of forward and backward on a batch [n, C, H, W]; the weights and the generators stay as they are."""
-    objective, device = Objective(model).train(), levels.device
+    """Seconds of forward and backward of the likelihood on a batch [n, C, H, W]; the weights and the generators stay as
+    they are."""
+    objective, device = LikelihoodConfig().build(model).train(), levels.device
 
     def action() -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            objective(levels, labels).sum().backward()
+            objective(Batch(levels, labels)).total.mean().backward()
         objective.zero_grad(set_to_none=True)
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -103,7 +104,7 @@ def compile_pays(
     if expected < 20 * COMPILE_SECONDS:
         return False
     begun = time.monotonic()
-    objective = torch.compile(Objective(model).train())
+    objective = torch.compile(LikelihoodConfig().build(model).train())
     try:
         compiled = _compiled_seconds(objective, levels, labels, bf16)
     except Exception:  # a compiler that is missing or fails comes as any kind of error
@@ -115,7 +116,7 @@ def compile_pays(
 def _compiled_seconds(objective: Any, levels: Tensor, labels: Tensor | None, bf16: bool) -> float:
     def action() -> None:
         with torch.autocast(levels.device.type, torch.bfloat16, enabled=bf16):
-            objective(levels, labels).sum().backward()
+            objective(Batch(levels, labels)).total.mean().backward()
         objective.zero_grad(set_to_none=True)
 
     with torch.random.fork_rng(devices=[levels.device] if levels.is_cuda else []):

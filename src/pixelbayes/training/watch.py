@@ -21,6 +21,7 @@ HOPELESS = 10  # steps on end that are so many times beyond the bound are enough
 class LossWatch:
     """Collects the losses of steps on the device and looks at them now and then.
 
+    A step is judged by the likelihood, one of the `parts` of its losses; the others are only averaged.
     `uniform_bits` is what the uniform model needs for a dimension; `culprits(step)` names the images that a
     step failed at, and `notify` says a line.
     """
@@ -29,6 +30,7 @@ class LossWatch:
     tolerate: int
     culprits: Callable[[int], str]
     notify: Callable[[str], None] = warn
+    parts: tuple[str, ...] = ("likelihood",)
     skipped: int = 0
     streak: int = 0
     first: float | None = None
@@ -36,11 +38,13 @@ class LossWatch:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=SETTLING))
     total: float = 0.0
     count: int = 0
+    means: "dict[str, tuple[float, int]]" = field(default_factory=dict)
+    """Sum and number of the other parts since they were last asked for."""
     _waiting: list[tuple[int, Tensor, Tensor]] = field(default_factory=list)
 
-    def add(self, step: int, loss: Tensor, refused: Tensor) -> None:
-        """Note a step's loss (nats/dim) and whether it was refused, without waiting for the device."""
-        self._waiting.append((step, loss, refused))
+    def add(self, step: int, losses: Tensor, refused: Tensor) -> None:
+        """Note a step's losses [parts] and whether it was refused, without waiting for the device."""
+        self._waiting.append((step, losses, refused))
 
     def look(self) -> None:
         """Wait for the device and judge the steps since the last look. Raises UserError when the run is lost."""
@@ -48,10 +52,13 @@ class LossWatch:
         if not waiting:
             return
         table = torch.stack(
-            [torch.stack([loss.float(), refused.float()]) for _, loss, refused in waiting]
+            [torch.hstack([losses.float().flatten(), refused.float()]) for _, losses, refused in waiting]
         ).tolist()
-        for (step, _, _), (loss, refused) in zip(waiting, table, strict=True):
-            self._judge(step, loss / log(2), bool(refused))
+        for (step, _, _), (*losses, refused) in zip(waiting, table, strict=True):
+            parts = dict(zip(self.parts, losses, strict=True))
+            self._judge(step, parts.pop("likelihood") / log(2), bool(refused))
+            if not refused:
+                self._note(parts)
 
     def _judge(self, step: int, bits: float, refused: bool) -> None:
         if refused:
@@ -73,6 +80,12 @@ class LossWatch:
         self.count += 1
         if self.diverging:
             raise UserError(self._diverged(self.recent_bits, step))
+
+    def _note(self, parts: dict[str, float]) -> None:
+        for name, value in parts.items():
+            if isfinite(value):
+                total, count = self.means.get(name, (0.0, 0))
+                self.means[name] = total + value, count + 1
 
     def settle(self, step: int) -> None:
         """At the end of a run: raise UserError if its last steps were astray, however few it had."""
@@ -106,6 +119,12 @@ class LossWatch:
         mean = self.total / self.count if self.count else None
         self.total, self.count = 0.0, 0
         return mean
+
+    def take_parts(self) -> dict[str, float]:
+        """Means of the other parts since this was last asked, of those that were told."""
+        means = {name: total / count for name, (total, count) in self.means.items()}
+        self.means.clear()
+        return means
 
     def _diverged(self, bits: float, step: int) -> str:
         return (

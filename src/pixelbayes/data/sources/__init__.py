@@ -11,13 +11,14 @@ from ..config import DataConfig
 from .celeba import CelebA
 from .cifar import Cifar
 from .class_folders import ClassFolders
-from .csv_splits import CsvFile, CsvSplits, has_csv_splits
+from .csv_splits import CsvSplits, names_images, split_tables
 from .digits import Digits
 from .hub import Hub
 from .idx import Idx
 from .imagenet import DownsampledImageNet
 from .single_files import SingleFiles, is_pattern
 from .stack import Stack
+from .tables import TABLES
 
 STANDARD_SETS = (
     "digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "cifar100", "celeba", "imagenet32", "imagenet64",
@@ -35,6 +36,8 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
             check_path("an image", each)
         return SingleFiles([Path(each) for each in files], f"{len(files)} files")
     text, path = str(word), Path(word)
+    if not text.strip():
+        raise UserError("DATA is empty: name a folder, a table, or a standard set (. is this folder)")
     if text.startswith("hub:"):
         return Hub(text.removeprefix("hub:"), config)
     if isinstance(word, str) and text in STANDARD_SETS:
@@ -44,9 +47,9 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"{path} cannot be read: permission denied")
-        return CsvSplits(path) if has_csv_splits(path) else ClassFolders(path)
+        return _folder(path, config)
     if path.is_file():
-        return _one_file(path)
+        return _one_file(path, config)
     if is_pattern(text):
         return SingleFiles.matching(text)
     if "/" in text or "." in text or isinstance(word, Path):
@@ -54,9 +57,18 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
     raise unknown("data", text, [*STANDARD_SETS, "hub:NAME", "a folder", "a CSV file", "an image"])
 
 
-def _one_file(path: Path) -> Source:
-    if path.suffix.lower() == ".csv":
-        return CsvFile(path)
+def _folder(path: Path, config: DataConfig) -> Source:
+    """A stray table in a folder of class folders does not hide them."""
+    tables, folders = split_tables(path), ClassFolders(path, config)
+    if any(names_images(table, config) for table in tables.values()):
+        return CsvSplits(path, tables, config)
+    meant = any(table.stem != "metadata" for table in tables.values())
+    return CsvSplits(path, tables, config) if meant and not folders.has_classes() else folders
+
+
+def _one_file(path: Path, config: DataConfig) -> Source:
+    if path.suffix.lower() in TABLES:
+        return CsvSplits(path, {"all": path}, config)
     return Stack(path) if path.suffix.lower() == ".npy" else SingleFiles([path], str(path))
 
 

@@ -1,198 +1,170 @@
-"""train.csv, validation.csv and test.csv with rows `path,label`."""
+"""train.csv, validation.csv and test.csv with a row for each image, or one such table."""
 
-import csv
-import io
 import re
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ...errors import UserError, unknown
 from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
-from ..decoding import SUFFIXES
 from ..file_pictures import FilePictures
 from ..grouping import groups_by_pattern, is_pattern
-from .class_folders import SPLIT_NAMES, names_from
-
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "img", "name")
-LABEL_COLUMNS = ("label", "class", "true", "target", "category")
-
-
-def has_csv_splits(folder: Path) -> bool:
-    """Whether the folder says its splits by CSV files: train.csv, or another that names images."""
-    tables = _csv_files(folder)
-    return "train" in tables or any(_names_images(table) for table in tables.values())
+from ..split_names import splits_of
+from .class_folders import names_from
+from .columns import Columns, choose_labels, choose_path, find_column
+from .places import Places
+from .tables import LOOKED_AT, TABLES, read_table
 
 
-def _names_images(table: Path) -> bool:
+def split_tables(folder: Path) -> dict[str, Path]:
+    """The tables in a folder that say its splits; else Hugging Face's metadata.csv, in it or in its splits."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES and path.is_file()]
+    named = splits_of(path.stem for path in files)
+    found = {named[path.stem]: path for path in reversed(files) if path.stem in named}
+    if found:
+        return {split: found[split] for split in ("train", "validation", "test") if split in found}
+    below = splits_of(child.name for child in sorted(folder.iterdir()) if child.is_dir())
+    inner = {split: table for name, split in below.items() if (table := _metadata(folder / name))}
+    whole = _metadata(folder)
+    return {"all": whole} if whole and not inner else inner
+
+
+def _metadata(folder: Path) -> Path | None:
+    return next((path for end in TABLES if (path := folder / f"metadata{end}").is_file()), None)
+
+
+def names_images(path: Path, config: DataConfig) -> bool:
+    """Whether some of the first rows name images that are there; a table of captions must also tell their classes."""
     try:
-        paths = read_table(table).paths
+        table = ImageTable(path, config)
     except UserError:
         return False
-    return bool(paths) and (table.parent / paths[0]).is_file()
-
-
-def _csv_files(folder: Path) -> dict[str, Path]:
-    return {
-        split: folder / f"{name}.csv"
-        for split, names in SPLIT_NAMES.items()
-        for name in reversed(names)
-        if (folder / f"{name}.csv").is_file()
-    }
-
-
-@dataclass
-class Table:
-    """The rows of a CSV file: paths as written, class words, and the groups if a column holds them."""
-
-    paths: list[str]
-    words: list[str]
-    groups: list[str] | None
-
-
-class CsvSplits:
-    """A folder with train.csv and perhaps validation.csv and test.csv."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = str(folder)
-        self.tables = _csv_files(folder)
-
-    def files(self) -> list[Path]:
-        images = [self.folder / path for table in self.tables.values() for path in read_table(table).paths]
-        names = self.folder / "classes.txt"
-        return [*self.tables.values(), *([names] if names.is_file() else []), *images]
-
-    def validates(self) -> bool:
-        return "validation" in self.tables
-
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
-        # A test split is not divided, so it need not have what the others are grouped by.
-        parts = {
-            split: part_of(table, config, grouped=split != "test") for split, table in self.tables.items()
-        }
-        return Collection(self.name, {split: part for split, part in parts.items() if len(part)},
-                          names_from(self.folder))  # fmt: skip
-
-
-class CsvFile:
-    """One CSV file: a set without a division."""
-
-    def __init__(self, table: Path) -> None:
-        self.table = table
-        self.name = str(table)
-
-    def files(self) -> list[Path]:
-        return [self.table, *(self.table.parent / path for path in read_table(self.table).paths)]
-
-    def validates(self) -> bool:
+    if not any(table.places.find(word) is not None for word in table.words[:LOOKED_AT]):
         return False
+    try:
+        return path.stem != "metadata" or bool(choose_labels(table.table, table.path, config, None))
+    except UserError:  # more than one column could tell them: of images in folders, these do
+        return not any("/" in word for word in table.words)
 
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
-        return Collection(self.name, {"all": part_of(self.table, config)}, names_from(self.table.parent))
+
+class ImageTable:
+    """One table, parsed once, and where its images lie."""
+
+    def __init__(self, path: Path, config: DataConfig) -> None:
+        self.places = Places(path, config.path_prefix)
+        self.table = read_table(path, self.places.is_file)
+        self.path = choose_path(self.table, self.places, config) if self.table.rows else 0
+        self.words = self.table.column(self.path)
+        self.found_in = self.places.search(self.words)
+
+    def files(self) -> list[Path]:
+        folder = self.table.place.parent
+        return [self.table.place, *(self.places.find(word) or folder / word for word in self.words)]
+
+    def columns(
+        self, config: DataConfig, classes: Labels | None, like: "tuple[str, ...] | None" = None
+    ) -> Columns:
+        """Those of the images and the classes; those of the training table (`like`), or none, in one with a header."""
+        if like is None or self.table.header is None or not self.table.rows:
+            return Columns(self.path, choose_labels(self.table, self.path, config, classes))
+        there = [find_column(self.table, name) for name in like]
+        return Columns(self.path, () if None in there else tuple(c for c in there if c is not None))
+
+    def part(self, columns: Columns, config: DataConfig, grouped: bool = True, within: str = "") -> Part:
+        """The images of the table; `grouped`: the column or pattern of `group_by` must be there.
+
+        Raises UserError for rows without a path or of missing files, and for labels below -1.
+        """
+        place, rows = self.table.place, self.table.rows
+        for row, word, line in zip(rows, self.words, self.table.lines, strict=True):
+            if not word:
+                raise UserError(f"{place}, line {line}: no path in '{','.join(row)}' (accepted: path,label)")
+        paths = [self.places.find(word) for word in self.words]
+        _refuse_missing(place, [word for word, path in zip(self.words, paths, strict=True) if path is None])
+        words = columns.words(self.table)
+        for name, word in zip(self.words, words, strict=True):
+            if re.fullmatch(r"-\d+", word) and word != "-1":
+                raise UserError(
+                    f"label '{word}' of {name} is outside the classes (accepted: names, an index from 0, or -1 for "
+                    "unknown)"
+                )
+        groups = self._groups(config.group_by, grouped)
+        if groups is None and (grouped or is_pattern(config.group_by or "")):
+            groups = groups_by_pattern(config.group_by, self.words, required=grouped)
+        names = [within + word for word in self.words]
+        return Part(FilePictures([path for path in paths if path is not None]), words, names, groups)
+
+    def told(self, columns: Columns) -> list[str]:
+        """What was taken for what."""
+        place = f" (found in {self.found_in})" if self.found_in else ""
+        return [columns.told(self.table) + place] if self.table.rows else []
+
+    def _groups(self, group_by: str | None, required: bool) -> list[str] | None:
+        """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern.
+
+        None, too, for a column that is not there and not `required`.
+        """
+        if group_by is None:
+            return None
+        column = find_column(self.table, group_by)
+        header = self.table.header
+        if column is None and group_by.isdecimal() and required:
+            raise UserError(f"group_by '{group_by}': not every row has such a column (numbers count from 0)")
+        if column is None and header is not None and not is_pattern(group_by) and required:
+            raise unknown("column to group by", group_by, header)
+        if column is not None and required and any(len(row) <= column for row in self.table.rows):
+            raise UserError(f"group_by '{group_by}': not every row has such a column (numbers count from 0)")
+        return None if column is None else self.table.column(column)
 
 
-def part_of(table: Path, config: DataConfig, grouped: bool = True) -> Part:
-    """The images that a CSV file names; `grouped`: the column or pattern of `group_by` must be there.
-
-    Raises UserError for rows naming missing files.
-    """
-    rows = read_table(table, config.group_by, grouped)
-    paths = [table.parent / path for path in rows.paths]
-    missing = [name for name, path in zip(rows.paths, paths, strict=True) if not path.is_file()]
+def _refuse_missing(table: Path, missing: list[str]) -> None:
     if missing:
         more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
         noun = "a missing file" if len(missing) == 1 else f"{len(missing):,} missing files"
         raise UserError(
-            f"{table} names {noun}: {', '.join(missing[:3])}{more} (paths are relative to the CSV)"
+            f"{table} names {noun}: {', '.join(missing[:3])}{more} (paths are relative to the table; "
+            "--data.path-prefix names a folder before them, --path-column their column)"
         )
-    groups = rows.groups
-    if groups is None and (grouped or is_pattern(config.group_by or "")):
-        groups = groups_by_pattern(config.group_by, rows.paths, required=grouped)
-    return Part(FilePictures(paths), rows.words, rows.paths, groups)
 
 
-def read_table(table: Path, group_by: str | None = None, grouped: bool = True) -> Table:
-    """Parse a CSV file with or without a header. Raises UserError for rows that are not `path,label`."""
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{table} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{table} cannot be read as text: {error}") from error
-    if "\0" in text:
-        raise UserError(f"{table} is no text: it holds null bytes")
-    first = text.partition("\n")[0]
-    delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise UserError(f"{table} cannot be read as CSV: {error}") from error
-    rows = [[cell.strip() for cell in row] for row in lines if any(row) and not _is_comment(row, table)]
-    header = rows.pop(0) if rows and _is_header(rows[0], table.parent) else None
-    path_column, label_column = _columns(header)
-    for number, row in enumerate(rows, start=1 if header is None else 2):
-        if len(row) <= path_column or not row[path_column]:
-            raise UserError(f"{table}, row {number}: no path in '{','.join(row)}' (accepted: path,label)")
-    words = _whole_numbers([row[label_column] if 0 <= label_column < len(row) else "" for row in rows])
-    paths = [row[path_column] for row in rows]
-    for path, word in zip(paths, words, strict=True):
-        if re.fullmatch(r"-\d+", word) and word != "-1":
-            raise UserError(
-                f"label '{word}' of {path} is outside the classes (accepted: names, an index from 0, or -1 for unknown)"
-            )
-    return Table(paths, words, _group_column(rows, header, group_by, grouped))
+class CsvSplits:
+    """A folder with train.csv and perhaps validation.csv and test.csv; or one table alone, not divided."""
 
+    def __init__(self, place: Path, tables: dict[str, Path], config: DataConfig) -> None:
+        self.place = place
+        self.name = str(place)
+        self.paths = tables
+        self.config = config
 
-def _whole_numbers(words: list[str]) -> list[str]:
-    """Labels that a table program wrote as 0.0, 1.0, -1.0, as they were meant."""
-    if not all(re.fullmatch(r"-?\d+(\.0+)?|", word) for word in words):
-        return words
-    return [word.partition(".")[0] for word in words]
+    @cached_property
+    def tables(self) -> dict[str, ImageTable]:
+        return {split: ImageTable(path, self.config) for split, path in self.paths.items()}
 
+    @property
+    def folder(self) -> Path:
+        return self.place if self.place.is_dir() else self.place.parent
 
-def _is_comment(row: list[str], table: Path) -> bool:
-    return row[0].lstrip().startswith("#") and not (table.parent / row[0].strip()).is_file()
+    def files(self) -> list[Path]:
+        names = self.folder / "classes.txt"
+        images = [path for table in self.tables.values() for path in table.files()]
+        return [*([names] if names.is_file() else []), *images]
 
+    def validates(self) -> bool:
+        return "validation" in self.paths
 
-def _is_header(row: list[str], folder: Path) -> bool:
-    """A first row without an image's name; 'missing.png,0' is a row that is wrong, not a header."""
-    return not any(
-        Path(cell).suffix.lower() in SUFFIXES or (cell and (folder / cell).is_file()) for cell in row
-    )
-
-
-def _columns(header: list[str] | None) -> tuple[int, int]:
-    """Where path and label stand; label -1 where a header has none."""
-    if header is None:
-        return 0, 1
-    lower = [cell.lower() for cell in header]
-    path = next((lower.index(name) for name in PATH_COLUMNS if name in lower), 0)
-    other = next((column for column in range(len(lower)) if column != path), -1)
-    known = next((lower.index(name) for name in LABEL_COLUMNS if name in lower), other)
-    return path, known
-
-
-def _group_column(
-    rows: list[list[str]], header: list[str] | None, group_by: str | None, required: bool
-) -> list[str] | None:
-    """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern.
-
-    None, too, for a column that is not there and not `required`.
-    """
-    if group_by is None:
-        return None
-    if header is not None and group_by in header:
-        column = header.index(group_by)
-    elif group_by.isdecimal():
-        column = int(group_by)
-    elif header is not None and not is_pattern(group_by) and required:
-        raise unknown("column to group by", group_by, header)
-    else:
-        return None
-    if any(len(row) <= column for row in rows):
-        if not required:
-            return None
-        raise UserError(f"group_by '{group_by}': not every row has such a column (numbers count from 0)")
-    return [row[column] for row in rows]
+    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+        """All the tables, the training's first, whose column of labels is taken in the others."""
+        splits, notices = {}, []
+        like: tuple[str, ...] | None = None
+        for split, table in self.tables.items():
+            columns = table.columns(config, classes, like)
+            if like is None and table.table.header is not None:
+                like = tuple(table.table.header[column] for column in columns.labels) or None
+            # A test split is not divided, so it need not have what the others are grouped by.
+            above = self.paths[split].parent.relative_to(self.folder).as_posix()
+            part = table.part(columns, config, split != "test", "" if above == "." else f"{above}/")
+            notices += table.told(columns)
+            if len(part):
+                splits[split] = part
+        return Collection(self.name, splits, names_from(self.folder), notices)

@@ -12,7 +12,7 @@ from ..collection import Collection, Part
 from ..config import DataConfig
 from ..decoding import read_facts, read_picture
 from ..raw import BadImageError, Facts, Picture
-from .class_folders import SPLIT_NAMES
+from ..split_names import WORDS, splits_of
 
 SAMPLE = 100
 LABEL_COLUMNS = ("label", "labels", "class", "fine_label", "category", "target")
@@ -43,14 +43,15 @@ class Hub:
         return [Path(f"{self.name}@{_revision(self.place)}")]
 
     def validates(self) -> bool:
-        return any(_canonical(str(found)) == "validation" for found in self._load())
+        return "validation" in splits_of(map(str, self._load())).values()
 
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         loaded = self._load()
         splits: dict[str, Part] = {}
         names: tuple[str, ...] | None = None
+        known = splits_of(map(str, loaded))
         for found, rows in loaded.items():
-            split = _canonical(str(found))
+            split = known.get(str(found))
             if split is None:
                 continue
             image, label = _columns(rows, self.name)
@@ -67,7 +68,10 @@ class Hub:
             )
         if "train" not in splits:
             splits = {"all": next(iter(splits.values()))} if len(splits) == 1 else splits
-        return Collection(self.name, splits, names)
+        others = [str(found) for found in loaded if str(found) not in known]
+        return Collection(
+            self.name, splits, names, [f"splits that are not taken: {', '.join(others)}"] if others else []
+        )
 
     def _load(self) -> dict[str, Any]:
         library = _library()
@@ -145,12 +149,8 @@ def _split_of(path: Path, root: Path) -> str:
     """By the file's name (train-00000-of-00002.parquet), else by a folder's (test/0000.parquet)."""
     folders = path.relative_to(root).parts[:-1] if root.is_dir() else ()
     words = [path.stem.lower(), *(name.lower() for name in reversed(folders))]
-    named = (split for word in words for split, names in SPLIT_NAMES.items() if word.startswith(names))
+    named = (split for word in words for split, names in WORDS.items() if word.startswith(names))
     return next(named, "train")
-
-
-def _canonical(name: str) -> str | None:
-    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), None)
 
 
 def _columns(rows: Any, name: str) -> tuple[str, str | None]:

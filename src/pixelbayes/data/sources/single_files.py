@@ -1,5 +1,6 @@
 """One image, a pattern such as 'photos/*.png', or a list of images: unlabelled, in the order given."""
 
+from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from ...errors import UserError
 from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
-from ..file_pictures import FilePictures, is_image
+from ..file_pictures import FilePictures, about_others
+from ..formats import is_image_name
 from ..grouping import groups_by_pattern
 
 
@@ -18,19 +20,23 @@ def is_pattern(word: str) -> bool:
 class SingleFiles:
     """Files named one by one."""
 
-    def __init__(self, paths: list[Path], name: str) -> None:
+    def __init__(self, paths: list[Path], name: str, others: Sequence[Path] = ()) -> None:
         self.paths = paths
         self.name = name
+        self.others = others
 
     @staticmethod
     def matching(pattern: str) -> "SingleFiles":
         """The images whose names fit a shell pattern. Raises UserError where there are none."""
-        paths = sorted(
-            path for path in map(Path, glob(pattern, recursive=True)) if path.is_file() and is_image(path)
-        )
+        files = sorted(path for path in map(Path, glob(pattern, recursive=True)) if path.is_file())
+        paths = [path for path in files if is_image_name(path)]
+        others = [path for path in files if not is_image_name(path)]
         if not paths:
-            raise UserError(f"no image fits the pattern {pattern}")
-        return SingleFiles(paths, pattern)
+            raise UserError(
+                f"no image fits the pattern {pattern}"
+                + "".join(f", but {line}" for line in about_others(others))
+            )
+        return SingleFiles(paths, pattern, others)
 
     def files(self) -> list[Path]:
         return []
@@ -48,4 +54,5 @@ class SingleFiles:
         names = [str(path) for path in self.paths]
         groups = groups_by_pattern(config.group_by, names)
         part = Part(FilePictures(self.paths), [""] * len(names), names, groups)
-        return Collection(self.name, {"all": part})
+        notices = [f"not read of {self.name}: {line}" for line in about_others(self.others)]
+        return Collection(self.name, {"all": part}, notices=notices)

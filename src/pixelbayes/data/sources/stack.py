@@ -27,8 +27,9 @@ class Stack:
             array = load_array(self.path)
         except BadImageError as error:
             raise UserError(f"{self.path}: {error}") from error
+        white = int(config.white) if config.white is not None and config.white >= 1 else None
         alone = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
-        pictures = as_stack(array[None] if alone else array, str(self.path), config.levels)
+        pictures = as_stack(array[None] if alone else array, str(self.path), config.levels, white)
         names = [str(self.path)] if alone else [f"{self.path}[{row}]" for row in range(len(pictures))]
         _, height, width, _ = pictures.array.shape
         return Collection(

@@ -1,0 +1,197 @@
+"""`pixelbayes complete`: what is missing of images, drawn by the model."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from ..errors import UserError
+from .arguments import Flag, optional, read
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ..data import ImageSet
+    from ..model import AutoregressiveImageModel
+
+TABLE = "completions.csv"
+"""Of a folder that this command filled."""
+
+NUMBERED = re.compile(r"\d{4,}-\d+\.png")
+
+
+@dataclass
+class Complete:
+    """Keep a part of each image, and draw the rest from the model, pixel by pixel.
+
+    --keep takes rows and columns of the image as the model sees it, as Python's slices (0:16,: is the upper half of
+    32x32; :,:8 a strip on the left), or upto:ROW,COLUMN, all that lies before that pixel in reading order. A pixel
+    is drawn given those before it: what is kept below it or to its right does not change it. Writes OUT/0001-1.png
+    ... (image, completion), OUT/completions.csv, and OUT/completions.png: original, what was kept, completions.
+
+    examples:
+      pixelbayes complete runs/photos-001 one.jpg other.jpg --keep 0:16,: --per-image 6
+      pixelbayes complete runs/demo drawn/ --keep upto:4,0 --class 3
+    """
+
+    model: Annotated[str, Positional, arg(metavar="MODEL")]
+    """A model's folder, or its name on the Hugging Face hub."""
+    images: Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE...", help_behavior_hint="(required)")]
+    """Images, or one DATA word: a folder of them, a CSV split, digits."""
+    keep: Annotated[str, arg(metavar="REGION")]
+    """What is kept: ROWS,COLUMNS or upto:ROW,COLUMN."""
+    out: Annotated[Path | None, optional("FOLDER")] = None
+    """The folder to write; runs/MODEL-completions-001, counted up, when not given."""
+    of_class: Annotated[str | None, optional("NAME", name="class")] = None
+    """The class of all images, a name or an index; when not given, that under which what is kept is most probable."""
+    per_image: int = 4
+    """Completions of each image."""
+    most: int = 20
+    """Of more images than this, only the first are completed."""
+    split: Annotated[str | None, optional("SPLIT")] = None
+    """Which split of the data, such as test; all of its images when not given."""
+    temperature: float = 1.0
+    """Below 1: more typical completions, above: more varied ones."""
+    seed: int = 0
+    """Where the noise comes from."""
+    batch: int = 64
+    """Images drawn at once."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    overwrite: Flag = False
+    """Replace the folder if it exists."""
+    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
+    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    options = read(Complete, arguments, "complete")
+    from .. import checkpoint
+    from ..distributed import my_shard
+    from ..extensions import import_extensions
+    from ..folders import claimed
+    from ..progress import say
+    from ..tasks.complete import complete
+    from .presenting import check_positive, check_seed, default_out
+
+    for value, option in (
+        (options.per_image, "--per-image"),
+        (options.most, "--most"),
+        (options.temperature, "--temperature"),
+        (options.batch, "--batch"),
+    ):
+        check_positive(value, option)
+    check_seed(options.seed)
+    import_extensions(options.imports)
+    share = my_shard(options.device)
+    model = checkpoint.load(options.model, device=share.device)
+    images = the_images(model, options)
+    label, how = the_classes(model, images, options)
+    default = default_out(f"{Path(options.model).resolve().name}-completions")
+
+    def drawn() -> "Tensor":
+        return complete(
+            model, images.levels, options.keep, label, options.seed, options.per_image,
+            options.temperature, options.batch, progress=share.first, share=share,
+        )  # fmt: skip
+
+    if not share.first:
+        drawn()
+        return
+    with claimed(options.out or default, options.overwrite) as out:
+        write(drawn(), model, images, label, options, out)
+    count = len(images) * options.per_image
+    say(
+        f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / 'completions.png'}"
+    )
+
+
+def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSet":
+    """The images to complete, prepared for the model."""
+    from ..data import open_images
+    from ..progress import warn
+
+    if not options.images:
+        raise UserError("name the images to complete")
+    word = options.images[0] if len(options.images) == 1 else list(options.images)
+    prepared = model.description.get("data") or {}
+    images = open_images(word, model.shape, prepared, model.classes, split=options.split)
+    for notice in images.notices:
+        warn(notice)
+    if len(images) > options.most:
+        warn(f"the first {options.most} of {len(images):,} images are completed (--most)")
+    if not len(images):
+        raise UserError("there are no images to complete")
+    return images[: options.most]
+
+
+def the_classes(
+    model: "AutoregressiveImageModel", images: "ImageSet", options: Complete
+) -> "tuple[torch.Tensor | None, str]":
+    """The class of each image, and how it was found, in words."""
+    import torch
+
+    from ..tasks.complete import known_class
+
+    if not model.classes:
+        if options.of_class is not None:
+            raise UserError("the model has no classes: leave out --class")
+        return None, ""
+    if options.of_class is not None:
+        index = model.classes.index(options.of_class)
+        return torch.full((len(images),), index), f", as {model.classes[index]},"
+    label = known_class(model, images.levels, options.keep, options.seed).cpu()
+    return label, ", each as the class that makes what is kept most probable,"
+
+
+def write(
+    drawn: "Tensor",
+    model: "AutoregressiveImageModel",
+    images: "ImageSet",
+    label: "torch.Tensor | None",
+    options: Complete,
+    out: Path,
+) -> None:
+    """The completions as PNG files, a table of them, and the sheet."""
+    from ..data import save_image
+    from ..files import whole
+    from ..pictures import sheet
+
+    stale = {path for path in out.iterdir() if NUMBERED.fullmatch(path.name) and (out / TABLE).exists()}
+    rows = []
+    for index, image in enumerate(drawn):
+        which, number = divmod(index, options.per_image)
+        name = f"{which + 1:04d}-{number + 1}.png"
+        save_image(image, out / name, model.shape)
+        stale.discard(out / name)
+        rows.append((name, images.paths[which], "" if label is None else model.classes[int(label[which])]))
+    sheet(
+        beside(drawn, images.levels, options), model.shape, out / "completions.png",
+        rows=[model.classes[index] for index in label.tolist()] if label is not None else [""] * len(images),
+        title="original · what was kept · completions",
+    )  # fmt: skip
+    with whole(out / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("file", "image", "class"), *rows])
+    for old in stale:  # of an earlier time, which is overwritten
+        old.unlink()
+
+
+def beside(drawn: "Tensor", levels: "Tensor", options: Complete) -> "Tensor":
+    """Each image, what was kept of it (chequered elsewhere), and its completions, side by side."""
+    import torch
+
+    from ..tasks.known import region
+
+    height, width = levels.shape[2:]
+    kept = region(options.keep, height, width)
+    top = max(1, int(levels.max()))
+    chequered = (torch.arange(height)[:, None] + torch.arange(width)) % 2
+    empty = (top * (0.35 + 0.2 * chequered)).to(levels.dtype)
+    parts = levels.unsqueeze(1), torch.where(kept, levels, empty).unsqueeze(1)
+    completions = drawn.view(len(levels), options.per_image, *drawn.shape[1:]).to(levels.dtype)
+    return torch.cat([*parts, completions], 1).flatten(0, 1)

@@ -1,0 +1,200 @@
+"""`pixelbayes detect`: images that are foreign to a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from ..errors import UserError
+from .arguments import Flag, optional, read
+
+if TYPE_CHECKING:
+    from ..data import ImageSet
+    from ..model import AutoregressiveImageModel
+    from ..tasks.detect import Detection, Detector
+    from ..tasks.share import Share
+
+TABLE, PICTURE, MARK = "scores.csv", "histograms.png", ".pixelbayes-detection"
+
+
+@dataclass
+class Detect:
+    """Find images that are foreign to a model, by several scores (higher: more foreign) and a threshold.
+
+    First --fit a detector, once: it takes the model's own training and validation images (or --data), and is stored in
+    the model's folder. Then name IMAGES. Writes OUT/scores.csv (path, every score, the percentile among known images
+    of the deciding one, and foreign: yes or no) and OUT/histograms.png.
+
+    examples:
+      pixelbayes detect runs/photos-001 --fit
+      pixelbayes detect runs/photos-001 new/ --out found
+      pixelbayes detect runs/photos-001 new/ --score local --false-alarms 0.01
+    """
+
+    model: Annotated[str, Positional, arg(metavar="MODEL")]
+    """A model's folder."""
+    images: Annotated[str | None, Positional, arg(metavar="IMAGES", help_behavior_hint="")] = None
+    """A folder of images, one image, or another DATA word; classes do not matter."""
+    split: Annotated[str | None, optional("SPLIT")] = None
+    """Which split of the images; all of them when not given."""
+    root: Annotated[str | None, optional("FOLDER")] = None
+    """The folder of a standard set's files (that of the training when not given)."""
+    out: Annotated[Path | None, optional("FOLDER")] = None
+    """The folder to write; runs/MODEL-detection-001, counted up, when not given."""
+    first: Annotated[int | None, optional("N")] = None
+    """Only N of the images, evenly spread."""
+    fit: Flag = False
+    """Fit a detector (anew) and store it in the model's folder."""
+    data: Annotated[str | None, optional("DATA")] = None
+    """With --fit: known images, of which half set the threshold; the data of the training when not given."""
+    background: Annotated[str | None, optional("MODEL")] = None
+    """With --fit: a model of the same images perturbed (train --augment.mutate 0.1), for the score 'ratio'."""
+    fit_images: int = 1000
+    """With --fit: most images that the density, and most that the threshold, is fitted on."""
+    seed: int = 0
+    """With --fit: which images are drawn, and where the local model begins."""
+    score: Annotated[str | None, optional("NAME")] = None
+    """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose (fitted: dose)."""
+    false_alarms: Annotated[float | None, optional("SHARE")] = None
+    """The share of known images that may be called foreign (fitted: 0.05)."""
+    batch: Annotated[int | None, optional("N")] = None
+    """Pairs of an image and a class that go through the network at once."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    skip_bad_images: Flag = False
+    """Leave out files that are no readable images, naming them."""
+    overwrite: Flag = False
+    """Replace what this command wrote into the folder before; other files in it stay."""
+    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
+    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    options = read(Detect, arguments, "detect")
+    from .. import checkpoint
+    from ..detecting import unlabelled
+    from ..distributed import my_shard
+    from ..extensions import import_extensions
+    from ..folders import claimed
+    from ..owned import owned_files, refuse_others_files
+    from ..progress import warn
+    from ..tasks.detect import measure
+    from .presenting import default_out
+
+    check(options)
+    import_extensions(options.imports)
+    share = my_shard(options.device)
+    model = checkpoint.load(options.model, device=share.device)
+    out = options.out or default_out(f"{Path(options.model).resolve().name}-detection")
+    if options.images is not None and share.first:  # before the work
+        refuse_others_files(out, MARK, (TABLE, PICTURE))
+    detector = the_detector(options, model, share)
+    if options.images is None:
+        return
+    images = unlabelled(model, options.images, options.split, options.skip_bad_images, options.root)
+    for notice in images.notices if share.first else ():
+        warn(notice)
+    images = spread(images, options.first)
+    if not share.first:
+        measure(model, images.levels, detector.instruments, options.batch, False, share)
+        return
+    with claimed(out, options.overwrite) as folder:
+        statistics = measure(model, images.levels, detector.instruments, options.batch, True, share)
+        found = detector.judge(statistics)
+        with owned_files(folder, MARK, (TABLE, PICTURE)):
+            write(found, images.paths, folder)
+    present(found, images, out)
+
+
+def check(options: Detect) -> None:
+    """Refuse what cannot be meant, before anything is read."""
+    from ..folders import refuse_occupied, refuse_unwritable
+    from .presenting import check_positive, check_seed
+
+    check_positive(options.batch, "--batch")
+    check_positive(options.first, "--first")
+    check_positive(options.fit_images, "--fit-images")
+    check_seed(options.seed)
+    if options.images is None and not options.fit:
+        raise UserError("name the images to judge, or --fit a detector")
+    for option, value in (("--data", options.data), ("--background", options.background)):
+        if value is not None and not options.fit:
+            raise UserError(f"{option} goes with --fit")
+    if options.fit and not Path(options.model).is_dir():
+        raise UserError(f"a detector is stored in the model's folder, and there is no folder {options.model}")
+    if options.fit:
+        refuse_unwritable(Path(options.model))
+    if options.images is not None and options.out is not None:
+        refuse_occupied(options.out, options.overwrite)
+
+
+def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Share") -> "Detector":
+    """The one in the model's folder, or a new one, which is stored there; with the score and rate asked for."""
+    from ..detecting import fit_detector
+    from ..progress import say
+    from ..tasks.detect import load_detector, save_detector
+
+    if not options.fit:
+        return load_detector(options.model, model).with_choice(options.score, options.false_alarms)
+    detector = fit_detector(
+        model,
+        options.data,
+        background=options.background,
+        score=options.score or "dose",
+        false_alarms=0.05 if options.false_alarms is None else options.false_alarms,
+        images=options.fit_images,
+        seed=options.seed,
+        root=options.root if options.data is not None or options.images is None else None,
+        skip_bad_images=options.skip_bad_images,
+        batch=options.batch,
+        progress=share.first,
+        share=share,
+    )
+    if share.first:
+        say(
+            f"fitted: false alarms of {detector.false_alarms:g} on {len(detector.known)} held-out images, "
+            f"by the score {detector.score}; stored in {save_detector(detector, options.model)}"
+        )
+    return detector
+
+
+def spread(images: "ImageSet", count: int | None) -> "ImageSet":
+    """At most `count` of the images, evenly spread."""
+    if count is None or count >= len(images):
+        return images
+    return images[[row * len(images) // count for row in range(count)]]
+
+
+def write(found: "Detection", paths: Sequence[str], folder: Path) -> None:
+    from ..pictures.foreign import histograms
+
+    found.write_csv(folder / TABLE, paths)
+    thresholds = dict(zip(found.names, found.thresholds.tolist(), strict=True))
+    known = {name: found.known[:, place].numpy() for place, name in enumerate(found.names)}
+    histograms(known, {name: found[name].numpy() for name in found.names}, thresholds, folder / PICTURE)
+
+
+def present(found: "Detection", images: "ImageSet", out: Path) -> None:
+    """The verdicts where there are few; else how many images are foreign by each score."""
+    from ..progress import say
+    from .presenting import plain_table, show
+
+    if len(found) <= 10:
+        percentiles = found.percentiles[:, found.names.index(found.by)].tolist()
+        for path, foreign, percentile in zip(images.paths, found.foreign.tolist(), percentiles, strict=True):
+            word = "foreign" if foreign else "known"
+            say(f"{path}: {word} ({found.by} above that of {percentile:.1f} % of the known images)")
+    else:
+        table = plain_table(f"images above the threshold of each score (false alarms {found.false_alarms:g})")
+        for column in ("score", "foreign", "share"):
+            table.add_column(column, justify="left" if column == "score" else "right")
+        above = (found.scores > found.thresholds).sum(0).tolist()
+        for name, count in zip(found.names, above, strict=True):
+            table.add_row(
+                f"{name} (decides)" if name == found.by else name, str(count), f"{count / len(found):.1%}"
+            )
+        show(table)
+        say(f"{int(found.foreign.sum())} of {len(found)} images are foreign by the score {found.by}")
+    say(f"written: {out / TABLE}, {out / PICTURE}")

@@ -1,0 +1,155 @@
+"""`pb.detect` and its kin: foreign images, in any form, and a detector fitted on a model's own data."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import checkpoint
+from .data import Dataset, ImageSet, canonical, open_images
+from .errors import UserError
+from .evaluating import held_out
+from .labels import Labels
+from .measure.foreign import Separation, separation
+from .model import AutoregressiveImageModel, as_levels, require_model
+from .tasks.detect import Detection, Detector
+from .tasks.detect import fit_detector as fit_on_levels
+from .tasks.detect import load_detector as load_for
+from .tasks.share import ALONE, Share
+
+
+def fit_detector(
+    model: AutoregressiveImageModel,
+    data: Any = None,
+    held_out: Any = None,
+    *,
+    background: AutoregressiveImageModel | str | Path | None = None,
+    score: str = "dose",
+    false_alarms: float = 0.05,
+    images: int = 1000,
+    seed: int = 0,
+    root: str | None = None,
+    skip_bad_images: bool = False,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Detector:
+    """A detector of images that are foreign to `model`: statistics of training images, thresholds of held-out ones.
+
+    data: known images, as levels `(n, C, H, W)`, an `ImageSet`, a `Dataset` or a word as on the command line; None:
+    the data that the model was trained on. held_out: levels or an `ImageSet` for the thresholds; None: the validation
+    images where the data have some, else every second one of the images. `images` is the most of each that is used.
+    `background` is a model trained on perturbed images (`augment.mutate`). `detector` of the command line is
+    `pb.save_detector(detector, folder)`. Raises UserError for too few images, or others than the model takes.
+    """
+    require_model(model)
+    if isinstance(background, str | Path):
+        background = checkpoint.load(background, device=model.device)
+    train, known = _known_images(model, data, held_out, root, skip_bad_images)
+    return fit_on_levels(
+        model, train, known, background=background, score=score, false_alarms=false_alarms,
+        most=images, seed=seed, batch=batch, progress=progress, share=share,
+    )  # fmt: skip
+
+
+def load_detector(folder: str | Path, model: AutoregressiveImageModel | None = None) -> Detector:
+    """The detector in a model's folder. Raises UserError where there is none, or it is of other weights."""
+    return load_for(folder, checkpoint.load(folder) if model is None else model)
+
+
+def detect(
+    model: AutoregressiveImageModel | str | Path,
+    images: Any,
+    detector: Detector | None = None,
+    *,
+    split: str | None = None,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Detection:
+    """How foreign images are to a model, by several scores (higher: more foreign), and a verdict for each.
+
+    model: a model, or its folder, whose own detector is then taken; images: integer levels `(n, C, H, W)`, an
+    `ImageSet`, or a word or path as on the command line (their classes do not matter). Raises UserError for what
+    does not fit, and where there is no detector.
+    """
+    if isinstance(model, str | Path):
+        folder, model = model, checkpoint.load(model)
+        detector = load_for(folder, model) if detector is None else detector
+    require_model(model)
+    if detector is None:
+        raise UserError(
+            "a detector is needed: pb.fit_detector(model), or pb.load_detector(folder) of an earlier one"
+        )
+    from .tasks.detect import measure
+
+    levels = unlabelled(model, images, split).levels
+    return detector.judge(measure(model, levels, detector.instruments, batch, progress, share))
+
+
+def measure_foreign(
+    model: AutoregressiveImageModel | str | Path,
+    known: Any,
+    foreign: Any,
+    detector: Detector | None = None,
+    *,
+    batch: int | None = None,
+    progress: bool = False,
+) -> list[Separation]:
+    """AUROC, AUPR and the false-alarm rate at 95 % found, of every score, between known images and foreign ones."""
+    if isinstance(model, str | Path):
+        folder, model = model, checkpoint.load(model)
+        detector = load_for(folder, model) if detector is None else detector
+    found = [detect(model, images, detector, batch=batch, progress=progress) for images in (known, foreign)]
+    return separations(*found)
+
+
+def separations(known: Detection, foreign: Detection) -> list[Separation]:
+    """One for each score."""
+    return [separation(name, known[name], foreign[name]) for name in known.names]
+
+
+def unlabelled(
+    model: AutoregressiveImageModel,
+    images: Any,
+    split: str | None = None,
+    skip_bad_images: bool = False,
+    root: str | None = None,
+) -> ImageSet:
+    """Images in any form as a set for the model; what their classes are called does not matter."""
+    if isinstance(images, ImageSet):
+        found = images
+    elif isinstance(images, str | Path):
+        found = open_images(
+            images, model.shape, model.description.get("data") or {}, Labels(()),
+            split=split, skip_bad_images=skip_bad_images, root=root,
+        )  # fmt: skip
+    else:
+        levels = as_levels(images)
+        model.check(levels)
+        unknown = torch.full((len(levels),), -1)
+        paths = [f"[{row}]" for row in range(len(levels))]
+        found = ImageSet(levels, unknown, paths, Labels(()), model.shape)
+    if not len(found):
+        raise UserError("there are no images to judge")
+    return found
+
+
+def _known_images(
+    model: AutoregressiveImageModel, data: Any, held: Any, root: str | None, skip_bad_images: bool
+) -> tuple[Tensor, Tensor]:
+    """Levels to fit on, and levels for the threshold, of which none is among the first."""
+    source = (model.description.get("data") or {}).get("source")
+    if data is None and held is None:
+        known = held_out(model, None, None, skip_bad_images, root).levels
+        return unlabelled(model, source, "train", skip_bad_images, root).levels, known
+    if isinstance(data, Dataset):
+        held = data.validation if held is None else held
+        data = data.train
+    elif isinstance(data, str | Path) and canonical(data) == source and held is None:
+        return _known_images(model, None, None, root, skip_bad_images)
+    train = unlabelled(model, data if data is not None else source, None, skip_bad_images, root).levels
+    if held is not None:
+        return train, unlabelled(model, held, None, skip_bad_images, root).levels
+    return train[::2], train[1::2]

@@ -1,0 +1,152 @@
+"""`pb.explain`: the evidence for an answer, of images in any form, as maps and pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .data import ImageSet, open_images
+from .errors import UserError, unknown
+from .files import whole, write_tensors
+from .folders import claimed
+from .labels import UNKNOWN
+from .model import AutoregressiveImageModel, as_levels, require_model
+from .owned import owned_files, refuse_others_files
+from .tasks.explain import Evidence
+from .tasks.explain import explain as evidence_of
+
+if TYPE_CHECKING:
+    from .pictures.evidence import Panel
+
+MARK = ".pixelbayes-evidence"
+TABLE = "evidence.csv"
+MAP_FILES = {"npy": "evidence.npy", "safetensors": "evidence.safetensors"}
+EACH_ALONE = 24
+"""So many images have a picture each; of more there are sheets alone."""
+
+
+def explain(
+    model: AutoregressiveImageModel,
+    images: Any,
+    *,
+    of: str | int | None = None,
+    against: str | int | None = None,
+    out: str | Path | None = None,
+    maps: str | None = None,
+    overwrite: bool = False,
+    batch: int | None = None,
+    progress: bool = False,
+) -> Evidence:
+    """What each pixel says for the most probable class (or `of`) and against its best rival (or `against`).
+
+    images: integer levels `(n, C, H, W)`, an `ImageSet`, or a word or path as on the command line. With `out`, the
+    folder is written as by `pixelbayes explain`: evidence.csv, pictures, and with `maps` ("npy" or "safetensors") the
+    maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what does not fit.
+
+    >>> import numpy as np
+    >>> from pixelbayes import create
+    >>> found = explain(create("digits", filters=4), np.zeros((1, 1, 8, 8), np.uint8), against="3")
+    >>> bool((found.maps.sum((1, 2)) == found.log_odds).all())
+    True
+    """
+    require_model(model)
+    if maps not in (None, *MAP_FILES):
+        raise unknown("form of the maps", maps, MAP_FILES)
+    chosen = as_image_set(model, images)
+    if not len(chosen):
+        raise UserError("there are no images to explain")
+    if out is None:
+        return evidence_of(model, chosen.levels, of, against, batch, progress)
+    names = output_names(chosen.paths, maps)
+    refuse_others_files(out, MARK, names)
+    with claimed(out, overwrite) as folder:
+        found = evidence_of(model, chosen.levels, of, against, batch, progress)
+        with owned_files(folder, MARK, names):
+            write(found, chosen, folder, maps)
+    return found
+
+
+def as_image_set(model: AutoregressiveImageModel, images: Any) -> ImageSet:
+    """Images in any form as a set; the classes of files are taken where they are the model's."""
+    if isinstance(images, ImageSet):
+        return images
+    if isinstance(images, str | Path):
+        return open_images(images, model.shape, model.description.get("data") or {}, model.classes)
+    levels = as_levels(images)
+    model.check(levels)
+    labels = torch.full((len(levels),), UNKNOWN)
+    return ImageSet(levels, labels, [f"[{row}]" for row in range(len(levels))], model.classes, model.shape)
+
+
+def output_names(paths: Sequence[str], maps: str | None = None) -> list[str]:
+    """The files that are written for images of these names: the table, the maps, a picture each or sheets."""
+    from .pictures.evidence import PER_SHEET
+
+    sheets = -(-len(paths) // PER_SHEET) if len(paths) > 1 else 0
+    return [
+        TABLE,
+        *([MAP_FILES[maps]] if maps else []),
+        *(picture_names(paths) if len(paths) <= EACH_ALONE else []),
+        *(f"sheet-{number:03d}.png" for number in range(1, sheets + 1)),
+    ]
+
+
+def picture_names(paths: Sequence[str]) -> list[str]:
+    """`evidence-NAME.png` for each image, told apart by a number where images of several folders have one name.
+
+    >>> picture_names(["a/one.jpg", "b/one.png", "[2]"])
+    ['evidence-one.png', 'evidence-one-2.png', 'evidence-2.png']
+    """
+    names: list[str] = []
+    for path in paths:
+        stem = "".join(letter if letter.isalnum() or letter in "-_." else "" for letter in Path(path).stem)
+        base = name = f"evidence-{stem or 'image'}"
+        number = 2
+        while f"{name}.png".lower() in map(str.lower, names):
+            name, number = f"{base}-{number}", number + 1
+        names.append(f"{name}.png")
+    return names
+
+
+def write(found: Evidence, images: ImageSet, folder: Path, maps: str | None = None) -> None:
+    """The table, the maps and the pictures of some evidence, under `output_names`."""
+    from .pictures.evidence import PER_SHEET, evidence_picture, evidence_sheet
+
+    found.write_csv(folder / TABLE, images.paths, images.labels)
+    if maps == "npy":
+        with whole(folder / MAP_FILES[maps]) as temporary, temporary.open("wb") as file:
+            np.save(file, found.maps.numpy())
+    elif maps == "safetensors":
+        tensors = {"maps": found.maps, "class": found.chosen, "rival": found.rivals}
+        write_tensors(folder / MAP_FILES[maps], {name: each.contiguous() for name, each in tensors.items()})
+    shown = panels(found, images)
+    if len(shown) <= EACH_ALONE:
+        for panel, name in zip(shown, picture_names(images.paths), strict=True):
+            evidence_picture(panel, folder / name)
+    for number, start in enumerate(range(0, len(shown) if len(shown) > 1 else 0, PER_SHEET), 1):
+        title = f"images {start + 1} to {min(start + PER_SHEET, len(shown))} of {len(shown)}"
+        evidence_sheet(shown[start : start + PER_SHEET], folder / f"sheet-{number:03d}.png", title)
+
+
+def panels(found: Evidence, images: ImageSet) -> "list[Panel]":
+    """What the pictures show of each image."""
+    from .pictures import preview
+    from .pictures.evidence import Panel
+
+    values = preview(images.levels, images.shape)
+    columns = (found.chosen, found.rivals, found.probability, images.labels)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        Panel(
+            values[row],
+            found.maps[row].numpy(),
+            found.classes[chosen],
+            found.classes[rival],
+            images.paths[row],
+            probability,
+            None if true == UNKNOWN else found.classes[true],
+        )
+        for row, (chosen, rival, probability, true) in enumerate(rows)
+    ]

@@ -1,0 +1,104 @@
+"""What a detector says about images."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...errors import UserError
+from ...files import whole
+from ...labels import UNKNOWN
+from ..classify import Classification
+
+NONE_OF_THESE = "none of these"
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Of N images: S scores, all with one convention: higher is more foreign."""
+
+    scores: Tensor
+    """[N, S], float64: nats; `complexity` in bits."""
+    names: tuple[str, ...]
+    known: Tensor
+    """The scores of held-out images of the known kind [M, S]."""
+    thresholds: Tensor
+    """Of each score [S]: above, an image is called foreign."""
+    by: str
+    """The score that decides."""
+    false_alarms: float
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """One score by name [N]."""
+        if name not in self.names:
+            raise UserError(f"there is no score '{name}' (known: {', '.join(self.names)})")
+        return self.scores[:, self.names.index(name)]
+
+    @property
+    def foreign(self) -> Tensor:
+        """The verdict [N]: whether the deciding score lies above its threshold."""
+        return self[self.by] > self.thresholds[self.names.index(self.by)]
+
+    @property
+    def percentiles(self) -> Tensor:
+        """The share of the known images that score no higher than each image, in percent [N, S]."""
+        ordered = self.known.sort(0).values.T.contiguous()
+        below = torch.searchsorted(ordered, self.scores.T.contiguous(), right=True)
+        return below.T.double() * (100 / len(self.known))
+
+    @property
+    def p_values(self) -> Tensor:
+        """The conformal p-value of each image's deciding score [N]: rarely small for an image of the known kind."""
+        own = self.known[:, self.names.index(self.by)].sort().values
+        higher = len(own) - torch.searchsorted(own, self[self.by].contiguous(), right=False)
+        return (1 + higher).double() / (1 + len(own))
+
+    @property
+    def belief(self) -> Tensor:
+        """How far an image is taken as known [N]: 1 up to the threshold, then p-value / rate of false alarms."""
+        return torch.where(self.foreign, self.p_values / self.false_alarms, 1.0).clamp(max=1.0)
+
+    def rows(self, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """The rows of the CSV without its header: path, each score, percentile and verdict of the deciding one."""
+        percentiles = self.percentiles[:, self.names.index(self.by)].tolist()
+        found = zip(paths, self.scores.tolist(), percentiles, self.foreign.tolist(), strict=True)
+        for path, scores, percentile, foreign in found:
+            yield (
+                path,
+                *(f"{score:.6f}" for score in scores),
+                f"{percentile:.2f}",
+                "yes" if foreign else "no",
+            )
+
+    def write_csv(self, path: str | Path, paths: Sequence[str]) -> None:
+        """Write path, the scores by name, percentile and foreign, with a header, as CSV."""
+        with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("path", *self.names, "percentile", "foreign"))
+            writer.writerows(self.rows(paths))
+
+    def reject(self, answer: Classification) -> "Rejection":
+        """The classification of the same images, which may say 'none of these'."""
+        if len(answer.posterior) != len(self):
+            raise UserError(f"{len(answer.posterior)} answers cannot be judged by {len(self)} detections")
+        posterior = answer.posterior * self.belief[:, None]
+        return Rejection(answer.log_likelihoods, posterior, answer.classes, self.foreign)
+
+
+@dataclass(frozen=True)
+class Rejection(Classification):
+    """A classification whose posterior leaves a share for 'none of these': 1 - its sum over the classes."""
+
+    none: Tensor
+    """Whether the answer is 'none of these' [N]."""
+
+    @property
+    def predicted(self) -> Tensor:
+        """The index of the most probable class [N]; -1 for none of these."""
+        return torch.where(self.none, UNKNOWN, self.posterior.argmax(1))

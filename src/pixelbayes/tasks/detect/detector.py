@@ -1,0 +1,138 @@
+"""A detector: what is known of a model's own images, and a threshold for a chosen rate of false alarms."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from ...errors import UserError, unknown
+from ...model import AutoregressiveImageModel, Images, as_levels, require_model
+from ..share import ALONE, Share
+from .compressed import usable
+from .density import Density, fit_density
+from .detection import Detection
+from .local import STEPS, fit_local
+from .statistics import Instruments, Statistics, measure
+
+LEAST_IMAGES = 20  # to fit a density on, and to set a threshold by
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Belongs to one model. Scores are higher for more foreign images."""
+
+    instruments: Instruments
+    typical: float
+    """Mean log p(x) of training images, nats."""
+    density: Density
+    names: tuple[str, ...]
+    """The scores, in the order of the columns of `known`."""
+    known: Tensor
+    """The scores of held-out images of the known kind [M, S], float64."""
+    score: str = "dose"
+    """The score that decides."""
+    false_alarms: float = 0.05
+    """The share of known images that may be called foreign."""
+    fingerprint: str = ""
+    """Of the model that it was fitted for."""
+
+    def __post_init__(self) -> None:
+        if self.score not in self.names:
+            raise unknown("score", self.score, self.names)
+        if not 0 < self.false_alarms < 1:
+            raise UserError(f"the rate of false alarms lies between 0 and 1, not at {self.false_alarms}")
+        least = ceil(1 / self.false_alarms) - 1
+        if len(self.known) < least:
+            raise UserError(
+                f"{len(self.known)} held-out images are too few for false alarms of {self.false_alarms:g}: "
+                f"it takes {least}"
+            )
+
+    @property
+    def thresholds(self) -> Tensor:
+        """Of each score [S]: a new image of the known kind lies above with a chance of `false_alarms` at most
+        (split conformal)."""
+        place = ceil((len(self.known) + 1) * (1 - self.false_alarms) - 1e-9)
+        return self.known.sort(0).values[min(place, len(self.known)) - 1]
+
+    def with_choice(self, score: str | None = None, false_alarms: float | None = None) -> "Detector":
+        """The same detector with another deciding score or rate. Raises UserError for what it cannot do."""
+        return replace(
+            self,
+            score=self.score if score is None else score,
+            false_alarms=self.false_alarms if false_alarms is None else false_alarms,
+        )
+
+    def judge(self, statistics: Statistics) -> Detection:
+        """Scores, percentiles among the known images, and verdicts."""
+        table = score_table(statistics, self.typical, self.density)
+        scores = torch.stack([table[name] for name in self.names], 1)
+        return Detection(scores, self.names, self.known, self.thresholds, self.score, self.false_alarms)
+
+
+def score_table(statistics: Statistics, typical: float, density: Density) -> dict[str, Tensor]:
+    """Every score [N] by name, higher: more foreign."""
+    return {**statistics.scores(typical), "dose": -density.log_prob(statistics.features())}
+
+
+def fit_detector(
+    model: AutoregressiveImageModel,
+    train: Images,
+    held_out: Images,
+    *,
+    background: AutoregressiveImageModel | None = None,
+    score: str = "dose",
+    false_alarms: float = 0.05,
+    most: int = 1000,
+    seed: int = 0,
+    local_steps: int = STEPS,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Detector:
+    """Fit the local model and the density on `train`, and the thresholds on `held_out` (levels [N, C, H, W]).
+
+    The statistics are of `most` images of each at most, drawn by `seed`; the local model sees all of `train`. The
+    ratio to a background model is among the scores where one is given. Raises UserError for too few images, another
+    shape of the background model, an unknown score.
+    """
+    require_model(model)
+    train, held_out = as_levels(train), as_levels(held_out)
+    for levels, what in ((train, "to fit a detector on"), (held_out, "held out for its threshold")):
+        model.check(levels)
+        if len(levels) < LEAST_IMAGES:
+            raise UserError(f"{len(levels)} images {what} are too few: it takes {LEAST_IMAGES}")
+    if background is not None and background.shape != model.shape:
+        raise UserError(f"the background model takes images of {background.shape}, the model {model.shape}")
+    local = fit_local(model.shape, train, model.device, seed, local_steps, progress)
+    instruments = Instruments(local, background, usable(model.shape))
+    fitted = measure(model, some(train, most, seed), instruments, batch, progress, share)
+    typical = float(fitted.log_prob.mean())
+    density = fit_density(fitted.features(), seed)
+    known = score_table(
+        measure(model, some(held_out, most, seed), instruments, batch, progress, share), typical, density
+    )
+    return Detector(
+        instruments, typical, density, tuple(known), torch.stack(list(known.values()), 1),
+        score, false_alarms, fingerprint(model),
+    )  # fmt: skip
+
+
+def some(levels: Tensor, most: int, seed: int) -> Tensor:
+    """At most so many of the images, drawn by the seed, in their order."""
+    if len(levels) <= most:
+        return levels
+    chosen = torch.randperm(len(levels), generator=torch.Generator().manual_seed(seed))[:most]
+    return levels[chosen.sort().values]
+
+
+def fingerprint(model: AutoregressiveImageModel) -> str:
+    """A short text that other weights would change."""
+    from hashlib import blake2b
+
+    found = blake2b(digest_size=8)
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -1,0 +1,122 @@
+"""What is measured of an image before anything is judged."""
+
+from dataclasses import dataclass
+from math import log
+
+import torch
+from torch import Tensor
+
+from ...errors import UserError, check_whole
+from ...model import AutoregressiveImageModel, as_levels, evaluating
+from ...progress import track
+from ..classify import class_log_likelihoods, pairs_at_once
+from ..share import ALONE, Share
+from .compressed import compressed_bits
+from .local import plain_log_prob
+from .stirring import stirred
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of N images; log-probabilities in nats, float64 [N]."""
+
+    log_likelihoods: Tensor
+    """log p(x | c) [N, K], without the prior; [N, 1] without classes."""
+    log_prob: Tensor
+    """log p(x), summed over the classes by the prior."""
+    local: Tensor
+    """log p(x) of the local model."""
+    stirring: Tensor
+    """Mean of log p(stirred x | c) - log p(x | c), where c is x's most probable class."""
+    compressed: Tensor
+    """Bits of the smallest lossless compression."""
+    background: Tensor | None = None
+    """log p(x) of the background model."""
+
+    def scores(self, typical: float) -> dict[str, Tensor]:
+        """Each score [N] by name, higher: more foreign. `typical` is the mean log p(x) of training images."""
+        every = {
+            "likelihood": -self.log_prob,
+            "typicality": (self.log_prob - typical).abs(),
+            "complexity": -self.log_prob / log(2) - self.compressed,
+            "local": self.local - self.log_prob,
+            "stirring": self.stirring,
+        }
+        if self.background is not None:
+            every["ratio"] = self.background - self.log_prob
+        return every
+
+    def features(self) -> Tensor:
+        """What the density is over [N, D]: each statistic once, the ratios as ratios."""
+        columns = [self.log_prob, self.compressed, self.local - self.log_prob, self.stirring]
+        if self.background is not None:
+            columns.append(self.background - self.log_prob)
+        return torch.stack(columns, 1)
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What the statistics are measured with, beside the model."""
+
+    local: AutoregressiveImageModel
+    background: AutoregressiveImageModel | None
+    compressors: tuple[str, ...]
+    stirs: int = 2
+    """How often each image is stirred."""
+
+
+def measure(
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    instruments: Instruments,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Statistics:
+    """Integer levels [N, C, H, W] -> Statistics, in the same order.
+
+    Raises UserError for images that do not fit the model, and where a likelihood is no number.
+    """
+    check_whole("the batch", batch, least=1)
+    levels = as_levels(levels)
+    model.check(levels)
+    nats = class_log_likelihoods(model, levels, batch, progress, share)
+    joint = model.with_prior(nats) if model.classes else nats
+    best = joint.argmax(1)
+    size = batch or pairs_at_once(model)
+    rest = torch.zeros(len(levels), 4, dtype=torch.float64)
+    with evaluating(model):
+        for start in track(share.of(range(0, len(levels), size)), "other statistics", shown=progress):
+            part = slice(start, start + size)
+            rest[part] = _others(model, levels[part], best[part], nats[part], instruments)
+    rest = share.merge(rest)
+    if bool(rest.isnan().any()):
+        raise UserError(
+            "a likelihood is no number: the weights of the model or of its background are not finite"
+        )
+    background = None if instruments.background is None else rest[:, 3]
+    return Statistics(nats, joint.logsumexp(1), rest[:, 0], rest[:, 1], rest[:, 2], background)
+
+
+@torch.inference_mode()
+def _others(
+    model: AutoregressiveImageModel, levels: Tensor, best: Tensor, nats: Tensor, instruments: Instruments
+) -> Tensor:
+    """Local, stirring, compressed, background of some images [n, 4]; the last is 0 without such a model."""
+    own = nats.gather(1, best[:, None])[:, 0]
+    label = best if model.classes else None
+    stirs = [
+        model.log_prob(stirred(levels, seed), label).double().cpu() - own for seed in range(instruments.stirs)
+    ]
+    background = torch.zeros(len(levels), dtype=torch.float64)
+    if instruments.background is not None:
+        background = plain_log_prob(instruments.background, levels)
+    return torch.stack(
+        [
+            plain_log_prob(instruments.local, levels),
+            torch.stack(stirs).mean(0),
+            compressed_bits(levels, instruments.compressors),
+            background,
+        ],
+        1,
+    )
