@@ -1,7 +1,6 @@
 """`pixelbayes complete`: what is missing of images, drawn by the model."""
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
 
     from ..data import ImageSet
     from ..model import AutoregressiveImageModel
+    from ..products import Products
 
-TABLE = "completions.csv"
-"""Of a folder that this command filled."""
-
-NUMBERED = re.compile(r"\d{4,}-\d+\.png")
+TABLE, SHEET = "completions.csv", "completions.png"
 
 
 @dataclass
@@ -64,7 +61,7 @@ class Complete:
     device: str = "auto"
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
     overwrite: Flag = False
-    """Replace the folder if it exists."""
+    """Replace what an earlier `complete` wrote there; no other file is touched."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
 
@@ -75,6 +72,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
+    from ..products import Products
     from ..progress import say
     from ..tasks.complete import complete
     from .presenting import check_positive, check_seed, default_out
@@ -82,7 +80,7 @@ def run(arguments: Sequence[str]) -> None:
     for value, option in (
         (options.per_image, "--per-image"),
         (options.most, "--most"),
-        (options.temperature, "--temperature"),
+        (options.temperature or 1, "--temperature"),
         (options.batch, "--batch"),
     ):
         check_positive(value, option)
@@ -104,11 +102,12 @@ def run(arguments: Sequence[str]) -> None:
         drawn()
         return
     with claimed(options.out or default, options.overwrite) as out:
-        write(drawn(), model, images, label, options, out)
+        names = files(len(images), options.per_image)
+        products = Products(out, "completions")
+        products.refuse_foreign((*names, SHEET, TABLE))
+        write(drawn(), model, images, label, options, products)
     count = len(images) * options.per_image
-    say(
-        f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / 'completions.png'}"
-    )
+    say(f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / SHEET}")
 
 
 def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSet":
@@ -155,30 +154,33 @@ def write(
     images: "ImageSet",
     label: "torch.Tensor | None",
     options: Complete,
-    out: Path,
+    products: "Products",
 ) -> None:
     """The completions as PNG files, a table of them, and the sheet."""
     from ..data import save_image
-    from ..files import whole
     from ..pictures import sheet
 
-    stale = {path for path in out.iterdir() if NUMBERED.fullmatch(path.name) and (out / TABLE).exists()}
     rows = []
-    for index, image in enumerate(drawn):
-        which, number = divmod(index, options.per_image)
-        name = f"{which + 1:04d}-{number + 1}.png"
-        save_image(image, out / name, model.shape)
-        stale.discard(out / name)
+    names = files(len(images), options.per_image)
+    for index, (name, image) in enumerate(zip(names, drawn, strict=True)):
+        which = index // options.per_image
+        with products.new(name) as temporary:
+            save_image(image, temporary, model.shape)
         rows.append((name, images.paths[which], "" if label is None else model.classes[int(label[which])]))
-    sheet(
-        beside(drawn, images.levels, options), model.shape, out / "completions.png",
-        rows=[model.classes[index] for index in label.tolist()] if label is not None else [""] * len(images),
-        title="original · what was kept · completions",
-    )  # fmt: skip
-    with whole(out / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with products.new(SHEET) as temporary:
+        sheet(
+            beside(drawn, images.levels, options), model.shape, temporary,
+            rows=[model.classes[index] for index in label.tolist()] if label is not None else [""] * len(images),
+            title="original · what was kept · completions",
+        )  # fmt: skip
+    with products.new(TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([("file", "image", "class"), *rows])
-    for old in stale:  # of an earlier time, which is overwritten
-        old.unlink()
+    products.finish()
+
+
+def files(images: int, each: int) -> list[str]:
+    """The names of the completions, in their order: 0001-1.png, ..."""
+    return [f"{image + 1:04d}-{number + 1}.png" for image in range(images) for number in range(each)]
 
 
 def beside(drawn: "Tensor", levels: "Tensor", options: Complete) -> "Tensor":
