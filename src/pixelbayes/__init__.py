@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from .api import train as train
     from .asking import classify as classify
     from .asking import log_prob as log_prob
+    from .calibrating import calibrate as calibrate
     from .causality import check_causality as check_causality
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .comparing import compare as compare
     from .cross_validation import cross_validate as cross_validate
     from .data import Dataset as Dataset
     from .data import ImageSet as ImageSet
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .detecting import measure_foreign as measure_foreign
     from .distributions import register_distribution as register_distribution
     from .errors import UserError as UserError
+    from .estimator import PixelBayesClassifier as PixelBayesClassifier
     from .evaluating import evaluate as evaluate
     from .explaining import explain as explain
     from .fusion import register_operation as register_operation
@@ -59,12 +62,15 @@ _PLACES = {
     "ImageSet": "data",
     "ImageShape": "levels",
     "Labels": "labels",
+    "PixelBayesClassifier": "estimator",
     "Recipe": "recipe",
     "UserError": "errors",
     "adapt": "outside",
     "bits_per_dim": "measure",
+    "calibrate": "calibrating",
     "check_causality": "causality",
     "check_walk": "walk_check",
+    "compare": "comparing",
     "complete": "tasks.complete",
     "classify": "asking",
     "create": "api",

@@ -69,6 +69,17 @@ def evaluate(
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
+    return measure.evaluate(model, images_for(model, images, labels, split, share), batch, progress, share)
+
+
+def images_for(
+    model: AutoregressiveImageModel,
+    images: Any = None,
+    labels: LabelsLike | None = None,
+    split: str | None = None,
+    share: Share = ALONE,
+) -> ImageSet:
+    """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
     require_model(model)
     if labels is not None and isinstance(images, ImageSet | Dataset | str | Path | None):
         raise UserError("labels go with arrays of images; a data set has its own")
@@ -82,7 +93,7 @@ def evaluate(
         chosen = _split_of(images, split)
     else:
         chosen = images if isinstance(images, ImageSet) else _as_set(model, images, labels)
-    return measure.evaluate(model, _fitting(model, chosen), batch, progress, share)
+    return _fitting(model, chosen)
 
 
 def _split_of(dataset: Dataset, split: str | None) -> ImageSet:

@@ -47,12 +47,21 @@ class Calibration:
     temperature: float = 1.0
     offsets: tuple[float, ...] = ()
 
+    @property
+    def active(self) -> bool:
+        """Whether it changes anything."""
+        return self.temperature != 1.0 or any(self.offsets)
+
     def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
         """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""
+        return self.scores(log_likelihoods, log_prior).softmax(1)
+
+    def scores(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
+        """The same, as the logarithm of the posterior up to a constant for each image."""
         scores = log_likelihoods.double() / self.temperature
         for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
             scores = scores if term is None else scores + term
-        return scores.softmax(1)
+        return scores
 
 
 @dataclass(frozen=True)
