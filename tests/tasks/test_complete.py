@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.test_laws import NETWORKS, images, make
 from torch import Tensor
 
 import pixelbayes as pb
@@ -10,7 +11,6 @@ from pixelbayes.tasks.complete import _log_likelihood, known_class
 from pixelbayes.tasks.drawing import Drawing
 from pixelbayes.tasks.known import region
 from pixelbayes.walk import CachedLook, Known, NaiveLook, noise, sample, walk
-from tests.test_laws import NETWORKS, images, make
 
 SHAPES = {name: pb.ImageShape(3, 5, 6, 16) for name in NETWORKS}
 

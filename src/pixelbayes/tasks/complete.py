@@ -70,7 +70,8 @@ def known_class(
     """Returns the class `(n,)` that makes what is known of each image most probable, with the model's prior.
 
     Where nothing unknown lies before a known pixel, log p(known | class) is exact; else what lies between is drawn once
-    under each class, which makes it an estimate, and depends on the seed. Raises `UserError` for a model without classes.
+    under each class, which makes it an estimate, and depends on the seed. Raises `UserError` for a model without
+    classes.
     """
     require_model(model)
     if not model.classes:
@@ -111,8 +112,8 @@ def _most_probable(model: AutoregressiveImageModel, given: Known, how: Drawing) 
 def _log_likelihood(model: AutoregressiveImageModel, given: Known, index: int, how: Drawing) -> Tensor:
     """Returns log p(what is known | a class) of each image `(n,)` in nats, float64.
 
-    Unknown pixels before known ones are drawn from the class's own distribution: the mean of exp of the result over draws
-    is p(what is known | class) itself.
+    Unknown pixels before known ones are drawn from the class's own distribution: over draws, the mean of exp of the
+    result is p(what is known | class) itself.
     """
     label = torch.full((len(given),), index, device=model.device)
     levels = given.levels

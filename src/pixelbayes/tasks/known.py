@@ -37,7 +37,7 @@ def as_mask(known: KnownLike, count: int, height: int, width: int) -> Tensor:
 
 
 def region(text: str, height: int, width: int) -> Tensor:
-    """Returns the mask `(H, W)` of a region: rows and columns as Python's slices, or all before a pixel in raster order.
+    """Returns the mask `(H, W)` of a region: rows and columns as Python's slices, or all before a pixel.
 
     Raises `UserError` for other words, and where the region is empty or outside the image.
 
