@@ -12,15 +12,23 @@ from .style import BLUE, GREY, INK, MUTED, ORANGE, figure, save, tidy
 class Bin(Protocol):
     """Answers of like probability (low, high]: how many, how sure on average, and how often right."""
 
-    low: float
-    high: float
-    images: int
-    confidence: float
-    accuracy: float
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def accuracy(self) -> float: ...
 
 
 def reliability_diagram(
-    before: Sequence[Bin], after: Sequence[Bin], path: str | Path, titles: tuple[str, str] = ("before", "after")
+    before: Sequence[Bin],
+    after: Sequence[Bin],
+    path: str | Path,
+    titles: tuple[str, str] = ("before", "after"),
 ) -> None:
     """Draw accuracy against probability before and after calibration, side by side, with the images of each bin below.
 
@@ -30,9 +38,7 @@ def reliability_diagram(
     drawing.set_layout_engine("constrained")
     grid = drawing.add_gridspec(2, 2, height_ratios=(4, 1))
     most = max((each.images for each in (*before, *after)), default=1)
-    for column, (bins, title, colour) in enumerate(
-        ((before, titles[0], ORANGE), (after, titles[1], BLUE))
-    ):
+    for column, (bins, title, colour) in enumerate(((before, titles[0], ORANGE), (after, titles[1], BLUE))):
         top, bottom = drawing.add_subplot(grid[0, column]), drawing.add_subplot(grid[1, column])
         _accuracies(top, bins, title, colour)
         _counts(bottom, bins, most)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import UserError, check_whole
 from ..levels import ImageShape
+from ..likelihood import Question, collect, log_likelihoods, pairs_at_once
 from ..model import (
     AutoregressiveImageModel,
     Images,
@@ -17,7 +18,6 @@ from ..model import (
     require_model,
 )
 from ..walk import Known
-from .classify import pairs_at_once
 from .drawing import Drawing, draw
 from .known import KnownLike, as_mask
 from .share import ALONE, Share
@@ -105,8 +105,13 @@ def class_of_each(
 
 
 def _most_probable(model: AutoregressiveImageModel, given: Known, how: Drawing) -> Tensor:
-    nats = [_log_likelihood(model, given, index, how) for index in range(len(model.classes))]
-    return model.with_prior(torch.stack(nats, 1)).argmax(1).to(model.device)
+    classes = len(model.classes)
+    if len(given) and _nothing_between(given.mask) and bool((given.mask == given.mask[0]).all()):
+        question = Question(weights=given.mask[0].double())
+        nats = collect(log_likelihoods(model, given.levels, question), len(given), classes)
+    else:
+        nats = torch.stack([_log_likelihood(model, given, index, how) for index in range(classes)], 1)
+    return model.with_prior(nats).argmax(1).to(model.device)
 
 
 def _log_likelihood(model: AutoregressiveImageModel, given: Known, index: int, how: Drawing) -> Tensor:
