@@ -1,6 +1,5 @@
 """What the command line and Python share: recipes, data and training put together."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -15,6 +14,9 @@ from .data import (
     from_arrays,
     open_dataset,
 )
+from .data.torch_sets import arrays_of, is_torch_set
+from .distributed import is_first, pick_device
+from .distributions import Bernoulli, Categorical
 from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
@@ -28,7 +30,6 @@ from .training import train as run_training
 from .training.memory import Memory
 from .training.occurring import fewer_levels
 from .training.own_files import refuse_foreign
-from .training.place import pick_device
 from .training.run import memory_of
 from .training.span import check_budget
 
@@ -92,7 +93,8 @@ def train(
     imports: Iterable[str] = (),
     **overrides: Any,
 ) -> AutoregressiveImageModel:
-    """Train on `data`, a word as on the command line, or arrays `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]`.
+    """Train on `data`: a word as on the command line; arrays `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, with a name
+    or a number for each image in `labels`; or a torch `Dataset` or `DataLoader` of (image, label).
 
     Without a recipe, network and schedule are planned from the data, the device and the minutes. `start` is a
     model to begin with (fine-tuning). `groups`, a word for each image of an array, says which must not be split
@@ -124,6 +126,7 @@ def train(
         settings = _planned(dataset, settings.data, device, minutes, overrides)
     elif origin is not None:
         settings = _with_parts_of(origin, settings, base)
+    _tell_independence(settings, dataset.shape)
     return run_training(
         dataset,
         settings,
@@ -267,6 +270,10 @@ def open_data(
         raise UserError("groups go with arrays of images; a folder or a CSV split has group_by")
     if isinstance(data, Dataset):
         return data
+    if is_torch_set(data):
+        if labels is not None:
+            raise UserError("labels go with arrays of images; a torch data set has its own")
+        data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
         return open_dataset(data, settings.data, shape)
@@ -300,6 +307,16 @@ def _planned(
     return settings
 
 
+def _tell_independence(settings: Recipe, shape: ImageShape) -> None:
+    """Where no channel of a colour pixel is told of the others, the model cannot learn how colours go together."""
+    independent = isinstance(settings.distribution, Categorical | Bernoulli)
+    if independent and shape.channels > 1 and not settings.network.by_channel(shape) and is_first():
+        warn(
+            "the channels of a pixel are taken as independent of each other: for colours that go together take the "
+            "logistic mixture, or the network pixelcnn with colour masks"
+        )
+
+
 def _tell(dataset: Dataset) -> None:
     """What the images are, and what the user should know about them before training."""
     if not is_first():
@@ -308,8 +325,3 @@ def _tell(dataset: Dataset) -> None:
         say(line)
     for notice in dataset.notices:
         warn(notice)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that speaks, of those that torchrun started."""
-    return int(os.environ.get("RANK", "0")) == 0

@@ -13,6 +13,7 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
+from .distributed import my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
@@ -26,7 +27,6 @@ from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
-from .training.place import my_share
 from .training.span import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
@@ -100,7 +100,7 @@ def cross_validate(
         raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")
     check_budget(minutes, max_steps, seed)
     import_extensions(imports)
-    share, folder = my_share(device), Path(out) if out is not None else next_run("folds")
+    share, folder = my_shard(device), Path(out) if out is not None else next_run("folds")
     products = Products(folder, "folds")
     limits: dict[str, Any] = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
     if share.first:
@@ -142,7 +142,7 @@ def warn_of_others(folder: Path, folds: int) -> None:
 FILES = ("metrics.json", "predictions.csv", "confusion.png")
 """What is written beside the folds' models."""
 
-PARTS = ("network", "distribution", "fusion", "training", "augment")
+PARTS = ("network", "distribution", "fusion", "objective", "training", "augment")
 """Of a recipe, that make a model what it is."""
 
 

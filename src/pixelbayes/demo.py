@@ -3,8 +3,6 @@
 from pathlib import Path
 from time import monotonic
 
-import torch
-
 from .api import train
 from .data import Dataset, ImageSet, open_dataset
 from .errors import UserError
@@ -99,7 +97,7 @@ def _claim(folder: Path) -> None:
 
 def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed: int) -> None:
     names = model.classes.names
-    labels = torch.arange(len(names)).repeat_interleave(SAMPLES_PER_CLASS)
+    labels = [name for name in names for _ in range(SAMPLES_PER_CLASS)]
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
     kept = (model.description.get("training") or {}).get("step")

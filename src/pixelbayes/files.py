@@ -1,8 +1,9 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,10 +67,22 @@ def _clear(room: Path) -> None:
     room.rmdir()
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_tensors(
-    path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None
+    path: str | Path,
+    tensors: "dict[str, Tensor]",
+    metadata: dict[str, str] | None = None,
+    then: Callable[[Path], None] | None = None,
 ) -> None:
-    """A safetensors file that is whole or not there; raises UserError as `whole` does."""
+    """A safetensors file that is whole or not there; raises UserError as `whole` does.
+
+    `then` is called with the temporary file, complete, before it takes its place.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -87,3 +100,5 @@ def write_tensors(
         finally:
             _clear(room)
         temporary.chmod(mode)  # safetensors makes files that only their owner may read
+        if then is not None:
+            then(temporary)

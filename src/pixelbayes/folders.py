@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
 
@@ -79,6 +80,58 @@ def claimed(out: str | Path, overwrite: bool = False) -> Iterator[Path]:
         if not any(folder.iterdir()):
             folder.rmdir()
         raise
+
+
+class FolderLock:
+    """At most one process writes a folder at a time: `take` it, and `release` it at the end (the system does, whatever
+    ends the process).
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, FolderLock() as lock:
+    ...     lock.take(Path(folder))
+    """
+
+    NAME = ".pixelbayes-lock"
+
+    def __init__(self) -> None:
+        self._lock: Any = None
+        self._folder = Path()
+
+    def take(self, folder: Path) -> None:
+        """Take the folder, which must exist; nothing happens where it is taken by this lock already.
+
+        Raises UserError where another process (or thread) has it.
+        """
+        from filelock import FileLock, Timeout
+
+        if self._lock is not None and self._folder == folder:
+            return
+        lock = FileLock(folder / self.NAME, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"another process is writing {folder}: wait until it has ended, or choose another --out"
+            ) from None
+        except (OSError, NotImplementedError):  # a file system that knows no locks
+            return
+        self._lock, self._folder = lock, folder
+
+    def release(self) -> None:
+        """Give the folder free; one that holds nothing else is left empty."""
+        if self._lock is None:
+            return
+        path = self._folder / self.NAME
+        if [item.name for item in self._folder.glob("*")] in ([], [self.NAME]):
+            path.unlink(missing_ok=True)
+        self._lock.release()
+        self._lock = None
+
+    def __enter__(self) -> "FolderLock":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -52,5 +52,15 @@ def kept_row(rows: list[dict[str, str]], step: int | None = None) -> dict[str, s
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return list(csv.DictReader(file))
+    with path.open(encoding="utf-8", errors="replace") as file:
+        names = next(csv.reader([file.readline()]), [])
+        rows = (_cells(line) for line in file)  # one by one: an odd cell spoils its own row, and no other
+        return [dict(zip(names, cells, strict=False)) for cells in rows if cells]
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of one row; none where they cannot be told apart."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []

@@ -22,7 +22,7 @@ from .fusion import FusionConfig
 from .levels import ImageShape
 from .plain import convert, field_types, from_plain, to_plain
 from .registry import Registry
-from .training import TrainingConfig
+from .training_config import TrainingConfig
 
 KINDS: dict[str, Registry[type[Any]]] = {
     "network": networks.CONFIGS,

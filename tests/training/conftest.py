@@ -16,7 +16,9 @@ def digits() -> Dataset:
 
 @pytest.fixture
 def recipe() -> SmallRecipe:
-    return SmallRecipe(TrainingConfig(batch=8, epochs=2, sample_every=0, compile="off", precision="32-true"))
+    return SmallRecipe(
+        training=TrainingConfig(batch=8, epochs=2, sample_every=0, compile="off", precision="32-true")
+    )
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def recipe(epochs: float = 2, **training: Any) -> SmallRecipe:
         "checkpoint_seconds": 0.1,
     }
     config = TrainingConfig(epochs=epochs, **{**fields, **training})
-    return SmallRecipe(config, augment=AugmentConfig(noise=0.02, swap=2))
+    return SmallRecipe(training=config, augment=AugmentConfig(noise=0.02, swap=2))
 
 
 def train_small(out: Path, parts: SmallRecipe, **options: Any) -> None:

@@ -3,26 +3,21 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelbayes.data import AugmentConfig, Dataset, open_dataset
+from pixelbayes.data import Dataset, open_dataset
 from pixelbayes.distributions import LogisticMixture
-from pixelbayes.fusion import FusionConfig
 from pixelbayes.networks import CONFIGS
-from pixelbayes.objectives import LikelihoodConfig
-from pixelbayes.training import TrainingConfig
+from pixelbayes.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class SmallRecipe:
-    """A recipe's parts, as training needs them."""
+class SmallRecipe(Recipe):
+    """A small network."""
 
-    training: TrainingConfig
+    name: str = "small"
     network: Any = field(
         default_factory=lambda: CONFIGS["pixelcnn_pp"](resnets=1, filters=4, dropout=0.3, scales=2)
     )
     distribution: Any = field(default_factory=lambda: LogisticMixture(mixtures=2))
-    fusion: FusionConfig = field(default_factory=FusionConfig)
-    objective: Any = field(default_factory=LikelihoodConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def but(self, **changes: Any) -> "SmallRecipe":
         """The same with some fields of the training changed."""

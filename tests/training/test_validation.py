@@ -10,11 +10,11 @@ from tests.training.run_small import recipe
 
 from pixelbayes import measure, training
 from pixelbayes.data import Dataset, ImageSet
+from pixelbayes.distributed import launch
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training import train
-from pixelbayes.training.place import launch
 from pixelbayes.training.validation import (
     FORWARD_COST,
     SHARE,

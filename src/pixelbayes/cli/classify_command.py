@@ -53,10 +53,10 @@ def run(arguments: Sequence[str]) -> None:
     options = read(Classify, arguments, "classify")
     from .. import checkpoint
     from ..data import open_images
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..progress import warn
     from ..tasks.classify import classify
-    from ..training.place import my_share
     from .presenting import check_positive, refuse_existing
 
     check_positive(options.batch, "--batch")
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     if options.csv and options.logits and options.csv.resolve() == options.logits.resolve():
         raise UserError(f"--csv and --logits name the same file, {options.csv}")
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     images = open_images(
         options.data,

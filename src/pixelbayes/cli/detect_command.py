@@ -75,17 +75,17 @@ def run(arguments: Sequence[str]) -> None:
     options = read(Detect, arguments, "detect")
     from .. import checkpoint
     from ..detecting import unlabelled
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..owned import owned_files, refuse_others_files
     from ..progress import warn
     from ..tasks.detect import measure
-    from ..training.place import my_share
     from .presenting import default_out
 
     check(options)
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     out = options.out or default_out(f"{Path(options.model).resolve().name}-detection")
     if options.images is not None and share.first:  # before the work
@@ -131,7 +131,7 @@ def check(options: Detect) -> None:
 
 
 def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Share") -> "Detector":
-    """The one in the model's folder, or a new one, which is stored there; with the score and rate that are asked for."""
+    """The one in the model's folder, or a new one, which is stored there; with the score and rate asked for."""
     from ..detecting import fit_detector
     from ..progress import say
     from ..tasks.detect import load_detector, save_detector

@@ -62,11 +62,11 @@ class Explain:
 def run(arguments: Sequence[str]) -> None:
     options = read(Explain, arguments, "explain")
     from .. import checkpoint
+    from ..distributed import pick_device
     from ..explaining import explain
     from ..extensions import import_extensions
     from ..folders import refuse_occupied
     from ..progress import say, warn
-    from ..training.place import pick_device
     from .presenting import check_positive, default_out
 
     check_positive(options.batch, "--batch")

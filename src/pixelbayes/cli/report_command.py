@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..extensions import import_extensions
     from ..progress import say
     from ..reporting import report
-    from ..training.place import pick_device
+    from ..distributed import pick_device
     from .presenting import check_seed
 
     if options.images < 0:

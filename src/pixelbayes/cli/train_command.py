@@ -97,6 +97,7 @@ def run(arguments: Sequence[str]) -> None:
 def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
     """Train one model, or those of all folds, and say what to try next."""
     from .. import api
+    from ..distributed import is_first
     from ..progress import say
 
     asked = {
@@ -115,15 +116,15 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
         cross_validate(options, options.folds, out, asked)
         return
     model = api.train(options.source, start=options.start, **asked)
-    if api.is_first():
+    if is_first():
         for line in next_steps(out, bool(len(model.classes))):
             say(line)
 
 
 def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any]) -> None:
     """k-fold evaluation, and what it found."""
-    from .. import api
     from ..cross_validation import cross_validate as api_cross_validate
+    from ..distributed import is_first
     from ..progress import say
     from .presenting import confusion_table, score_line, show
 
@@ -132,7 +133,7 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
             "--folds trains each model anew on its own folds: leave out --from and --add-validation"
         )
     found = api_cross_validate(options.source, folds=folds, **asked)
-    if not api.is_first():
+    if not is_first():
         return
     pooled = found.pooled
     if pooled.confusion is not None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from ..data import AugmentConfig

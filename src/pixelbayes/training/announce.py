@@ -10,8 +10,6 @@ from .run import Run
 
 def announce(run: Run, pacing: Pacing) -> None:
     """Say what will be done, in a few lines; nothing on other ranks than the first."""
-    if not run.first:
-        return
     for line in (_model(run), _training(run), _speed(run, pacing), _checks(run, pacing)):
         if line:
             say(line)

@@ -8,7 +8,7 @@ from .. import checkpoint
 from ..data import ImageSet
 from ..measure import Metrics
 from ..model import evaluating
-from ..progress import warn
+from ..progress import say, warn
 from .culprits import name_some
 from .journal import COLUMNS
 from .request import figure_of_merit
@@ -117,11 +117,10 @@ def _tell_of_lost(run: Run, images: ImageSet, sound: Tensor) -> None:
     if not lost or "lost" in run.memory.warned:
         return
     run.memory.warned.append("lost")
-    if run.first:
-        warn(
-            f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
-            f"{name_some([images.paths[index] for index in lost])}"
-        )
+    warn(
+        f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
+        f"{name_some([images.paths[index] for index in lost])}"
+    )
 
 
 def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float | None]:
@@ -156,7 +155,7 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
         text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
     if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
         text += f" ({of})"
-    run.display.line(text + (", the best so far" if better else ""))
+    say(text + (", the best so far" if better else ""))
     gap = (bits or 0.0) - (fitted or 0.0)
     if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.memory.warned:
         run.memory.warned.append("heart")

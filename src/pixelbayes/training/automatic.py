@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..data import AugmentConfig, Dataset
+from ..distributed import pick_device, world_size
 from ..distributions import CONFIGS as DISTRIBUTIONS
 from ..errors import UserError
 from ..fusion import FusionConfig
@@ -17,8 +18,7 @@ from ..labels import UNKNOWN
 from ..model import build
 from ..networks import CONFIGS as NETWORKS
 from ..objectives import CONFIGS as OBJECTIVES
-from .config import TrainingConfig
-from .place import pick_device, world_size
+from ..training_config import TrainingConfig
 from .speed import step_seconds
 
 SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 160))

@@ -7,7 +7,7 @@ from .. import checkpoint
 from ..files import whole
 from ..measure import fit_calibration
 from ..model import AutoregressiveImageModel, Calibration
-from ..progress import spell_seconds
+from ..progress import say, spell_seconds
 from .assess import account, assess
 from .own_files import SUMMARY
 from .run import Run
@@ -60,7 +60,7 @@ def _write_summary(run: Run, training: dict[str, Any]) -> None:
 
 
 def _tell(run: Run, calibration: Calibration | None) -> None:
-    memory, line = run.memory, run.display.line
+    memory, line = run.memory, say
     steps = f"{memory.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.span.elapsed)}"
     line(f"trained {steps}" + (f"; stopped early: {memory.stopped}" if memory.stopped else ""))
     figures = memory.best_figures

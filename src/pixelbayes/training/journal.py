@@ -57,13 +57,15 @@ class Journal:
         with whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
+            before = -1
             for row in rows:
-                if int(row["step"]) <= step:
-                    self._place, self._last = (
-                        file.tell(),
-                        {name: value for name, value in row.items() if value and name in self.columns},
-                    )
-                    writer.writerow(row)
+                number = int(row["step"])
+                if (
+                    before < number <= step
+                ):  # what was written later, by a sitting that was cut short, is dropped
+                    known = {name: value for name, value in row.items() if value and name in self.columns}
+                    self._place, self._last, before = file.tell(), known, number
+                    writer.writerow(known)
 
     def write(self, values: dict[str, float | None]) -> None:
         """Add a row, or to the last row if that is of the same step; `values` has a step, and of the other columns what

@@ -6,7 +6,7 @@ from ..data import Dataset, ImageSet
 from ..data.picked import joined
 from ..errors import UserError
 from ..model import AutoregressiveImageModel, ModelConfig, from_spec, spec
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 from .finetune import grow, join_classes, relabel
 from .memory import Memory
 from .request import Request

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from ..distributed import Arithmetic
 from ..errors import UserError
 from ..plain import field_types
-from .place import Arithmetic
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 
 
 def make_optimiser(

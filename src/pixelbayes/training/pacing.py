@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from .place import agree
+from ..distributed import agree
+from .display import show_training
 from .run import Run
 from .sheets import expected_seconds
 from .speed import seconds_of
@@ -113,7 +114,7 @@ class Pacing:
         if passed > 0.5 and steps:
             run.speed = steps * run.config.batch / passed
             self.resume()
-        run.display.update(run.progress, run.memory.step, run.watch.recent_bits, run.speed, self.left)
+        show_training(run.progress, run.memory.step, run.watch.recent_bits, run.speed, self.left)
 
     @property
     def validation_due(self) -> bool:

@@ -10,17 +10,17 @@ from torch import Tensor
 from .. import checkpoint
 from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
+from ..distributed import is_first, launch, on_first
 from ..errors import UserError
-from ..folders import refuse_occupied
+from ..folders import FolderLock, refuse_occupied
 from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
+from ..training_config import TrainingConfig
 from .average import Average
 from .batches import Batches
-from .config import TrainingConfig
 from .culprits import culprits_of
-from .display import Display
 from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
@@ -29,7 +29,6 @@ from .material import fit_data, make_model, training_images
 from .memory import Memory
 from .optimiser import make_optimiser
 from .order import Order, make_order
-from .place import launch, on_first
 from .request import Request, claim, continued, new_memory
 from .run import Run, memory_of
 from .seeds import generator
@@ -43,18 +42,17 @@ from .watch import LossWatch
 PROBE = 256  # training images that are scored beside the validation ones
 
 
-def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run:
+def prepare(request: Request, guard: Guard, span: Span, lock: FolderLock) -> Run:
     """Everything in place, at the step where an earlier sitting left off, or at the first."""
     keep_freed_memory()
     fabric = launch(request.device, "32-true")
-    display.shown = bool(fabric.is_global_zero)
-    memory, state = _remember(request, fabric)
+    memory, state = _remember(request, fabric, lock)
     config = from_plain(TrainingConfig, memory.training, "the run's training")
     _check_batch(config, fabric.world_size)
     if config.wandb:
         require_wandb()
     dataset = fit_data(request, memory)
-    if fabric.is_global_zero and request.start is not None:
+    if request.start is not None:
         _tell_new_classes(request.start, dataset)
     images = training_images(dataset, config)
     model = _model(request, memory, dataset, fabric)
@@ -71,7 +69,7 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     objective = _objective(model, memory)
     stepper, validation = _stepper(fabric, objective, config, memory), _validation(dataset, config, memory)
     augment = _augment(memory, images)
-    out = on_first(fabric, lambda: claim(request))
+    out = on_first(fabric, lambda: claim(request, lock))
     run = Run(
         out=out,
         fabric=fabric,
@@ -88,12 +86,9 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
         validation=validation,
         probe=_probe(images, memory),
         span=span,
-        watch=_watch(objective, config, batches, order, images, told=fabric.is_global_zero),
+        watch=_watch(objective, config, batches, order, images),
         guard=guard,
-        journal=_journal(out, memory, config, objective, fabric.world_size)
-        if fabric.is_global_zero
-        else None,
-        display=display,
+        journal=_journal(out, memory, config, objective, fabric.world_size) if is_first() else None,
     )
     if state is not None:
         run.restore(state)
@@ -101,11 +96,11 @@ def prepare(request: Request, guard: Guard, display: Display, span: Span) -> Run
     return run
 
 
-def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
+def _remember(request: Request, fabric: Any, lock: FolderLock) -> tuple[Memory, State | None]:
     """The run's memory, and the state to go on from if there is one."""
     wanted = request.out
     if wanted is not None:
-        on_first(fabric, lambda: refuse_occupied(wanted, request.overwrite or request.resume))
+        on_first(fabric, lambda: _may_write(wanted, request, lock))
     earlier = memory_of(wanted) if request.resume and wanted is not None else None
     if earlier is not None:
         return continued(earlier[0], request), earlier[1]
@@ -115,9 +110,15 @@ def _remember(request: Request, fabric: Any) -> tuple[Memory, State | None]:
                 f"{wanted} holds a model, but no state of a run that can be read: --resume cannot go on; choose "
                 "another --out, or begin anew with --overwrite"
             )
-        if fabric.is_global_zero:
-            warn(f"there is no state of an earlier run in {wanted}: a new one begins")
+        warn(f"there is no state of an earlier run in {wanted}: a new one begins")
     return new_memory(request), None
+
+
+def _may_write(out: Path, request: Request, lock: FolderLock) -> None:
+    """Before anything is prepared: UserError where the folder is taken, or holds what may not be overwritten."""
+    refuse_occupied(out, request.overwrite or request.resume)
+    if out.is_dir():
+        lock.take(out)
 
 
 def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None:
@@ -144,13 +145,11 @@ def _watch(
     batches: Batches,
     order: Order,
     images: ImageSet,
-    told: bool,
 ) -> LossWatch:
-    """The watch over the losses, which knows the images of a step by name; it warns where it is `told` to."""
+    """The watch over the losses, which knows the images of a step by name."""
     culprits = culprits_of(objective.model, batches, order.indices, images)
-    notify = warn if told else lambda text: None
     bits = objective.model.shape.uniform_bits
-    return LossWatch(bits, config.tolerate, culprits, notify, parts=objective.parts)
+    return LossWatch(bits, config.tolerate, culprits, parts=objective.parts)
 
 
 def _order(

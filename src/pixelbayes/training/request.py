@@ -11,7 +11,7 @@ from .. import objectives
 from ..data import Dataset
 from ..errors import UserError
 from ..files import sweep
-from ..folders import claim_folder, next_run, run_name
+from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
@@ -36,14 +36,15 @@ class Request:
     start: AutoregressiveImageModel | None
 
 
-def claim(request: Request) -> Path:
-    """The run's folder, claimed; states of an earlier run that is overwritten are forgotten.
+def claim(request: Request, lock: FolderLock) -> Path:
+    """The run's folder, claimed for this process; states of an earlier run that is overwritten are forgotten.
 
     Only when all else is in place, so that a refused run leaves no empty folder behind.
     """
     out = claim_folder(
         request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
     )
+    lock.take(out)
     sweep(out)
     claim_files(out, resumed=request.resume and bool(list_states(out)))
     return out
@@ -61,7 +62,7 @@ def new_memory(request: Request) -> Memory:
         training=to_plain(recipe.training),
         augment=to_plain(recipe.augment),
         objective=objectives.CONFIGS.to_table(recipe.objective),
-        recipe=_describe(recipe),
+        recipe=recipe.to_dict(),
         seen_validation=saw_validation(request.start, request.dataset.preparation),
     )
 
@@ -81,11 +82,6 @@ def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str
     return bool(all_of_them) or any(before.get(name) != now.get(name) for name in DIVISION)
 
 
-def _describe(recipe: Any) -> dict[str, Any]:
-    plain = recipe.to_dict() if hasattr(recipe, "to_dict") else to_plain(recipe)
-    return dict(plain)
-
-
 def continued(memory: Memory, request: Request) -> Memory:
     """The memory of a run that goes on: what the caller gives anew is taken, the seed and the network stay."""
     if request.seed is not None and request.seed != memory.seed:
@@ -97,7 +93,7 @@ def continued(memory: Memory, request: Request) -> Memory:
         _keep_arithmetic(memory, request.recipe.training)
         memory.objective = _same_objective(memory.objective, request.recipe.objective)
         memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
-        memory.recipe = _same_network(memory.recipe, _describe(request.recipe))
+        memory.recipe = _same_network(memory.recipe, request.recipe.to_dict())
     _choose_anew(memory, begun.get("select"))
     if memory.stopped and memory.stale < (memory.training.get("patience") or inf):
         memory.stopped = ""

@@ -9,18 +9,17 @@ import torch
 from torch import Tensor
 
 from ..data import Augment, ImageSet
+from ..distributed import agree, is_first, my_part
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Objective
+from ..training_config import TrainingConfig
 from .average import Average, decay_of
 from .batches import Batches
-from .config import TrainingConfig
-from .display import Display
 from .guard import Guard
 from .journal import Journal
 from .memory import Memory
 from .optimiser import set_rate
 from .order import Order
-from .place import agree, my_part
 from .schedule import learning_rate
 from .seeds import derive, generator
 from .span import Span
@@ -57,7 +56,6 @@ class Run:
     guard: Guard
     journal: Journal | None
     """None on all ranks but the first."""
-    display: Display
     now: float = 0.0
     """Seconds of the run, the same on all ranks; it moves with `pulse`."""
     speed: float = 0.0
@@ -70,7 +68,7 @@ class Run:
     @property
     def first(self) -> bool:
         """Whether this is the rank that writes."""
-        return bool(self.fabric.is_global_zero)
+        return is_first()
 
     @property
     def alone(self) -> bool:

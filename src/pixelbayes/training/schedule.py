@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from .config import TrainingConfig
+from ..training_config import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, step: int, progress: float, epoch: float = 0.0) -> float:

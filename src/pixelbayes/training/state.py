@@ -7,6 +7,7 @@ kept; a newest one that cannot be read is passed over for the one before.
 
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..errors import UserError
 from ..files import write_tensors
 from ..folders import STATE
 from ..progress import warn
+from .contents import check_state
 from .memory import Memory
 from .own_files import products_of
 
@@ -45,7 +47,8 @@ def save_state(out: Path, step: int, state: State) -> Path:
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     products = products_of(out)
     products.note([f"{STATE}/{path.name}"])
-    write_tensors(path, tensors, {"memory": json.dumps(state.memory)})
+    memory = json.dumps(state.memory)
+    write_tensors(path, tensors, {"memory": memory, "digest": _digest(tensors, memory)})
     products.drop(f"{STATE}/{old.name}" for old in list_states(out)[:-KEPT])
     return path
 
@@ -61,7 +64,15 @@ def load_state(out: Path) -> State | None:
     for path in reversed(files):
         try:
             return _read(path)
-        except (SafetensorError, OSError, ValueError, UserError) as error:
+        except (
+            SafetensorError,
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            UserError,
+        ) as error:
             warn(f"the state {path} cannot be read ({error}); the one before it is tried")
     if files:
         raise UserError(f"none of the states in {state_folder(out)} can be read; train anew with --overwrite")
@@ -70,10 +81,22 @@ def load_state(out: Path) -> State | None:
 
 def _read(path: Path) -> State:
     with safe_open(path, framework="pt") as file:
-        memory = json.loads((file.metadata() or {}).get("memory", "null"))
-        Memory.from_dict(memory)  # a state of which nothing can be continued is as good as a broken one
+        metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    text = metadata.get("memory", "null")
+    if metadata.get("digest", "") not in ("", _digest(tensors, text)):  # earlier versions wrote none
+        raise UserError("its contents were changed or damaged")
+    memory = json.loads(text)
+    check_state(Memory.from_dict(memory), tensors)
     return State(tensors, memory)
+
+
+def _digest(tensors: dict[str, Tensor], memory: str) -> str:
+    found = blake2b(memory.encode(), digest_size=16)
+    for name, value in sorted(tensors.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:

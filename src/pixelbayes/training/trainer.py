@@ -1,24 +1,27 @@
 """The loop: steps, and between them validation, sheets and states."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from .. import checkpoint
 from ..data import Dataset
+from ..distributed import pick_device
+from ..errors import UserError
+from ..folders import FolderLock
 from ..model import AutoregressiveImageModel
-from ..progress import spell_seconds
+from ..progress import say, spell_seconds
+from ..recipe import Recipe
 from .announce import announce
 from .assess import assess, keep, write_row
-from .display import Display
+from .display import training_ends
 from .finish import finish
 from .guard import Guard, Interrupted
 from .own_files import products_of
 from .pacing import Pacing
-from .place import pick_device
 from .prepare import prepare
-from .recipe_like import RecipeLike
 from .request import Request
 from .run import Run
 from .sheets import draw_augmented, draw_samples
@@ -28,7 +31,7 @@ from .state import list_states
 
 def train(
     dataset: Dataset,
-    recipe: RecipeLike | None = None,
+    recipe: Recipe | None = None,
     out: str | Path | None = None,
     *,
     minutes: float | None = None,
@@ -56,8 +59,8 @@ def train(
     folder = Path(out) if out is not None else None
     request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
     devices = [place] if place.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), Guard() as guard, Display() as display:
-        run = prepare(request, guard, display, span)
+    with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard:
+        run = prepare(request, guard, span, lock)
         return _carry_out(run)
 
 
@@ -66,13 +69,17 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
     try:
         pacing = Pacing(run)
         announce(run, pacing)
-        run.display.start(run.first)
         _open(run)
         _loop(run, pacing)
         model = finish(run)
+    except UserError:
+        with suppress(UserError):  # such as a full disk, which is the first error already
+            _write_rest(run)
+        raise
     except Interrupted:
         _leave(run)
     finally:
+        training_ends()
         run.batches.close()
         if run.journal is not None:
             run.journal.close()
@@ -93,9 +100,7 @@ def _loop(run: Run, pacing: Pacing) -> None:
     """Steps until the end of the run; its clock starts here."""
     prepared = run.span.begin()
     if run.span.seconds is not None:
-        run.display.line(
-            f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now"
-        )
+        say(f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now")
     run.pulse()
     pacing.resume()
     while True:
@@ -127,14 +132,21 @@ def _between(run: Run, pacing: Pacing) -> None:
         run.save()
 
 
+def _write_rest(run: Run) -> None:
+    """A last row of the journal, for the steps since the one before."""
+    if run.watch.count:
+        write_row(run)
+
+
 def _leave(run: Run) -> None:
-    """Save and end as the signal asks."""
+    """Save and end as the signal asks; the journal has all steps of the state."""
+    _write_rest(run)
     run.save()
     if run.memory.best_step < 0:
         keep(run)
     saved = list_states(run.out)
     at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
-    run.display.line(
+    say(
         f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with "
         f"pixelbayes train DATA --out {run.out} --resume"
     )

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
+from ..distributed import gather_rows, my_part
 from ..measure import Metrics, bits_per_dim
 from ..measure.evaluation import measure
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import pairs_at_once
-from .place import gather_rows, my_part
 from .seeds import generator
 
 MANY_CLASSES = 20  # beyond which the candidate classes of an image may be thinned out

@@ -1,15 +1,16 @@
-"""Where a run happens: the device, and the ranks that torchrun started."""
+"""Devices, and the processes (ranks) that torchrun started: which one this is, who does what, and what all agree on."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from ..errors import UserError
-from ..tasks.share import Share
+from .errors import UserError
+from .progress import is_first as is_first
 
 T = TypeVar("T")
 Arithmetic = Literal["32-true", "bf16-mixed"]
@@ -42,6 +43,42 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+@dataclass(frozen=True)
+class Shard:
+    """This process's part of a task: of its chunks every `ranks`-th, from `rank` on.
+
+    The chunks are those of one process, so that the numbers are, too. `device` is where the processes talk
+    (nccl: the GPU; gloo: the CPU); the process group is there already if there is more than one.
+
+    >>> Shard(rank=1, ranks=2).of([0, 64, 128])
+    [64]
+    """
+
+    rank: int = 0
+    ranks: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return self.rank == 0
+
+    def of(self, chunks: Sequence[T]) -> Sequence[T]:
+        """Returns this process's chunks."""
+        return chunks[self.rank :: self.ranks]
+
+    def merge(self, found: Tensor) -> Tensor:
+        """What every process found, zero where others worked -> all of it, on every process."""
+        if self.ranks == 1:
+            return found
+        whole = found.to(self.device)
+        torch.distributed.all_reduce(whole)
+        return whole.to(found.device)
+
+
+ALONE = Shard()
+
+
 def launch(device: torch.device, precision: Arithmetic) -> Any:
     """Fabric on this device; under torchrun one process for each rank (nccl on CUDA, gloo on the CPU)."""
     from lightning_fabric import Fabric  # seconds to import, so not before it is needed
@@ -61,13 +98,13 @@ def launch(device: torch.device, precision: Arithmetic) -> Any:
     return fabric
 
 
-def my_share(word: str) -> Share:
-    """A task's device, and this process's share of it if torchrun started several. Raises UserError."""
+def my_shard(word: str) -> Shard:
+    """A task's device, and this process's part of it if torchrun started several. Raises UserError."""
     device = pick_device(word)
     if world_size() == 1:
-        return Share(device=device)
+        return Shard(device=device)
     fabric = launch(device, "32-true")
-    return Share(fabric.global_rank, fabric.world_size, fabric.device)
+    return Shard(fabric.global_rank, fabric.world_size, fabric.device)
 
 
 def my_part(fabric: Any, total: int) -> slice:
@@ -102,7 +139,7 @@ def on_first(fabric: Any, action: Callable[[], T]) -> T:
     """Do something on the first rank alone; all ranks get the result, or the same UserError."""
     result: T | None = None
     complaint = ""
-    if fabric.is_global_zero:
+    if is_first():
         try:
             result = action()
         except UserError as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from ..errors import UserError
+from .errors import UserError
 
 Schedule = Literal["constant", "linear", "cosine", "exponential"]
 Select = Literal["bits_per_dim", "accuracy", "balanced_accuracy"]
