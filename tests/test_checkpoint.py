@@ -150,6 +150,25 @@ SPOILED = {
     "another network": (edit(model__network__resnets=2), "misses"),
     "a tensor less": (change_tensors(lambda t: t.pop(sorted(t)[0])), "misses 1 tensor"),
     "a tensor more": (change_tensors(lambda t: t.update(extra=torch.zeros(1))), "has foreign 1 tensor"),
+    "a weight of nan": (
+        change_tensors(lambda t: t.update({sorted(t)[0]: torch.full_like(t[sorted(t)[0]], float("nan"))})),
+        "not finite",
+    ),
+    "whole numbers": (
+        change_tensors(lambda t: t.update({sorted(t)[0]: t[sorted(t)[0]].to(torch.int64)})),
+        "has torch.int64 values",
+    ),
+    "complex numbers": (
+        change_tensors(lambda t: t.update({sorted(t)[0]: t[sorted(t)[0]].to(torch.complex64)})),
+        "has torch.complex64 values",
+    ),
+    "other weights": (change_tensors(lambda t: t.update({n: v + 1 for n, v in t.items()})), "its checksum"),
+    "a checksum that is none": (edit(weights=3), "its checksum"),
+    "a nest": (foreign("config.json", b"[" * 100_000 + b"]" * 100_000), "nested too deeply"),
+    "hot": (edit(calibration__temperature=1e300), "must be 0.001 to 1e+09"),
+    "far": (edit(calibration__offsets=[1e300, 0]), "of 1e+06 nats at most"),
+    "a prior too few": (edit(prior=[1.0]), "the prior needs a weight of 0 or more for each of 2 classes"),
+    "too large": (edit(model__network__filters=10**9), "config.json"),
     "a wrong tensor": (
         change_tensors(lambda t: t.update({sorted(t)[0]: torch.zeros(7)})),
         "has another shape of 1 tensor",

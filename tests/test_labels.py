@@ -18,6 +18,24 @@ def test_a_name_wins_over_an_index(word: str | int, index: int) -> None:
     assert PETS.index(word) == index
 
 
+NUMBERED = Labels(("1", "2", "10"))
+MIXED = Labels(("2", "cat", "dog"))
+
+
+@pytest.mark.parametrize(("word", "index"), [(1, 0), ("1", 0), (10, 2), ("2", 1)])
+def test_a_number_is_a_name_where_all_names_are_numbers(word: str | int, index: int) -> None:
+    assert NUMBERED.index(word) == index
+
+
+def test_a_number_that_could_mean_two_classes_is_refused() -> None:
+    for number in (0, 3):
+        with pytest.raises(UserError, match=rf"no class is named {number}: .*\(1, 2, 10\)"):
+            NUMBERED.index(number)
+    with pytest.raises(UserError, match="named '2' or that of index 2, 'dog': write the name as a text"):
+        MIXED.index(2)
+    assert (MIXED.index("2"), MIXED.index(0), MIXED.index("1")) == (0, 0, 1)
+
+
 def test_a_list_of_words() -> None:
     assert PETS.parse("dog, 0,cat,") == [1, 0, 0]
     assert PETS.parse("") == []

@@ -100,7 +100,7 @@ def test_no_images_have_no_likelihoods(model, levels, make) -> None:
     ("levels", "labels", "wanted"),
     [
         (torch.zeros(1, 1, 8, 8), [0], "integer levels"),
-        (torch.zeros(1, 8, 8, dtype=torch.uint8), [0], "integer levels"),
+        (torch.zeros(8, 8, dtype=torch.uint8), [0], "integer levels"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), [0], r"1 channel\(s\), not 3"),
         (torch.full((1, 1, 8, 8), 17, dtype=torch.uint8), [0], r"0\.\.16"),
         (np.zeros((1, 1, 8, 8)), [0], "integer levels"),
@@ -112,7 +112,7 @@ def test_no_images_have_no_likelihoods(model, levels, make) -> None:
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), ["d"], "unknown class 'd'"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), None, "needs a label"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [0, 1], "1 images need 1 labels"),
-        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [3], r"labels must lie in 0\.\.2"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [3], r"class 3 is outside 0\.\.2"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [-1], "unknown ones have no likelihood"),
     ],
 )

@@ -17,9 +17,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .api import create as create
     from .api import train as train
+    from .asking import classify as classify
+    from .asking import log_prob as log_prob
+    from .calibrating import calibrate as calibrate
     from .causality import check_causality as check_causality
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .comparing import compare as compare
     from .cross_validation import cross_validate as cross_validate
     from .data import Dataset as Dataset
     from .data import ImageSet as ImageSet
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from .detecting import measure_foreign as measure_foreign
     from .distributions import register_distribution as register_distribution
     from .errors import UserError as UserError
+    from .estimator import PixelBayesClassifier as PixelBayesClassifier
     from .evaluating import evaluate as evaluate
     from .explaining import explain as explain
     from .fusion import register_operation as register_operation
@@ -46,7 +51,8 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
-    from .tasks.classify import classify as classify
+    from .reporting import report as report
+    from .reports import register_section as register_section
     from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
@@ -59,14 +65,17 @@ _PLACES = {
     "ImageSet": "data",
     "ImageShape": "levels",
     "Labels": "labels",
+    "PixelBayesClassifier": "estimator",
     "Recipe": "recipe",
     "UserError": "errors",
     "adapt": "outside",
     "bits_per_dim": "measure",
+    "calibrate": "calibrating",
     "check_causality": "causality",
     "check_walk": "walk_check",
-    "classify": "tasks.classify",
+    "compare": "comparing",
     "complete": "tasks.complete",
+    "classify": "asking",
     "create": "api",
     "cross_validate": "cross_validation",
     "detect": "detecting",
@@ -78,6 +87,7 @@ _PLACES = {
     "load": "checkpoint",
     "load_detector": "detecting",
     "load_recipe": "recipe",
+    "log_prob": "asking",
     "measure_foreign": "detecting",
     "open_dataset": "data",
     "register_distribution": "distributions",
@@ -85,7 +95,9 @@ _PLACES = {
     "register_network": "networks",
     "register_objective": "objectives",
     "register_operation": "fusion",
+    "register_section": "reports",
     "register_strategy": "fusion",
+    "report": "reporting",
     "save": "checkpoint",
     "save_detector": "tasks.detect",
     "save_image": "data",

@@ -14,7 +14,9 @@ from .data import (
     from_arrays,
     open_dataset,
 )
+from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import is_first, pick_device
+from .distributions import Bernoulli, Categorical
 from .errors import UserError, check_path
 from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
@@ -91,7 +93,8 @@ def train(
     imports: Iterable[str] = (),
     **overrides: Any,
 ) -> AutoregressiveImageModel:
-    """Train on `data`, a word as on the command line, or arrays `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]`.
+    """Train on `data`: a word as on the command line; arrays `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, with a name
+    or a number for each image in `labels`; or a torch `Dataset` or `DataLoader` of (image, label).
 
     Without a recipe, network and schedule are planned from the data, the device and the minutes. `start` is a
     model to begin with (fine-tuning). `groups`, a word for each image of an array, says which must not be split
@@ -123,6 +126,7 @@ def train(
         settings = _planned(dataset, settings.data, device, minutes, overrides)
     elif origin is not None:
         settings = _with_parts_of(origin, settings, base)
+    _tell_independence(settings, dataset.shape)
     return run_training(
         dataset,
         settings,
@@ -266,6 +270,10 @@ def open_data(
         raise UserError("groups go with arrays of images; a folder or a CSV split has group_by")
     if isinstance(data, Dataset):
         return data
+    if is_torch_set(data):
+        if labels is not None:
+            raise UserError("labels go with arrays of images; a torch data set has its own")
+        data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
         return open_dataset(data, settings.data, shape)
@@ -297,6 +305,16 @@ def _planned(
             if not by_hand[part]:
                 say(f"plan: {reason}")
     return settings
+
+
+def _tell_independence(settings: Recipe, shape: ImageShape) -> None:
+    """Where no channel of a colour pixel is told of the others, the model cannot learn how colours go together."""
+    independent = isinstance(settings.distribution, Categorical | Bernoulli)
+    if independent and shape.channels > 1 and not settings.network.by_channel(shape) and is_first():
+        warn(
+            "the channels of a pixel are taken as independent of each other: for colours that go together take the "
+            "logistic mixture, or the network pixelcnn with colour masks"
+        )
 
 
 def _tell(dataset: Dataset) -> None:

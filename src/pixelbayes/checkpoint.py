@@ -1,8 +1,9 @@
 """A model is a folder: `config.json` (plain data) and `model.safetensors`. Nothing in a file is executed."""
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from safetensors.torch import load_file
 from . import distributions, networks
 from .errors import UserError, check_path
 from .extensions import extension_hint
-from .files import whole, write_tensors
+from .files import digest, whole, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
 from .products import Products
+from .ready import ready_models
 
 FORMAT = 1
+COOLEST, WARMEST = 1e-3, 1e9
+"""Of calibration: temperatures between which a fit can end; the largest is that of likelihoods that say nothing."""
+FARTHEST = 1e6  # nats, of an offset
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
@@ -28,13 +33,31 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     Raises `UserError` where the folder cannot be written, or holds a config.json of something else; what was there
     before then stays whole.
     """
+    check_path("the model's folder", folder)
     place = Path(folder)
     refuse_foreign(place)
-    text = json.dumps(_config(model), indent=2)
-    write_tensors(place / WEIGHTS, _tensors(model))
-    with whole(place / CONFIG) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    json.dumps(_config(model))  # what is no plain data is refused before anything is written
+    before = digest(place / WEIGHTS) if (place / WEIGHTS).is_file() else None
+
+    def describe(weights: Path) -> None:
+        # A kill between the two files leaves the weights before, which go with this config, too.
+        _write_config(model, place, {"sha256": digest(weights), "replaced": before})
+
+    write_tensors(place / WEIGHTS, _tensors(model), then=describe)
     return place
+
+
+def save_config(model: AutoregressiveImageModel, folder: str | Path) -> None:
+    """Write the model's configuration, calibration and description beside its weights, which stay as they are."""
+    place = Path(folder)
+    _write_config(model, place, {"sha256": digest(place / WEIGHTS), "replaced": None})
+
+
+def _write_config(model: AutoregressiveImageModel, folder: Path, checksum: dict[str, str | None]) -> None:
+    """`checksum`: SHA-256 of the weights that go with this config, and of those before them."""
+    text = json.dumps({**_config(model), "weights": checksum}, indent=2)
+    with whole(folder / CONFIG) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -56,25 +79,35 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> AutoregressiveImageModel:
-    """The model in a folder, or of that id on the Hugging Face Hub, ready to be used (evaluation mode).
+    """The model in a folder, a ready model by its name ("digits"; see `pixelbayes list models`), or one of that id on
+    the Hugging Face Hub, for use (evaluation mode).
 
     Raises `UserError` for a folder that holds no model, or a truncated or foreign one.
     """
     check_path("the model", path)
     folder = Path(path)
     if not folder.exists():
-        folder = _from_hub(str(path))
+        folder = ready_models().get(str(path)) or _from_hub(str(path))
     config = read_config(folder)
     try:
         model = AutoregressiveImageModel(_model_config(config["model"]))
         model.calibration = _calibration(config["calibration"], len(model.classes))
-        model.prior = tuple(float(weight) for weight in config["prior"]) if config.get("prior") else None
+        model.prior = _prior(config.get("prior"), len(model.classes))
         model.description = _description(config["description"])
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}{extension_hint(config)}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+        RuntimeError,
+    ) as error:
         raise UserError(f"{folder / CONFIG} does not describe a pixelbayes model ({error!r})") from error
     _fill(model, folder / WEIGHTS)
+    _check_sum(config.get("weights"), folder / WEIGHTS)  # last: what can be named more precisely is
     return model.to(device).eval()
 
 
@@ -117,13 +150,39 @@ def _model_config(data: dict[str, Any]) -> ModelConfig:
 
 
 def _calibration(data: dict[str, Any], classes: int) -> Calibration:
-    """`UserError` unless the temperature is above 0 and there is an offset for each class, or none."""
+    """`UserError` unless the temperature can be one, and there is an offset for each class, or none."""
     temperature, offsets = float(data["temperature"]), tuple(float(offset) for offset in data["offsets"])
-    if not (isfinite(temperature) and temperature > 0):
+    if not temperature > 0:
         raise UserError(f"calibration: the temperature must be above 0, not {temperature}")
-    if len(offsets) not in (0, classes) or not all(isfinite(offset) for offset in offsets):
-        raise UserError(f"calibration: {classes} classes need as many finite offsets, not {len(offsets)}")
+    if not COOLEST <= temperature <= WARMEST:
+        raise UserError(f"calibration: the temperature must be {COOLEST:g} to {WARMEST:g}, not {temperature}")
+    if len(offsets) not in (0, classes) or not all(abs(offset) <= FARTHEST for offset in offsets):
+        raise UserError(
+            f"calibration: {classes} classes need as many finite offsets, not {len(offsets)}, "
+            f"of {FARTHEST:g} nats at most"
+        )
     return Calibration(temperature, offsets)
+
+
+def _prior(data: Any, classes: int) -> tuple[float, ...] | None:
+    """The weights of the classes, None where all are alike; `UserError` for others than 0 or more."""
+    if data is None or data == []:
+        return None
+    weights = tuple(float(weight) for weight in data)
+    if len(weights) != classes or not all(0 <= weight < inf for weight in weights) or not sum(weights):
+        raise UserError(f"the prior needs a weight of 0 or more for each of {classes} classes")
+    return weights
+
+
+def _check_sum(data: Any, file: Path) -> None:
+    """`UserError` where the weights are others than those that the config was written with; older ones do not say."""
+    if data is None:
+        return
+    known = (data.get("sha256"), data.get("replaced")) if isinstance(data, dict) else ()
+    if digest(file) not in known:
+        raise UserError(
+            f"{file} is damaged, or belongs to another model: its checksum is not the one in {CONFIG}"
+        )
 
 
 def _description(data: Any) -> dict[str, Any]:
@@ -177,7 +236,19 @@ def _fill(model: AutoregressiveImageModel, file: Path) -> None:
             raise UserError(
                 f"{file} {problem} {len(names)} tensor(s), such as {names[0]}: it belongs to another model"
             )
+    check_weights(tensors, expected, file)
     model.load_state_dict(tensors, strict=False)
+
+
+def check_weights(
+    tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], what: object
+) -> None:
+    """Raises UserError where real numbers are expected and a tensor holds others, or some that are not finite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() != expected[name].is_floating_point() or tensor.is_complex():
+            raise UserError(f"{what}: {name} has {tensor.dtype} values, not {expected[name].dtype}")
+        if not bool(tensor.isfinite().all()):
+            raise UserError(f"{what}: {name} has values that are not finite: the weights draw noise alone")
 
 
 def _refuse_unreadable(file: Path) -> None:
@@ -195,6 +266,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a model: it has no {CONFIG}")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply to describe a model") from None
     except (OSError, ValueError) as error:
         _refuse_unreadable(file)
         raise UserError(f"{file} is not readable as JSON ({error})") from error
@@ -209,8 +282,9 @@ def _from_hub(name: str) -> Path:
     """The local copy of a model on the Hub; `UserError` when it is neither there nor a folder."""
     parent = Path(name).parent
     if name.count("/") != 1 or name.startswith((".", "/", "~")) or parent.is_dir():
-        near = get_close_matches(Path(name).name, [p.name for p in parent.glob("*") if p.is_dir()], n=1)
-        hint = f": did you mean '{parent / near[0]}'?" if near else ""
+        known = [*(str(p) for p in parent.glob("*") if p.is_dir()), *ready_models()]
+        near = get_close_matches(name, known, n=1)
+        hint = f": did you mean '{near[0]}'?" if near else ""
         raise UserError(f"there is no model folder '{name}'{hint}")
     from huggingface_hub import snapshot_download
 

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from . import measure
+from .asking import prepared
 from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.assembling import the_split
 from .errors import UserError
 from .labels import UNKNOWN
-from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
+from .model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
 from .progress import warn
 from .tasks.share import ALONE, Share
 
@@ -57,10 +58,11 @@ def evaluate(
 ) -> measure.Metrics:
     """Measure likelihood and, where classes are known, classification on images in any form.
 
-    images: an `ImageSet`; integer levels `(n, C, H, W)`, with `labels` (indices or names, -1 where unknown); a
-    `Dataset`, of which the validation split is taken unless `split` names another; or a word or path as on the
-    command line; None: the images that the training held out. Classes are matched by name. `batch` counts pairs of an
-    image and a class that go through the network at once. With `share`, several processes take some batches each.
+    images: an `ImageSet`; an array, prepared as in the training, with `labels` (names or numbers, see
+    `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which
+    the validation split is taken unless `split` names another; or a word or path as on the command line; None: the
+    images that the training held out. Classes are matched by name. `batch` counts pairs of an image and a class that
+    go through the network at once. With `share`, several processes take some batches each.
     Raises UserError for what does not fit.
 
     >>> import numpy as np
@@ -68,6 +70,17 @@ def evaluate(
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
+    return measure.evaluate(model, images_for(model, images, labels, split, share), batch, progress, share)
+
+
+def images_for(
+    model: AutoregressiveImageModel,
+    images: Any = None,
+    labels: LabelsLike | None = None,
+    split: str | None = None,
+    share: Share = ALONE,
+) -> ImageSet:
+    """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
     require_model(model)
     if labels is not None and isinstance(images, ImageSet | Dataset | str | Path | None):
         raise UserError("labels go with arrays of images; a data set has its own")
@@ -81,7 +94,7 @@ def evaluate(
         chosen = _split_of(images, split)
     else:
         chosen = images if isinstance(images, ImageSet) else _as_set(model, images, labels)
-    return measure.evaluate(model, _fitting(model, chosen), batch, progress, share)
+    return _fitting(model, chosen)
 
 
 def _split_of(dataset: Dataset, split: str | None) -> ImageSet:
@@ -93,9 +106,11 @@ def _split_of(dataset: Dataset, split: str | None) -> ImageSet:
 
 def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | None) -> ImageSet:
     """Levels `(n, C, H, W)` and labels as a set of the model's classes."""
-    levels = as_levels(images)
-    model.check(levels)
+    levels, own = prepared(model, images)
+    labels = own if labels is None else labels
     index = torch.full((len(levels),), UNKNOWN)
+    if labels is not None and not model.classes and own is None:
+        raise UserError("this model has no classes: it takes no labels")
     if labels is not None and model.classes:
         index = as_indices(labels, model.classes).cpu()
     if len(index) and int(index.min()) < UNKNOWN:

@@ -1,17 +1,19 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import UserError
+from .errors import UserError, check_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LONGEST_STEM = 150  # bytes
 HALF = "pixelbayes-tmp"
 LEFT_BEHIND = re.compile(rf"\..+\.[0-9]+\.{HALF}(\.\w+)?")
 """The temporary names that `whole` gives: no file of the user's is called so."""
@@ -33,8 +35,9 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     'all of it'
     """
     target = Path(path)
+    check_name(target)
     suffix = target.suffix if suffix is None else suffix
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{HALF}{suffix}")
+    temporary = target.with_name(f".{_short(target.stem)}.{os.getpid()}.{HALF}{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -66,10 +69,27 @@ def _clear(room: Path) -> None:
     room.rmdir()
 
 
+def _short(stem: str) -> str:
+    """So much of a name that a temporary one made of it is no longer than file names may be."""
+    return os.fsdecode(os.fsencode(stem)[:LONGEST_STEM]) if len(os.fsencode(stem)) > LONGEST_STEM else stem
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_tensors(
-    path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None
+    path: str | Path,
+    tensors: "dict[str, Tensor]",
+    metadata: dict[str, str] | None = None,
+    then: Callable[[Path], None] | None = None,
 ) -> None:
-    """A safetensors file that is whole or not there; raises UserError as `whole` does."""
+    """A safetensors file that is whole or not there; raises UserError as `whole` does.
+
+    `then` is called with the temporary file, complete, before it takes its place.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -87,3 +107,5 @@ def write_tensors(
         finally:
             _clear(room)
         temporary.chmod(mode)  # safetensors makes files that only their owner may read
+        if then is not None:
+            then(temporary)

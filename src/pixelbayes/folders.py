@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, check_name
 
 STATE = "state"
 """The folder within a training run that holds what the run can be continued from."""
@@ -148,6 +148,7 @@ def refuse_unwritable(path: Path) -> None:
 def refuse_occupied(folder: Path, allowed: bool = False) -> None:
     """Raise UserError for a file, for a folder that holds anything unless that is allowed, and for a place that cannot
     be written; makes nothing."""
+    check_name(folder)
     try:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")

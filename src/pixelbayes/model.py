@@ -16,7 +16,7 @@ from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError, check_whole
 from .fusion import Fusion, FusionConfig
-from .labels import Labels
+from .labels import UNKNOWN, Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
 from .plain import from_plain
@@ -47,12 +47,21 @@ class Calibration:
     temperature: float = 1.0
     offsets: tuple[float, ...] = ()
 
+    @property
+    def active(self) -> bool:
+        """Whether it changes anything."""
+        return self.temperature != 1.0 or any(self.offsets)
+
     def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
         """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""
+        return self.scores(log_likelihoods, log_prior).softmax(1)
+
+    def scores(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
+        """The same, as the logarithm of the posterior up to a constant for each image."""
         scores = log_likelihoods.double() / self.temperature
         for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
             scores = scores if term is None else scores + term
-        return scores.softmax(1)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -126,20 +135,35 @@ class AutoregressiveImageModel(nn.Module):
 
     def log_prob_map(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
         """log p of each pixel given those before it and the label, `(n, H, W)` in nats."""
-        levels = as_levels(levels)
-        self.check(levels)
+        levels = self.images(levels)
         label = self.check_labels(labels, len(levels))
         levels = levels.to(self.device)
         if not len(levels):  # networks need not know empty batches
             return levels.new_zeros(0, *levels.shape[2:], dtype=self.dtype)
         return self.distribution(levels, label).log_prob(levels)
 
-    def log_prob(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
+    def log_prob(self, levels: Images, labels: LabelsLike | None = None, batch: int | None = None) -> Tensor:
         """log p(image | label) in nats, summed in and returned as float64 `(n,)`.
 
-        `labels` is None for a model without classes. Raises `UserError` for images or labels that do not fit.
+        `labels` is None for a model without classes. Gradients flow, and their graph is kept while the result is;
+        with `batch`, so many images go through the network at once and no graph is kept. Raises `UserError` for images
+        or labels that do not fit.
         """
-        return self.log_prob_map(levels, labels).double().sum((1, 2))
+        check_whole("the batch", batch, least=1)
+        if batch is None:
+            return in_float64(self.log_prob_map(levels, labels)).sum((1, 2))
+        levels = self.images(levels)
+        label = self.check_labels(labels, len(levels))
+        parts = levels.split(batch)
+        each = [None] * len(parts) if label is None else label.split(batch)
+        with torch.no_grad():
+            return torch.cat([self.log_prob(*pair) for pair in zip(parts, each, strict=True)])
+
+    def forward(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
+        """log p(image | label) in nats `(n,)`; without labels that of every class, `(n, classes)`. Gradients flow."""
+        if labels is not None or not self.classes:
+            return self.log_prob(levels, labels)
+        return in_float64(self.class_log_prob_maps(self.images(levels))).sum((2, 3))
 
     def class_log_prob_maps(self, levels: Images, classes: Sequence[int] | None = None) -> Tensor:
         """log p of each pixel given those before it, under each of `classes` (indices; all of them when None).
@@ -173,8 +197,7 @@ class AutoregressiveImageModel(nn.Module):
         check_whole("the batch", batch, least=1)
         if not self.classes:
             raise UserError("this model has no classes: it cannot classify")
-        levels = as_levels(levels)
-        self.check(levels)
+        levels = self.images(levels)
         pieces = [piece.tolist() for piece in torch.arange(len(self.classes)).split(batch)]
         with evaluating(self):
             parts = levels.split(max(1, batch // len(self.classes)))
@@ -182,7 +205,7 @@ class AutoregressiveImageModel(nn.Module):
 
     def _of_each_class(self, levels: Tensor, pieces: list[list[int]]) -> Tensor:
         maps = (self.class_log_prob_maps(levels, classes) for classes in pieces)
-        return torch.cat([each.double().sum((2, 3)) for each in maps], 1)
+        return torch.cat([in_float64(each).sum((2, 3)) for each in maps], 1)
 
     def log_joint(self, levels: Images, batch: int = 64) -> Tensor:
         """log p(x | c) + log p(c), `(n, classes)` in nats, float64; the prior is uniform unless `prior` is set."""
@@ -206,6 +229,20 @@ class AutoregressiveImageModel(nn.Module):
         prior = torch.tensor(weights, dtype=torch.float64)
         return (prior / prior.sum()).log()
 
+    def images(self, given: Images) -> Tensor:
+        """Levels `(n, C, H, W)` of images in any of the layouts `(n, H, W)`, NCHW and NHWC (see docs/data.md).
+
+        Raises UserError for what the model does not know.
+        """
+        levels = as_levels(given)
+        channels = self.shape.channels
+        if levels.dim() == 3 and channels == 1:
+            levels = levels[:, None]
+        elif levels.dim() == 4 and levels.shape[1] != channels and levels.shape[3] == channels:
+            levels = levels.permute(0, 3, 1, 2)
+        self.check(levels)
+        return levels
+
     def check(self, levels: Tensor) -> None:
         """`UserError` unless these are integer levels of such images as the model knows."""
         if levels.dim() != 4 or levels.is_floating_point() or levels.is_complex():
@@ -225,12 +262,17 @@ class AutoregressiveImageModel(nn.Module):
             )
 
     def check_labels(self, labels: LabelsLike | None, count: int) -> Tensor | None:
-        """Labels as a tensor on the model's device; `UserError` for missing, unknown or foreign ones."""
+        """Labels as a tensor on the model's device; `UserError` for missing, unknown or foreign ones.
+
+        A tensor holds indices, as this library gives them; lists and arrays are read by the rule of `Labels.index`.
+        """
         if not self.classes:
+            if labels is not None:
+                raise UserError("this model has no classes: it takes no labels")
             return None
         if labels is None:
             raise UserError(f"this model needs a label for each image (classes: {', '.join(self.classes)})")
-        label = as_indices(labels, self.classes)
+        label = _whole(labels) if isinstance(labels, Tensor) else as_indices(labels, self.classes)
         if label.shape != (count,):
             raise UserError(f"{count} images need {count} labels, not {tuple(label.shape)}")
         if count and not (int(label.min()) >= 0 and int(label.max()) < len(self.classes)):
@@ -238,6 +280,15 @@ class AutoregressiveImageModel(nn.Module):
                 f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)"
             )
         return label.to(self.device)
+
+
+def in_float64(values: Tensor) -> Tensor:
+    """The same in float64; on the CPU where the device has no such numbers.
+
+    >>> in_float64(torch.ones(1)).dtype
+    torch.float64
+    """
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 @contextmanager
@@ -275,24 +326,53 @@ def as_levels(images: Images) -> Tensor:
 
 
 def as_indices(labels: LabelsLike | int | str, classes: Labels) -> Tensor:
-    """Labels by index or name -> int64 of the same shape; `UserError` for other values and unknown names."""
-    given = labels if isinstance(labels, Tensor) else _indices_of(labels, classes)
-    if given.dtype == torch.bool or given.is_complex():
-        raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
-    if given.is_floating_point() and bool((given != given.floor()).any()):
-        raise UserError("labels must be whole numbers or names, not fractions")
-    return given.long()
+    """Names and numbers -> int64 indices of the same shape, each by the rule of `Labels.index`; -1, None, '' and NaN,
+    which say 'unknown', -> -1. Raises UserError for anything else.
 
-
-def _indices_of(labels: object, classes: Labels) -> Tensor:
-    """An array or a list of indices or names as a tensor."""
+    >>> as_indices(["dog", "cat"], Labels(("cat", "dog"))), as_indices([1, 10], Labels(("1", "2", "10")))
+    (tensor([1, 0]), tensor([0, 2]))
+    """
     try:
-        words = np.asarray(labels)
-        if words.dtype.kind in "UO" and all(isinstance(word, str) for word in words.flat):
-            words = np.array([classes.index(word) for word in words.flat], np.int64).reshape(words.shape)
-        return torch.as_tensor(np.require(words, requirements=["C", "W"]))
+        given = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
     except (TypeError, ValueError) as error:
         raise UserError(f"labels must be whole numbers or names ({error})") from error
+    if given.dtype.kind not in "biufUO":
+        raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
+    table = {word: _index_of(word, classes) for word in {_plain(each) for each in given.flat}}
+    found = np.array([table[_plain(each)] for each in given.flat], np.int64)
+    return torch.from_numpy(found.reshape(given.shape))
+
+
+def _whole(labels: Tensor) -> Tensor:
+    """A tensor of indices as int64."""
+    if labels.dtype == torch.bool or labels.is_complex():
+        raise UserError(f"labels must be whole numbers or names, not {labels.dtype} values")
+    if labels.is_floating_point() and bool((labels != labels.floor()).any()):
+        raise UserError("labels must be whole numbers or names, not fractions")
+    return labels.long()
+
+
+def _plain(label: object) -> str | int:
+    """A label as a text or a whole number: '' where it says 'unknown'. Raises UserError for what is neither."""
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or label != label:
+        return ""
+    if isinstance(label, bool):
+        return str(label)
+    if isinstance(label, float) and label.is_integer():
+        return int(label)
+    if not isinstance(label, str | int):
+        raise UserError(f"labels must be whole numbers or names, not {label!r}")
+    return label
+
+
+def _index_of(label: str | int, classes: Labels) -> int:
+    if label in ("", UNKNOWN) and str(label) not in classes.names:
+        return UNKNOWN
+    if label in ("True", "False") and label not in classes.names:
+        return classes.index(int(label == "True"))
+    return classes.index(label)
 
 
 def build(

@@ -4,7 +4,6 @@ A file belongs to a command if the list names it, it is a plain file below the f
 it, and it still holds what was written. Whatever a user put there, in whatever place and under whatever name, does not.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from .errors import UserError
-from .files import whole
+from .files import digest, whole
 
 ANYTHING = ""  # instead of a digest: a file that grows, or is too large to be read again
 MOST_NAMES = 3  # of the user's files in a message
@@ -37,7 +36,7 @@ class Products:
         if name not in self._known or self._link_on_the_way(name) is not None or not path.is_file():
             return False
         known = self._known[name]
-        return ANYTHING in known or _digest(path) in known
+        return ANYTHING in known or digest(path) in known
 
     def refuse_foreign(self, names: Iterable[str]) -> None:
         """Raise UserError where one of `names` is to be written, and something that is not ours lies there."""
@@ -64,22 +63,22 @@ class Products:
         """A temporary path to write; it takes its place under `name` when it is whole, and is listed just before."""
         with whole(self.folder / name) as temporary:
             yield temporary
-            self._note(name, _digest(temporary))
+            self._note(name, digest(temporary))
 
     def note(self, names: Iterable[str]) -> None:
         """List files that are about to be written by other means, whatever they will hold."""
         for name in names:
             self._note(name, ANYTHING)
 
-    def _note(self, name: str, digest: str) -> None:
-        self._fresh[name] = digest
-        if digest in self._known.setdefault(name, set()):
+    def _note(self, name: str, content: str) -> None:
+        self._fresh[name] = content
+        if content in self._known.setdefault(name, set()):
             return
-        self._known[name].add(digest)
+        self._known[name].add(content)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.list.open("a", encoding="utf-8") as file:
-                file.write(_line(name, digest))
+                file.write(_line(name, content))
         except OSError as error:
             raise UserError(f"cannot write {self.list}: {error.strerror or error}") from error
 
@@ -125,11 +124,11 @@ class Products:
         for line in lines:
             try:
                 entry = json.loads(line)
-                name, digest = entry["path"], entry["sha256"] or ANYTHING
+                name, content = entry["path"], entry["sha256"] or ANYTHING
             except (ValueError, TypeError, KeyError, RecursionError):
                 continue
-            if isinstance(name, str) and isinstance(digest, str) and _lies_below(name):
-                known.setdefault(name, set()).add(digest)
+            if isinstance(name, str) and isinstance(content, str) and _lies_below(name):
+                known.setdefault(name, set()).add(content)
         return known
 
 
@@ -143,10 +142,5 @@ def _lies_below(name: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
-def _line(name: str, digest: str) -> str:
-    return json.dumps({"path": name, "sha256": digest or None}) + "\n"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _line(name: str, content: str) -> str:
+    return json.dumps({"path": name, "sha256": content or None}) + "\n"

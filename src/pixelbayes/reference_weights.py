@@ -111,6 +111,8 @@ def _check_tensors(weights: Mapping[str, Tensor], path: Path) -> None:
             continue
         if value.is_nested or value.layout != torch.strided or value.is_meta or not value.is_floating_point():
             raise UserError(f"{path}: {name} is no dense tensor of real numbers")
+        if not bool(value.isfinite().all()):
+            raise UserError(f"{path}: {name} has values that are not finite")
         if value.dim() != wanted:
             raise UserError(f"{path}: {name} is {tuple(value.shape)}, and not of {wanted} dimension(s)")
 

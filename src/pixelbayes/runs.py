@@ -68,7 +68,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, "there is no config.json"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
         return {}, f"config.json cannot be read: {reason}"
     return (config, _wrong(config)) if isinstance(config, dict) else ({}, "config.json is no table")

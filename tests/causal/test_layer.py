@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from pixelbayes.causal import Layer
 
@@ -40,6 +41,25 @@ def test_a_part_that_is_replaced_or_removed_is_not_remembered():
     del layer.inside
     with pytest.raises(AttributeError):
         _ = layer.inside
+
+
+def test_a_hook_is_refused_since_it_would_never_run():
+    layer = Double()
+    for register in (
+        layer.register_forward_hook,
+        layer.register_forward_pre_hook,
+        layer.register_full_backward_hook,
+    ):
+        with pytest.raises(RuntimeError, match="called without hooks"):
+            register(lambda *_: None)
+    with pytest.raises(RuntimeError, match="called without hooks"):
+        prune.l1_unstructured(Weighted(), "weight", 0.5)
+
+
+class Weighted(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2, 2))
 
 
 def test_a_copy_has_parts_of_its_own():

@@ -117,7 +117,7 @@ def test_names_validation_and_test() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "reason"),
     [
-        (np.zeros((3, 4, 4)), None, "integers are needed"),
+        (np.full((3, 4, 4), 0.3), None, "integers are needed"),
         (np.zeros((3, 4), np.uint8), None, "accepted are N,H,W"),
         (np.zeros((3, 4, 4, 2), np.uint8), None, "accepted are N,H,W"),
         (np.zeros((0, 4, 4), np.uint8), None, "no images"),

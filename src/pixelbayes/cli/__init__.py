@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from .. import __version__
-from ..errors import UserError, unknown
+from ..errors import UserError, printable, unknown
 from ..threads import wait_briefly
 
 COMMANDS = {
@@ -17,7 +17,9 @@ COMMANDS = {
     "generate": "draw images of each class",
     "complete": "keep a part of images and draw the rest",
     "classify": "classify images by Bayes' rule on their likelihoods",
-    "evaluate": "bits/dim and accuracy on held-out images, with a confusion picture",
+    "evaluate": "bits/dim and accuracy on held-out images, with intervals, baselines and pictures",
+    "calibrate": "probabilities that can be believed, fitted on labelled images",
+    "compare": "is one of two models better, or is it chance?",
     "explain": "which pixels speak for an answer, and which against it",
     "detect": "images that are foreign to a model",
     "report": "one page on a run or a model, to hand over",
@@ -147,5 +149,5 @@ def _spell(error: OSError) -> str:
 def _fail(text: str, code: int, bug: BaseException | None = None) -> int:
     if bug is not None and os.environ.get("PIXELBAYES_DEBUG"):
         traceback.print_exception(bug)
-    print(f"pixelbayes: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    print(f"pixelbayes: error: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
     return code

@@ -131,7 +131,7 @@ def check(options: Detect) -> None:
 
 
 def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Share") -> "Detector":
-    """The one in the model's folder, or a new one, which is stored there; with the score and rate that are asked for."""
+    """The one in the model's folder, or a new one, which is stored there; with the score and rate asked for."""
     from ..detecting import fit_detector
     from ..progress import say
     from ..tasks.detect import load_detector, save_detector

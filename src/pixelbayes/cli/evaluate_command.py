@@ -3,24 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from .arguments import Flag, optional, read
 
+if TYPE_CHECKING:
+    from ..data import ImageSet
+    from ..examining import Evaluation
+    from ..model import AutoregressiveImageModel
+
 
 @dataclass
 class Evaluate:
-    """Measure a model on held-out images: bits per dimension, accuracy, balanced accuracy, macro F1.
+    """Measure a model on held-out images: bits per dimension, accuracy with its interval, calibration, each class.
 
-    Without --data it takes the data that the model was trained on. Writes OUT/metrics.json and, where classes are
-    known, OUT/confusion.png.
+    Without --data it takes the data that the model was trained on. Simple classifiers (naive Bayes, a nearest
+    neighbour, an SVM, a random forest) stand beside the model where its training images can be found. Writes
+    OUT/metrics.json and, where classes are known, predictions.csv, confusion.png, reliability.png (is it right as often
+    as it says?), mistakes.png (the surest ones) and, with --seen, seen.png.
 
     examples:
       pixelbayes evaluate runs/demo
       pixelbayes evaluate runs/photos-001 --split test --out results
-      pixelbayes evaluate runs/photos-001 --data other-photos/
+      pixelbayes evaluate runs/photos-001 --data other-photos/ --no-baselines
+      pixelbayes evaluate runs/demo --split test --seen
     """
 
     model: Annotated[str, Positional, arg(metavar="MODEL")]
@@ -37,6 +45,10 @@ class Evaluate:
     """Pairs of an image and a class that go through the network at once."""
     device: str = "auto"
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    seen: Flag = False
+    """Accuracy against the share of the pixels that the model has seen, in raster order, too."""
+    baselines: bool = True
+    """Simple classifiers beside the model, where the images of its training can be found."""
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
     overwrite: Flag = False
@@ -50,43 +62,90 @@ def run(arguments: Sequence[str]) -> None:
     from .. import checkpoint
     from ..distributed import my_shard
     from ..evaluating import held_out
+    from ..examining import FILES, examine
     from ..extensions import import_extensions
     from ..folders import claimed
-    from ..measure import evaluate
-    from ..pictures import confusion
     from ..products import Products
     from ..progress import say, warn
-    from .presenting import check_positive, confusion_table, default_out, score_line, show
+    from ..tasks.classify import require_classes
+    from .presenting import check_positive, default_out
 
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
     share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
+    if options.seen:
+        require_classes(model)
     images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)
     for notice in images.notices if share.first else ():
         warn(notice)
+    train = _training_images(model, options) if options.baselines and share.first else None
+    words = {"train": train, "seen": options.seen, "batch": options.batch, "share": share}
     if not share.first:
-        evaluate(model, images, batch=options.batch, progress=False, share=share)
+        examine(model, images, progress=False, **words)  # type: ignore[arg-type]
         return
-    with claimed(
-        options.out or default_out(f"{Path(options.model).resolve().name}-evaluation"), options.overwrite
-    ) as out:
+    name = f"{Path(options.model).resolve().name}-evaluation"
+    with claimed(options.out or default_out(name), options.overwrite) as out:
         products = Products(out, "evaluation")
-        products.refuse_foreign(("metrics.json", "confusion.png"))
-        found = evaluate(model, images, batch=options.batch, progress=True, share=share)
-        with products.new("metrics.json") as temporary:
-            found.to_json(temporary)
-        if found.confusion is not None:
-            with products.new("confusion.png") as temporary:
-                confusion(found.confusion, found.classes, temporary)
+        products.refuse_foreign(FILES)
+        found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
+        assert found is not None
+        written = found.write(products)
         products.finish()
-    if found.confusion is not None:
-        show(confusion_table(found.confusion, found.classes))
-    bits = found.marginal_bits_per_dim if found.bits_per_dim is None else found.bits_per_dim
-    scored = f", {score_line(found.calibrated)}" if found.calibrated else ""
-    of = " of p(x), since no class is known" if found.bits_per_dim is None and found.classes else ""
+    present(found, calibrated=model.calibration.active)
+    say(f"written to {out}: {', '.join(written)}")
+
+
+def _training_images(model: "AutoregressiveImageModel", options: Evaluate) -> "ImageSet | None":
+    """The images that the model was trained on; where they cannot be had, a note says why."""
+    from ..examining import training_images
+    from ..progress import warn
+
+    if not model.classes or not options.baselines:
+        return None
+    train, why = training_images(model, options.data)
+    if train is None:
+        warn(f"no simple classifiers beside the model ({why})")
+    return train
+
+
+def present(found: "Evaluation", calibrated: bool) -> None:
+    """Print the figures, and what a reader of them should know."""
+    from ..progress import say, warn
+    from .evaluation_tables import classes_table, confusion_table, figures_table, rivals_table, seen_table
+    from .presenting import show
+
+    metrics = found.metrics
+    say(_headline(found, calibrated))
+    if metrics.calibrated is not None:
+        show(figures_table(metrics, calibrated))
+        show(classes_table(metrics.per_class))
+        matrix = confusion_table(metrics.confusion or [], metrics.classes)
+        if matrix is not None:
+            show(matrix)
+    elif metrics.classes and found.answers is None:
+        warn(
+            "the label enters this model nowhere (strategy 'none'): it gives likelihoods, but cannot classify"
+        )
+    if found.rivals:
+        show(rivals_table(found.rivals, metrics))
+    if found.seen is not None:
+        show(seen_table(found.seen))
+    for note in found.notes():
+        warn(note)
+
+
+def _headline(found: "Evaluation", calibrated: bool) -> str:
+    """How many images, bits/dim, and the accuracy with its interval, in a line."""
+    metrics = found.metrics
+    bits = metrics.marginal_bits_per_dim if metrics.bits_per_dim is None else metrics.bits_per_dim
+    of = " of p(x), since no class is known" if metrics.bits_per_dim is None and metrics.classes else ""
     # The figures of p(x | class) are of the images whose class is known.
-    rest = found.images - found.labelled if found.classes and found.bits_per_dim is not None else 0
+    rest = metrics.images - metrics.labelled if metrics.classes and metrics.bits_per_dim is not None else 0
     besides = f" (and {rest} of unknown class, which are not scored)" if rest else ""
-    say(f"{found.images - rest} images{besides}: {bits:.4f} bits/dim{of}{scored}")
-    say(f"written: {out / 'metrics.json'}")
+    text = f"{metrics.images - rest} images{besides}: {bits:.4f} bits/dim{of}"
+    if metrics.calibrated is not None:
+        low, high = metrics.intervals["accuracy"]
+        kind = "calibrated" if calibrated else "not calibrated"
+        text += f", accuracy {metrics.calibrated.accuracy:.2%} ({kind}; 95 %: {low:.1%} to {high:.1%})"
+    return text

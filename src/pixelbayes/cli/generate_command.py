@@ -42,7 +42,7 @@ class Generate:
     classes: Annotated[str | None, optional("A,B")] = None
     """Only these classes: names or indices with commas between them."""
     temperature: float = 1.0
-    """Below 1: more typical images, above: more varied ones."""
+    """Below 1: more typical images, above: more varied ones; 0: greedy, the same for every seed."""
     seed: int = 0
     """Where the noise comes from."""
     batch: int = 64
@@ -66,7 +66,8 @@ def run(arguments: Sequence[str]) -> None:
     from .presenting import check_positive, check_seed, default_out
 
     check_positive(options.per_class, "--per-class")
-    check_positive(options.temperature, "--temperature")
+    if options.temperature:
+        check_positive(options.temperature, "--temperature")
     check_positive(options.batch, "--batch")
     check_seed(options.seed)
     import_extensions(options.imports)
@@ -110,7 +111,7 @@ def draw(
     each = options.per_class
     return generate(
         model,
-        labels=[label for label in wanted for _ in range(each)] if wanted else None,
+        labels=[model.classes[label] for label in wanted for _ in range(each)] if wanted else None,
         count=None if wanted else each,
         seed=options.seed,
         temperature=options.temperature,

@@ -18,7 +18,8 @@ class List:
     """List recipes, training runs or models; with a NAME, the whole of one.
 
     A recipe's name prints it as TOML, to be saved and changed. For runs and models, NAME may be the folder that
-    they lie in (runs/ when not given) or one of them.
+    they lie in (runs/ when not given) or one of them. Without a NAME, the ready models are listed, too: their names
+    stand wherever a model's folder does.
 
     examples:
       pixelbayes list recipes
@@ -47,6 +48,8 @@ def run(arguments: Sequence[str]) -> None:
         _recipes(options.name)
     elif options.what == "runs":
         _runs(_place(options.name))
+    elif options.name is None:
+        _ready_models()
     else:
         _models(_place(options.name))
 
@@ -103,6 +106,25 @@ def _runs(place: str) -> None:
     summary = Path(place) / "training.json"
     if found[0].folder == Path(place) and summary.is_file():
         print(summary.read_text(encoding="utf-8"), end="")
+
+
+def _ready_models() -> None:
+    """The models that came along, by name, and those in runs/ where there is such a folder."""
+    from pathlib import Path
+
+    from ..ready import ready_models
+    from ..runs import find_models
+    from .presenting import plain_table, show
+
+    ready = {name: find_models(folder)[0] for name, folder in ready_models().items()}
+    table = plain_table(
+        "ready models, to be named instead of a folder", "model", "network", "images", "classes"
+    )
+    for name, each in ready.items():
+        table.add_row(name, *_spell(each.config))
+    show(table)
+    if Path("runs").is_dir() and find_models("runs"):
+        _models("runs")
 
 
 def _models(place: str) -> None:

@@ -28,11 +28,12 @@ def from_arrays(
     maximum: int | None = None,
     name: str = "arrays",
 ) -> Dataset:
-    """A data set from integer arrays or tensors.
+    """A data set from arrays or tensors.
 
-    images: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`; labels: N indices or names (-1 unknown), or None;
-    validation, test: images, or a pair (images, labels); maximum: the value of white (chosen by type and
-    values). Sizes stay as they are unless `config.size` or `shape` says otherwise. Raises UserError.
+    images: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` (see `stacks.channels_last`); labels: N numbers or
+    names (-1 unknown), or None; validation, test: images, or a pair (images, labels); maximum: the value of
+    white (chosen by type and values). Sizes stay as they are unless `config.size` or `shape` says otherwise.
+    Raises UserError.
 
     >>> data = from_arrays(np.zeros((20, 4, 4), dtype=np.uint8), [0, 1] * 10)
     >>> len(data.train), len(data.validation)
@@ -41,8 +42,9 @@ def from_arrays(
     config = config or DataConfig()
     levels = config.levels or (shape.levels if shape else None)
     given = {"train": (images, labels), "validation": _pair(validation), "test": _pair(test)}
+    told: list[str] = []
     splits = {
-        split: _part(pair[0], pair[1], f"{name} ({split})", levels, maximum)
+        split: _part(pair[0], pair[1], f"{name} ({split})", levels, maximum, told)
         for split, pair in given.items()
         if pair[0] is not None
     }
@@ -53,7 +55,7 @@ def from_arrays(
     if class_names is not None:
         config = _with_names(config, class_names)
     whites = {part.pictures.facts()[0].maximum for part in splits.values() if maximum is None}
-    notices = [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
+    notices = told + [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
     collection = Collection(name, splits, notices=notices, natural_size=(train.height, train.width))
     return assemble(collection, config, shape)
 
@@ -68,8 +70,10 @@ def _pair(given: Any) -> tuple[Any, Any]:
     return given, None
 
 
-def _part(images: Any, labels: Any, name: str, levels: int | None, maximum: int | None) -> Part:
-    pictures = as_stack(images, name, levels, maximum)
+def _part(
+    images: Any, labels: Any, name: str, levels: int | None, maximum: int | None, told: list[str]
+) -> Part:
+    pictures = as_stack(images, name, levels, maximum, told=told)
     names = [f"{name}[{row}]" for row in range(len(pictures))]
     if labels is None:
         return Part(pictures, [""] * len(names), names)

@@ -30,6 +30,8 @@ class AugmentConfig:
     """Cut away up to this share of the area, and enlarge the rest."""
     noise: float = 0.0
     """Standard deviation of added Gaussian noise, as a share of the whole range."""
+    mutate: float = 0.0
+    """Share of the values that are replaced by random levels (a background model: Ren et al. 2019, 0.1 to 0.3)."""
     mask: int = 0
     """Side in pixels of a square that is set to zero."""
     swap: int = 0
@@ -38,14 +40,14 @@ class AugmentConfig:
     """'module:function': a function of your own, from levels [B, C, H, W] to levels."""
 
     def __post_init__(self) -> None:
-        for name in ("rotate", "jitter", "crop", "noise", "mask", "swap"):
+        for name in ("rotate", "jitter", "crop", "noise", "mutate", "mask", "swap"):
             if not 0 <= getattr(self, name) < inf:
                 raise UserError(
                     f"augmentation: {name} must be finite and not negative, not {getattr(self, name)}"
                 )
         if self.rotate > 180:
             raise UserError(f"augmentation: rotate is at most 180 degrees, not {self.rotate}")
-        for name in ("jitter", "crop"):
+        for name in ("jitter", "crop", "mutate"):
             if getattr(self, name) >= 1:
                 raise UserError(f"augmentation: {name} is a share below 1, not {getattr(self, name)}")
 
@@ -91,6 +93,8 @@ class Augment:
             top = self.shape.levels - 1
             unit = self.steps(levels.float() / top)
             levels = (unit * top).round().clamp(0, top).to(levels.dtype)
+        if self.config.mutate:
+            levels = mutated(levels, self.config.mutate, self.shape.levels)
         if self.custom is None:
             return levels
         try:
@@ -100,6 +104,12 @@ class Augment:
                 f"augmentation: {self.config.custom} failed: {type(error).__name__}: {error}"
             ) from error
         return _checked(result, levels, self.config.custom, self.shape.levels)
+
+
+def mutated(levels: Tensor, share: float, count: int) -> Tensor:
+    """Levels with a share of their values, chosen by chance, replaced by uniform ones of 0..count-1."""
+    other = torch.randint(0, count, levels.shape, device=levels.device).to(levels.dtype)
+    return torch.where(torch.rand(levels.shape, device=levels.device) < share, other, levels)
 
 
 def cuts_nothing(crop: float, shape: ImageShape) -> bool:

@@ -23,7 +23,12 @@ def class_names(collection: Collection, declared: tuple[str, ...] | None) -> Lab
         known = in_order({word for part in parts for word in part.words if word not in UNKNOWN_WORDS})
     if len(known) > 1:
         return Labels(tuple(known))
-    words = {word for part in collection.splits.values() for word in part.words if word not in UNKNOWN_WORDS}
+    written = {word for part in collection.splits.values() for word in part.words}
+    words = written - set(UNKNOWN_WORDS)
+    if "-1" in written and words == {"1"} and not declared:
+        raise UserError(
+            f"{collection.name}: the labels are -1 and 1, and -1 says 'unknown': use 0 and 1, or names"
+        )
     if declared and len(words) > 1:
         raise UserError(
             f"one class name ({declared[0]}) for images of {len(words)} classes: {', '.join(in_order(words))}"

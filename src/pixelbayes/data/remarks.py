@@ -17,7 +17,8 @@ def about_classes(train: ImageSet, words: set[str]) -> list[str]:
     """Missing labels, unbalanced classes, and classes with few images."""
     if not len(train.classes):
         known = sorted(word for word in words if word not in UNKNOWN_WORDS)
-        why = f"one class ({known[0]})" if known else "no labels"
+        unlabelled = "all labels are -1, which says 'unknown'" if "-1" in words else "no labels"
+        why = f"one class ({known[0]})" if known else unlabelled
         return [f"{why}: the model is unconditional and cannot classify"]
     counts = dict(zip(train.classes, train.counts(), strict=True))
     notices = []

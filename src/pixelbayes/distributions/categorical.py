@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
-from .pixel import LevelDistribution, PixelDistribution
+from .pixel import LevelDistribution, PixelDistribution, precise
 
 MOST_LEVELS = 256  # above this a table over the levels is never made
 
@@ -23,12 +23,12 @@ class CategoricalLevel(LevelDistribution):
         return self.logits.log_softmax(1).gather(1, level.long().unsqueeze(1)).squeeze(1)
 
     def cdf(self, level: Tensor) -> Tensor:
-        upper = self.logits.double().softmax(1).cumsum(1)
+        upper = precise(self.logits).softmax(1).cumsum(1)
         found = upper.gather(1, level.long().unsqueeze(1)).squeeze(1).clamp_max(1).to(self.logits.dtype)
         return torch.where(level >= self.logits.shape[1] - 1, 1.0, found)
 
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
-        upper = (self.logits.double() / temperature).softmax(1).cumsum(1)
+        upper = (precise(self.logits) / temperature).softmax(1).cumsum(1)
         return (upper[:, :-1] < u.unsqueeze(1)).sum(1)
 
 
@@ -60,7 +60,7 @@ class BernoulliLevel(LevelDistribution):
         return torch.where(level > 0, 1.0, torch.sigmoid(-self.logit))
 
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
-        return (u > torch.sigmoid(-self.logit.double() / temperature)).long()
+        return (u > torch.sigmoid(-precise(self.logit) / temperature)).long()
 
 
 class BernoulliPixel(PixelDistribution):

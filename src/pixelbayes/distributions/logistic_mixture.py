@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
-from .pixel import LevelDistribution, PixelDistribution
+from .pixel import LevelDistribution, PixelDistribution, precise
 
 TINY = 1e-12  # a uniform number is kept so far from 0 and 1, where the logit ends
 LEAST_WEIGHT = 1e-300  # of a component that rounding alone picked
@@ -53,9 +53,10 @@ def pick(logits: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Draw a component along dimension 1 by inversion; what is left of `u` is uniform again.
 
     Logits `(b, K, ...)` need not be normalised; `u` is `(b, 1, ...)`. Returns the index and the fresh
-    uniform (up to rounding within 0 and 1), both `(b, 1, ...)`. In float64, so that one number serves both draws.
+    uniform (up to rounding within 0 and 1), both `(b, 1, ...)`. In float64 where there is one, so that
+    one number serves both draws.
     """
-    weights = logits.softmax(1, dtype=torch.float64)
+    weights = precise(logits).softmax(1)
     upper = weights.cumsum(1)
     index = (upper[:, :-1] < u).sum(1, keepdim=True)
     chosen = weights.gather(1, index).clamp_min_(LEAST_WEIGHT)

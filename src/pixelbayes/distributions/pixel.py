@@ -9,6 +9,11 @@ from torch import Tensor
 from ..levels import ImageShape
 
 
+def precise(values: Tensor) -> Tensor:
+    """The same in float64, or float32 on a device that has no float64."""
+    return values.float() if values.device.type == "mps" else values.double()
+
+
 class LevelDistribution(ABC):
     """The distribution of one channel's level at every pixel, given the channels before it.
 

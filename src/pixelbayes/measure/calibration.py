@@ -3,8 +3,8 @@
 Log likelihoods of whole images differ by hundreds of nats, and a network's errors add up over the pixels of
 an image: Bayes' rule on them names the right class but claims certainty, and a class of few images sits some
 tens of nats too low. One temperature and one offset for each class, fitted on validation images, mend both:
-`posterior = softmax(log_joint / T + offsets)` (Guo et al. 2017, "On calibration of modern neural networks";
-with offsets: bias-corrected temperature scaling, Alexandari et al. 2020).
+`posterior = softmax(log p(x | c) / T + offsets + log p(c))` (Guo et al. 2017, "On calibration of modern neural
+networks"; with offsets: bias-corrected temperature scaling, Alexandari et al. 2020).
 
 The fit is the most probable (1/T, offsets) in a convex problem, so that it exists, is unique and stays sane
 for a validation set of ten images or one whose classes separate perfectly:
@@ -18,7 +18,7 @@ for a validation set of ten images or one whose classes separate perfectly:
 """
 
 from dataclasses import dataclass
-from math import log
+from math import isfinite, log
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ from ..model import Calibration
 OFFSET_SCALES = (0.03, 0.3, 1.0, 3.0)  # nats, after division by T
 FOLDS = 5
 FAR_BELOW = -1e12  # nats; in place of -inf, whose derivative is not a number
+TEMPERATURES = (1e-2, 1e6)
+"""The least and the largest temperature: below, any model is certain; above, of nothing."""
+MOST_OFFSET = 50.0  # nats
 LARGE = 500_000  # numbers in the evidence from which on the scale is not searched: the data decide
 
 
@@ -40,19 +43,55 @@ def fit_calibration(log_joint: Tensor, labels: Tensor, balanced: bool = True) ->
     for an image. With fewer than two classes present
     nothing can be learned: the neutral calibration is returned.
     """
+    return _fit(log_joint, labels, balanced, None)[0]
+
+
+def cross_fitted(
+    log_likelihoods: Tensor, labels: Tensor, log_prior: Tensor | None = None, balanced: bool = True
+) -> Tensor:
+    """The posterior [N, K] of each image by a calibration that was fitted to the others (in five parts).
+
+    log_likelihoods: log p(x | c) [N, K] in nats; labels [N]; log_prior: log p(c) [K], uniform when None.
+
+    What a calibration does to the images that it was fitted on flatters it; this does not. The scale of the offsets'
+    prior is that of all the images.
+    """
+    _, scale = _fit(log_likelihoods, labels, balanced, None)
+    fold = _dealt_out(labels.cpu())
+    posterior = torch.empty_like(log_likelihoods, dtype=torch.float64, device="cpu")
+    for number in fold.unique():
+        out = fold == number
+        calibration, _ = _fit(log_likelihoods[~out], labels[~out], balanced, scale)
+        posterior[out] = calibration.posterior(log_likelihoods[out].cpu(), log_prior)
+    return posterior
+
+
+def _fit(log_joint: Tensor, labels: Tensor, balanced: bool, scale: float | None) -> tuple[Calibration, float]:
+    """The calibration, and the scale of its offsets' prior: the one given, or the one that is found."""
     classes = log_joint.shape[1]
     neutral = Calibration(temperature=1.0, offsets=(0.0,) * classes)
     evidence, labels = _usable(log_joint.double().cpu(), labels.long().cpu())
     present, inverse, counts = labels.unique(return_inverse=True, return_counts=True)
     if len(present) < 2:
-        return neutral
+        return neutral, OFFSET_SCALES[0]
     evidence = evidence[:, present]
     weights = 1 / counts[inverse].double()
     problem = _Problem(evidence, inverse, weights if balanced else torch.ones_like(weights))
-    sharpness, fitted = problem.solve(_best_scale(problem))
+    scale = _best_scale(problem) if scale is None else scale
+    sharpness, fitted = problem.solve(scale)
     offsets = torch.zeros(classes, dtype=torch.float64)
-    offsets[present] = fitted
-    return Calibration(temperature=1 / sharpness, offsets=tuple(float(offset) for offset in offsets))
+    offsets[present] = fitted.clamp(-MOST_OFFSET, MOST_OFFSET)
+    temperature = min(max(1 / max(sharpness, 1e-300), TEMPERATURES[0]), TEMPERATURES[1])
+    if not (isfinite(temperature) and bool(offsets.isfinite().all())):
+        return neutral, scale
+    return Calibration(temperature=temperature, offsets=tuple(float(offset) for offset in offsets)), scale
+
+
+def _dealt_out(labels: Tensor) -> Tensor:
+    """A fold for each image [N], dealt out class by class, so that each fold holds its part of every class."""
+    fold = torch.empty_like(labels)
+    fold[labels.argsort(stable=True)] = torch.arange(len(fold)) % FOLDS
+    return fold
 
 
 def _usable(evidence: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,9 +106,7 @@ def _best_scale(problem: "_Problem") -> float:
     does, within one standard error."""
     if problem.evidence.numel() > LARGE:
         return OFFSET_SCALES[-1]
-    # Dealt out class by class, so that each fold holds its part of every class.
-    fold = torch.empty_like(problem.labels)
-    fold[problem.labels.argsort(stable=True)] = torch.arange(len(fold)) % FOLDS
+    fold = _dealt_out(problem.labels)
     losses = torch.stack([_left_out(problem, fold, scale) for scale in OFFSET_SCALES])
     excess = losses - losses[losses.sum(1).argmin()]
     good = excess.sum(1) <= excess.std(1) * len(fold) ** 0.5

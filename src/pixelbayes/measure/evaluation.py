@@ -1,7 +1,7 @@
 """Held-out likelihood and classification in one pass over the images."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -11,10 +11,12 @@ from ..data import ImageSet
 from ..errors import UserError
 from ..files import whole
 from ..model import AutoregressiveImageModel
-from ..tasks.classify import class_log_likelihoods, from_log_likelihoods
+from ..tasks.classify import class_log_likelihoods, from_log_likelihoods, ignores_labels
 from ..tasks.share import ALONE, Share
+from .intervals import Interval, score_intervals
 from .likelihood import bits_per_dim
-from .scores import Scores, confusion_matrix, scores
+from .reliability import Bin, reliability
+from .scores import ClassScores, Scores, class_scores, confusion_matrix, scores
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Metrics:
     `bits_per_dim` is -log2 p(x | its class) / (C*H*W), averaged over the images of known class (over all of
     them for a model without classes). `marginal_bits_per_dim` is that of p(x) = sum_c p(c) p(x | c) over all
     images; it needs no labels. Classification is of the images of known class, by the calibrated posterior;
-    `uncalibrated` is Bayes' rule as it stands. None where there was nothing to measure.
+    `uncalibrated` is Bayes' rule as it stands. None where there was nothing to measure, and where the label enters the
+    model nowhere (strategy `none`), so that it cannot classify.
     """
 
     images: int
@@ -36,6 +39,12 @@ class Metrics:
     uncalibrated: Scores | None = None
     confusion: list[list[int]] | None = None
     """A row for each true class, a column for each predicted one (calibrated)."""
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    """95 % intervals of the calibrated accuracy, balanced accuracy and macro F1: see `intervals`."""
+    per_class: tuple[ClassScores, ...] = ()
+    """Precision, recall and F1 of each class (calibrated)."""
+    reliability: dict[str, tuple[Bin, ...]] = field(default_factory=dict)
+    """The bins of the reliability diagram, `uncalibrated` and `calibrated`."""
 
     @property
     def accuracy(self) -> float | None:
@@ -53,7 +62,10 @@ class Metrics:
         """Plain data; the calibrated scores lie at the top."""
         top = {name: value for name, value in asdict(self).items() if name != "calibrated"}
         known = asdict(self.calibrated) if self.calibrated else dict.fromkeys(Scores.__dataclass_fields__)
-        tail = {name: top.pop(name) for name in ("uncalibrated", "confusion")}
+        tail = {
+            name: top.pop(name)
+            for name in ("intervals", "uncalibrated", "per_class", "confusion", "reliability")
+        }
         return {**top, **known, **tail}
 
     def to_json(self, path: str | Path | None = None) -> str:
@@ -98,13 +110,25 @@ def judge(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor, posteri
     known = labels >= 0
     log_joint = model.with_prior(nats)
     own = nats[known].gather(1, labels[known, None])[:, 0]
-    return Metrics(
+    likelihoods = Metrics(
         images=len(nats),
         labelled=int(known.sum()),
         classes=model.classes.names,
         bits_per_dim=bits_per_dim(own, model.shape) if len(own) else None,
         marginal_bits_per_dim=bits_per_dim(torch.logsumexp(log_joint, 1), model.shape),
+    )
+    if not len(own) or ignores_labels(model):
+        return likelihoods
+    alone, confusion = log_joint.softmax(1), confusion_matrix(posterior, labels)
+    return replace(
+        likelihoods,
         calibrated=scores(posterior, labels),
-        uncalibrated=scores(log_joint.softmax(1), labels),
-        confusion=confusion_matrix(posterior, labels) if len(own) else None,
+        uncalibrated=scores(alone, labels),
+        confusion=confusion,
+        intervals=score_intervals(confusion),
+        per_class=class_scores(confusion, model.classes.names),
+        reliability={
+            "uncalibrated": reliability(alone, labels),
+            "calibrated": reliability(posterior, labels),
+        },
     )

@@ -144,6 +144,21 @@ def require_classes(model: AutoregressiveImageModel) -> None:
     require_model(model)
     if not len(model.classes):
         raise UserError("this model was trained without classes: it gives likelihoods, but cannot classify")
+    if ignores_labels(model):
+        raise UserError(
+            "the label enters this model nowhere (strategy 'none'), so that all classes explain an image alike: "
+            "it gives likelihoods, but cannot classify"
+        )
+
+
+def ignores_labels(model: AutoregressiveImageModel) -> bool:
+    """Whether the label enters nowhere; a module from outside is handed the label itself."""
+    config = getattr(model, "config", None)
+    if config is None or not len(model.classes):
+        return False
+    if hasattr(config.network, "label"):
+        return bool(config.network.label == "none")
+    return not config.fusion.row().acts
 
 
 def from_log_likelihoods(

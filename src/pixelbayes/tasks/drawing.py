@@ -14,6 +14,7 @@ from ..progress import counting
 from ..walk import CachedLook, Known, Looks, Row, noise, sample, walk
 from .share import ALONE, Share
 
+COLDEST = 1e-6  # stands for the temperature 0
 HOTTEST = 1e6  # beyond it numbers overflow, and all is noise long before
 SHARED_FROM = 32  # images in a batch from which several threads gain more than they cost
 
@@ -23,7 +24,8 @@ class Drawing:
     """How images are drawn: by which noise, how varied, and so many at once.
 
     The noise belongs to the seed and an image's index; images are identical for the same batch shape, threads and
-    device. `on_row(first, row)` is called for each finished row of the batch that begins at image `first`.
+    device. Temperature 0 is greedy: the likeliest component and its mean, the likeliest level.
+    `on_row(first, row)` is called for each finished row of the batch that begins at image `first`.
     With `share`, several processes draw some batches each. Raises `UserError` for values out of range.
     """
 
@@ -43,11 +45,17 @@ class Drawing:
             ("the batch", self.batch),
         ):
             check_given(name, value)
-        check_above_zero("the temperature", self.temperature)
+        if self.temperature != 0 or isinstance(self.temperature, bool):
+            check_above_zero("the temperature", self.temperature)
         if self.temperature > HOTTEST:
             raise UserError(f"the temperature must be at most {HOTTEST:g}, not {self.temperature}")
         check_whole("the seed", self.seed, least=0)
         check_whole("the batch", self.batch, least=1)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether nothing is left to chance: the limit of low temperatures, the same for every seed."""
+        return self.temperature == 0
 
 
 def draw(
@@ -62,6 +70,7 @@ def draw(
 
     Returns integer levels `(count, C, H, W)` on the CPU, on every process all of them.
     """
+    _check_weights(model)
     size = max(1, min(how.batch, count))
     drawn = torch.zeros(count, shape.channels, shape.height, shape.width, dtype=shape.dtype)
     mine = how.share.of(range(0, count, size))
@@ -81,6 +90,13 @@ def draw(
     return how.share.merge(drawn)
 
 
+def _check_weights(model: AutoregressiveImageModel) -> None:
+    """`UserError` where a weight is not finite: all that it draws would be noise."""
+    for name, value in model.named_parameters():
+        if not bool(value.isfinite().all()):
+            raise UserError(f"the model's weights are not finite ({name}): it can draw nothing")
+
+
 def _walk_batch(
     model: AutoregressiveImageModel,
     label: Tensor | None,
@@ -92,11 +108,16 @@ def _walk_batch(
 ) -> Iterator[Row]:
     """One batch's walk; the last one, which has fewer images, is filled up to the same shape with the last image."""
     images = [min(index, count - 1) for index in indices]
-    uniform = torch.stack([noise(how.seed, index, shape) for index in indices]).to(model.device)
+    uniform = torch.stack([noise(how.seed, index, shape) for index in indices])
+    if how.greedy:
+        uniform.fill_(0.5)
+    if model.device.type == "mps":  # which has no float64
+        uniform = uniform.float()
+    uniform = uniform.to(model.device)
     return walk(
         model,
         None if label is None else label[images],
-        sample(uniform, how.temperature),
+        sample(uniform, COLDEST if how.greedy else how.temperature),
         len(indices),
         shape,
         None if known is None else known[images],

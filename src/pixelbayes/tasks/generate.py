@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,15 +27,15 @@ def generate(
     looks: Looks = CachedLook,
     share: Share = ALONE,
 ) -> Tensor:
-    """Draw one image for each label, given by index or name; a single one is one image.
+    """Draw one image for each label, a name or a number (see `Labels.index`); a single one is one image.
 
     Without labels, `count` images are drawn, of the classes in turn (0, 1, 2, ..., 0, 1, ...), or one of each
     class where `count` is not given either; with labels `count` is not asked. A model without classes draws `count`.
     Returns integer levels `(n, C, H, W)` on the CPU. The noise belongs to the seed and an image's index;
     images are identical for the same batch shape, threads and device. `size` (height, width) is the model's own unless
     given. Above `temperature` 1 images are
-    more varied, below less. `on_row(first, row)` is called for each finished row of the batch that begins
-    at image `first`. With `share`, several processes draw some batches each, and all return
+    more varied, below less, at 0 (greedy) alike for every seed. `on_row(first, row)` is called for each finished row of
+    the batch that begins at image `first`. With `share`, several processes draw some batches each, and all return
     the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
 
     >>> import pixelbayes as pb
@@ -70,5 +68,6 @@ def _labels(
         in_turn = torch.arange(len(model.classes) if count is None else count) % len(model.classes)
         wanted = torch.atleast_1d(in_turn if labels is None else as_indices(labels, model.classes))
         return model.check_labels(wanted, len(wanted)), len(wanted)
-    images = 1 if labels is None else prod(np.shape(labels))
-    return None, images if count is None else count
+    if labels is not None:
+        raise UserError("this model has no classes: it takes no labels (count= says how many images to draw)")
+    return None, 1 if count is None else count

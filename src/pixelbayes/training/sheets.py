@@ -28,9 +28,9 @@ def draw_samples(model: AutoregressiveImageModel, path: Path, seed: int, title: 
     classes = len(model.classes)
     rows = min(classes, MOST_ROWS)
     columns = max(2, min(8, IMAGES // max(1, rows)))
-    labels = torch.arange(rows).repeat_interleave(columns) if classes else None
-    images = generate(model, labels, count=IMAGES // 4, seed=seed)
     names = [model.classes[index] for index in range(rows)]
+    labels = [name for name in names for _ in range(columns)] if classes else None
+    images = generate(model, labels, count=IMAGES // 4, seed=seed)
     title += f" (the first {rows} of {classes} classes)" if classes > rows else ""
     with whole(path) as temporary:
         sheet(images, model.shape, temporary, rows=names or None, title=title)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 MOST_COMPONENTS = 4
 ROWS_A_COMPONENT = 50  # a mixture of few images would learn them by heart
+LEAST_SCALE = 1e-2  # nats or bits: a statistic that varies by less is constant but for the arithmetic
 FARTHEST = 1e6  # standard deviations, so that squares stay finite
 
 
@@ -44,7 +45,7 @@ def fit_density(statistics: Tensor, seed: int = 0) -> Density:
     from sklearn.mixture import GaussianMixture
 
     mean = statistics.mean(0)
-    scale = statistics.std(0, correction=0).clamp_min(1e-9)
+    scale = statistics.std(0, correction=0).clamp_min(LEAST_SCALE)
     rows = ((statistics - mean) / scale).numpy()
     most = max(1, min(MOST_COMPONENTS, len(rows) // ROWS_A_COMPONENT))
     tried = [

@@ -50,7 +50,7 @@ class Detection:
         """The share of the known images that score no higher than each image, in percent [N, S]."""
         ordered = self.known.sort(0).values.T.contiguous()
         below = torch.searchsorted(ordered, self.scores.T.contiguous(), right=True)
-        return below.T * (100 / len(self.known))
+        return below.T.double() * (100 / len(self.known))
 
     @property
     def p_values(self) -> Tensor:

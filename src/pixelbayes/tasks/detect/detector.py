@@ -12,7 +12,7 @@ from ..share import ALONE, Share
 from .compressed import usable
 from .density import Density, fit_density
 from .detection import Detection
-from .local import fit_local
+from .local import STEPS, fit_local
 from .statistics import Instruments, Statistics, measure
 
 LEAST_IMAGES = 20  # to fit a density on, and to set a threshold by
@@ -86,6 +86,7 @@ def fit_detector(
     false_alarms: float = 0.05,
     most: int = 1000,
     seed: int = 0,
+    local_steps: int = STEPS,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
@@ -104,7 +105,7 @@ def fit_detector(
             raise UserError(f"{len(levels)} images {what} are too few: it takes {LEAST_IMAGES}")
     if background is not None and background.shape != model.shape:
         raise UserError(f"the background model takes images of {background.shape}, the model {model.shape}")
-    local = fit_local(model.shape, train, model.device, seed, progress)
+    local = fit_local(model.shape, train, model.device, seed, local_steps, progress)
     instruments = Instruments(local, background, usable(model.shape))
     fitted = measure(model, some(train, most, seed), instruments, batch, progress, share)
     typical = float(fitted.log_prob.mean())

@@ -30,7 +30,12 @@ def local_model(shape: ImageShape) -> AutoregressiveImageModel:
 
 
 def fit_local(
-    shape: ImageShape, levels: Tensor, device: torch.device, seed: int = 0, progress: bool = False
+    shape: ImageShape,
+    levels: Tensor,
+    device: torch.device,
+    seed: int = 0,
+    steps: int = STEPS,
+    progress: bool = False,
 ) -> AutoregressiveImageModel:
     """Train a local model on images [N, C, H, W] for some seconds; the global random state stays as it is.
 
@@ -43,9 +48,9 @@ def fit_local(
         torch.manual_seed(seed)
         model = local_model(shape).to(device)
     optimiser = torch.optim.Adam(model.parameters(), RATE)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     model.train()
-    for _ in track(range(STEPS), "local model", shown=progress):
+    for _ in track(range(steps), "local model", shown=progress):
         chosen = levels[torch.randint(len(levels), (size,), generator=generator)]
         loss = -model.log_prob(chosen).mean() / shape.dims
         if not bool(loss.isfinite()):
@@ -60,8 +65,9 @@ def fit_local(
 
 @torch.inference_mode()
 def plain_log_prob(model: AutoregressiveImageModel, levels: Tensor) -> Tensor:
-    """log p(x) [n] in nats, float64, under a model; summed over its classes by its prior if it has any."""
+    """log p(x) [n] in nats, float64, under a model; summed over its classes by its prior if they matter to it."""
     with evaluating(model):
-        if model.classes:
+        if model.classes and model.config.fusion.row().acts:
             return model.log_joint(levels).logsumexp(1).cpu()
-        return model.log_prob(levels).cpu()
+        any_class = torch.zeros(len(levels), dtype=torch.long) if model.classes else None
+        return model.log_prob(levels, any_class).cpu()

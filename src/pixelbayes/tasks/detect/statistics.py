@@ -20,6 +20,8 @@ from .stirring import stirred
 class Statistics:
     """Of N images; log-probabilities in nats, float64 [N]."""
 
+    log_likelihoods: Tensor
+    """log p(x | c) [N, K], without the prior; [N, 1] without classes."""
     log_prob: Tensor
     """log p(x), summed over the classes by the prior."""
     local: Tensor
@@ -93,7 +95,7 @@ def measure(
             "a likelihood is no number: the weights of the model or of its background are not finite"
         )
     background = None if instruments.background is None else rest[:, 3]
-    return Statistics(joint.logsumexp(1), rest[:, 0], rest[:, 1], rest[:, 2], background)
+    return Statistics(nats, joint.logsumexp(1), rest[:, 0], rest[:, 1], rest[:, 2], background)
 
 
 @torch.inference_mode()

@@ -1,0 +1,109 @@
+"""What is asked of a model in Python: images in any form, prepared as in its training.
+
+Arrays and tensors come in the layouts, levels and sizes that `train` takes (docs/data.md); what had to be changed is
+said.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .data import ImageSet
+from .data.for_model import levels_for
+from .data.torch_sets import arrays_of, is_torch_set
+from .errors import UserError, check_whole
+from .likelihood import ImageSource, Precision, arithmetic, pairs_at_once
+from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, evaluating, require_model
+from .progress import warn
+from .regions import Combine, Region, Slices
+from .tasks import classify as classifying
+from .tasks.classify import Classification, require_classes
+from .tasks.priors import Prior
+from .tasks.share import ALONE, Share
+
+
+def classify(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSet | ImageSource | Any,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+    *,
+    prior: Prior | None = None,
+    regions: Sequence[str | Slices | Region] | None = None,
+    combine: Combine = "sum",
+    precision: Precision = "float32",
+) -> Classification:
+    """Images -> Classification, in the same order: which class makes each image most probable?
+
+    images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
+    source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
+    images, priors and regions that do not fit it.
+    """
+    require_classes(model)
+    levels, _ = prepared(model, images, share.first)
+    return classifying.classify(
+        model,
+        levels,
+        batch,
+        progress,
+        share,
+        prior=prior,
+        regions=regions,
+        combine=combine,
+        precision=precision,
+    )
+
+
+@torch.no_grad()
+def log_prob(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSet | Any,
+    labels: LabelsLike | None = None,
+    batch: int | None = None,
+) -> Tensor:
+    """log p(image | label) in nats, float64 `(n,)` on the CPU, of images in any form, prepared as in the training.
+
+    `labels`: a name or a number for each image (see `Labels.index`), those of the set where it has some; None for a
+    model without classes. `batch` images go through the network at once (as many as keep the memory small when None).
+    No graph is kept: for gradients call `model.log_prob`. Raises UserError for what does not fit.
+
+    >>> import numpy as np
+    >>> from pixelbayes import create
+    >>> log_prob(create("digits", filters=4), np.zeros((2, 8, 8), np.uint8), [0, 1]).shape
+    torch.Size([2])
+    """
+    require_model(model)
+    check_whole("the batch", batch, least=1)
+    levels, own = prepared(model, images)
+    labels = own if labels is None else labels
+    if not model.classes and labels is not None:
+        raise UserError("this model has no classes: it takes no labels")
+    index = None if labels is None else as_indices(labels, model.classes)
+    label = model.check_labels(index, len(levels))
+    size = batch or pairs_at_once(model)
+    found = torch.zeros(len(levels), dtype=torch.float64)
+    with evaluating(model), arithmetic(model.device, "float32"):
+        for start in range(0, len(levels), size):
+            part = None if label is None else label[start : start + size]
+            found[start : start + size] = model.log_prob(levels[start : start + size], part).cpu()
+    return found
+
+
+def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) -> tuple[Any, list[Any] | None]:
+    """Levels as the model takes them, and the labels that came with the images; what was done is said if `told`."""
+    labels = None
+    if isinstance(images, ImageSet):
+        return images.levels, [
+            images.classes[each] if each >= 0 else None for each in images.labels.tolist()
+        ] or None
+    if is_torch_set(images):
+        images, labels = arrays_of(images)
+    if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
+        return images, labels  # a lazy source, or what the task refuses
+    levels, notices = levels_for(images, model.shape, model.description.get("data") or {})
+    for notice in notices if told else ():
+        warn(notice)
+    return levels, labels

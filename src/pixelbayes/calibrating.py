@@ -1,0 +1,104 @@
+"""`pb.calibrate`: a model's temperature and offsets fitted anew, and what that did."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from . import checkpoint
+from .data import ImageSet, canonical
+from .errors import UserError
+from .evaluating import images_for
+from .measure import Scores, fit_calibration, scores
+from .measure.calibration import cross_fitted
+from .model import AutoregressiveImageModel, Calibration, LabelsLike, require_model
+from .tasks.classify import class_log_likelihoods, require_classes
+from .tasks.share import ALONE, Share
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """A calibration, and the scores of the labelled images: by Bayes' rule `alone`, by the calibration stored `before`,
+    by this one (`after`), and by fits that left each image out (`left_out`: the figures to believe)."""
+
+    calibration: Calibration
+    images: int
+    alone: Scores
+    before: Scores
+    after: Scores
+    left_out: Scores
+
+
+def calibrate(
+    model: str | Path | AutoregressiveImageModel,
+    data: Any = None,
+    labels: LabelsLike | None = None,
+    *,
+    split: str | None = None,
+    batch: int | None = None,
+    progress: bool = True,
+    share: Share = ALONE,
+) -> CalibrationResult:
+    """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
+
+    model: a folder, whose config.json is then written anew (the weights stay as they are), or a model, which is changed
+    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts the
+    same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
+    Raises UserError, and changes nothing, where fewer than two of the model's classes occur among the labels.
+    """
+    folder = Path(model) if isinstance(model, str | Path) else None
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"there is no folder {folder}: a calibration is stored in the model's own folder")
+    chosen = checkpoint.load(folder, share.device) if folder is not None else model
+    require_model(chosen)
+    assert not isinstance(chosen, str | Path)
+    require_classes(chosen)
+    images = images_for(chosen, data, labels, split, share)
+    occurring = [index for index in images.labels.unique().tolist() if index >= 0]
+    if len(occurring) < 2:
+        found = f"only {chosen.classes[occurring[0]]}" if occurring else "none"
+        raise UserError(
+            f"a calibration needs labelled images of two classes or more: of the {len(images)} images' labels, {found} "
+            "is a class of the model"
+        )
+    nats = class_log_likelihoods(chosen, images.levels, batch, progress, share)
+    result = fitted(chosen, nats, images.labels)
+    chosen.calibration = result.calibration
+    chosen.description = {**chosen.description, "calibration": _account(chosen, images, data, split)}
+    if folder is not None and share.first:
+        checkpoint.save_config(chosen, folder)
+    return result
+
+
+def fitted(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> CalibrationResult:
+    """log p(x | c) [N, K] in nats and labels [N] (-1 unknown) of two classes or more -> CalibrationResult."""
+    known, log_prior = labels >= 0, model.log_prior()
+    nats, labels = nats[known], labels[known]
+    calibration = fit_calibration(nats, labels)
+    posteriors = (
+        Calibration().posterior(nats, log_prior),
+        model.calibration.posterior(nats, log_prior),
+        calibration.posterior(nats, log_prior),
+        cross_fitted(nats, labels, log_prior),
+    )
+    alone, before, after, left_out = (scores(posterior, labels) for posterior in posteriors)
+    assert alone
+    assert before
+    assert after
+    assert left_out
+    return CalibrationResult(calibration, len(labels), alone, before, after, left_out)
+
+
+def _account(
+    model: AutoregressiveImageModel, images: ImageSet, data: Any, split: str | None
+) -> dict[str, Any]:
+    """What the calibration was fitted on, as plain data for the model's description."""
+    named = data if data is not None else (model.description.get("data") or {}).get("source")
+    source = canonical(named) if isinstance(named, str | Path) else None
+    return {
+        "data": source,
+        "split": split,
+        "images": images.fingerprint(),
+        "count": int((images.labels >= 0).sum()),
+    }
