@@ -8,10 +8,11 @@ from torch import Tensor
 
 from ...errors import UserError, unknown
 from ...model import AutoregressiveImageModel, Images, as_levels, require_model
+from ..classify import Classification
 from ..share import ALONE, Share
 from .compressed import usable
 from .density import Density, fit_density
-from .detection import Detection
+from .detection import Detection, Rejection
 from .local import STEPS, fit_local
 from .statistics import Instruments, Statistics, measure
 
@@ -117,6 +118,20 @@ def fit_detector(
         instruments, typical, density, tuple(known), torch.stack(list(known.values()), 1),
         score, false_alarms, fingerprint(model),
     )  # fmt: skip
+
+
+def rejecting(
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    answer: Classification,
+    detector: Detector,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Rejection:
+    """The classification of these images, with 'none of these' where the detector calls them foreign."""
+    statistics = measure(model, levels, detector.instruments, batch, progress, share, answer.log_likelihoods)
+    return detector.judge(statistics).reject(answer)
 
 
 def some(levels: Tensor, most: int, seed: int) -> Tensor:
