@@ -48,7 +48,8 @@ def test_a_table_and_a_picture_of_every_score(
     assert main(["detect", str(fitted), str(noise), "--out", str(out), "--score", "likelihood"]) == 0
     rows = read(out / "scores.csv")
     assert list(rows[0]) == [
-        "path", "likelihood", "typicality", "complexity", "local", "stirring", "dose", "percentile", "foreign",
+        "path", "likelihood", "typicality", "complexity", "local", "stirring", "dose", "together",
+        "percentile", "foreign",
     ]  # fmt: skip
     assert [Path(row["path"]).name for row in rows] == sorted(path.name for path in noise.iterdir())
     found = pb.detect(fitted, str(noise))

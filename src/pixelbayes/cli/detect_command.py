@@ -57,7 +57,7 @@ class Detect:
     seed: int = 0
     """With --fit: which images are drawn, and where the local model begins."""
     score: Annotated[str | None, optional("NAME")] = None
-    """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose (fitted: dose)."""
+    """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose, together."""
     false_alarms: Annotated[float | None, optional("SHARE")] = None
     """The share of known images that may be called foreign (fitted: 0.05)."""
     batch: Annotated[int | None, optional("N")] = None
@@ -145,7 +145,7 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
         model,
         options.data,
         background=options.background,
-        score=options.score or "dose",
+        score=options.score or "together",
         false_alarms=0.05 if options.false_alarms is None else options.false_alarms,
         images=options.fit_images,
         seed=options.seed,
