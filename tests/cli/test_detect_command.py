@@ -132,3 +132,30 @@ def test_python_measures_foreign_images_and_needs_a_detector(fitted: Path, noise
         pb.detect(model, known)
     with pytest.raises(pb.UserError, match="no images"):
         pb.detect(fitted, known[:0])
+
+
+def test_evaluate_prints_how_well_each_score_tells_foreign_images(
+    fitted: Path, noise: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    words = [
+        "evaluate",
+        str(fitted),
+        "--no-baselines",
+        "--foreign",
+        str(noise),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "AUROC" in said
+    assert "together" in said
+
+
+def test_regions_are_not_rejected_and_a_root_needs_its_set(
+    fitted: Path, noise: Path, capsys: Captured
+) -> None:
+    assert main(["classify", str(fitted), str(noise), "--reject", "--region", "0:4,:"]) == 2
+    assert "--region" in capsys.readouterr().err
+    assert main(["evaluate", str(fitted), "--foreign-root", "x"]) == 2
+    assert "--foreign-root goes with --foreign" in capsys.readouterr().err
