@@ -46,7 +46,7 @@ AGAIN = 4096
 
 
 Judge = Callable[[Classification, Tensor], Classification]
-"""Takes the answers to some images and their levels [n, C, H, W]; returns answers of which some are -1: none of these."""
+"""The answers to some images and their levels [n, C, H, W] -> answers of which some are -1, none of these."""
 
 
 @dataclass(frozen=True)
