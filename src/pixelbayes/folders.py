@@ -12,6 +12,10 @@ STATE = "state"
 """The folder within a training run that holds what the run can be continued from."""
 
 
+LOCK = ".pixelbayes-lock"
+"""The file that the one process holds that may write a folder."""
+
+
 def run_name(word: str) -> str:
     """A short name for a run on the data that `word` names.
 
@@ -91,8 +95,6 @@ class FolderLock:
     ...     lock.take(Path(folder))
     """
 
-    NAME = ".pixelbayes-lock"
-
     def __init__(self) -> None:
         self._lock: Any = None
         self._folder = Path()
@@ -106,7 +108,7 @@ class FolderLock:
 
         if self._lock is not None and self._folder == folder:
             return
-        lock = FileLock(folder / self.NAME, timeout=0)
+        lock = FileLock(folder / LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -121,8 +123,8 @@ class FolderLock:
         """Give the folder free; one that holds nothing else is left empty."""
         if self._lock is None:
             return
-        path = self._folder / self.NAME
-        if [item.name for item in self._folder.glob("*")] in ([], [self.NAME]):
+        path = self._folder / LOCK
+        if [item.name for item in self._folder.glob("*")] in ([], [LOCK]):
             path.unlink(missing_ok=True)
         self._lock.release()
         self._lock = None
@@ -150,7 +152,7 @@ def refuse_occupied(folder: Path, allowed: bool = False) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
-        if folder.is_dir() and not allowed and any(folder.iterdir()):
+        if folder.is_dir() and not allowed and any(item.name != LOCK for item in folder.iterdir()):
             more = " (or train with --resume, to continue the run in it)" if holds_run(folder) else ""
             raise UserError(
                 f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite{more}"

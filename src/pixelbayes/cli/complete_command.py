@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..model import AutoregressiveImageModel
     from ..products import Products
 
+PRODUCTS = "completions"
 TABLE, SHEET = "completions.csv", "completions.png"
 
 
@@ -61,7 +62,7 @@ class Complete:
     device: str = "auto"
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
     overwrite: Flag = False
-    """Replace what an earlier `complete` wrote there; no other file is touched."""
+    """Replace the folder if it exists."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
 
@@ -69,24 +70,24 @@ class Complete:
 def run(arguments: Sequence[str]) -> None:
     options = read(Complete, arguments, "complete")
     from .. import checkpoint
-    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..products import Products
     from ..progress import say
     from ..tasks.complete import complete
+    from ..training.place import my_share
     from .presenting import check_positive, check_seed, default_out
 
     for value, option in (
         (options.per_image, "--per-image"),
         (options.most, "--most"),
-        (options.temperature or 1, "--temperature"),
+        (options.temperature, "--temperature"),
         (options.batch, "--batch"),
     ):
         check_positive(value, option)
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_shard(options.device)
+    share = my_share(options.device)
     model = checkpoint.load(options.model, device=share.device)
     images = the_images(model, options)
     label, how = the_classes(model, images, options)
@@ -102,9 +103,8 @@ def run(arguments: Sequence[str]) -> None:
         drawn()
         return
     with claimed(options.out or default, options.overwrite) as out:
-        names = files(len(images), options.per_image)
-        products = Products(out, "completions")
-        products.refuse_foreign((*names, SHEET, TABLE))
+        products = Products(out, PRODUCTS)
+        products.refuse_foreign((*files(len(images), options.per_image), TABLE, SHEET))
         write(drawn(), model, images, label, options, products)
     count = len(images) * options.per_image
     say(f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / SHEET}")
@@ -148,6 +148,11 @@ def the_classes(
     return label, ", each as the class that makes what is kept most probable,"
 
 
+def files(count: int, per_image: int) -> list[str]:
+    """The names of the completions, in their order: 0001-1.png (image, completion), ..."""
+    return [f"{which + 1:04d}-{number + 1}.png" for which in range(count) for number in range(per_image)]
+
+
 def write(
     drawn: "Tensor",
     model: "AutoregressiveImageModel",
@@ -160,37 +165,30 @@ def write(
     from ..data import save_image
     from ..pictures import sheet
 
+    names = [""] * len(images) if label is None else [model.classes[index] for index in label.tolist()]
     rows = []
-    names = files(len(images), options.per_image)
-    for index, (name, image) in enumerate(zip(names, drawn, strict=True)):
-        which = index // options.per_image
-        with products.new(name) as temporary:
+    for index, (file, image) in enumerate(zip(files(len(images), options.per_image), drawn, strict=True)):
+        with products.new(file) as temporary:
             save_image(image, temporary, model.shape)
-        rows.append((name, images.paths[which], "" if label is None else model.classes[int(label[which])]))
+        rows.append((file, images.paths[index // options.per_image], names[index // options.per_image]))
     with products.new(SHEET) as temporary:
         sheet(
             beside(drawn, images.levels, options), model.shape, temporary,
-            rows=[model.classes[index] for index in label.tolist()] if label is not None else [""] * len(images),
-            title="original · what was kept · completions",
+            rows=names, title="original · what was kept · completions",
         )  # fmt: skip
-    with products.new(TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("file", "image", "class"), *rows])
-    products.finish()
-
-
-def files(images: int, each: int) -> list[str]:
-    """The names of the completions, in their order: 0001-1.png, ..."""
-    return [f"{image + 1:04d}-{number + 1}.png" for image in range(images) for number in range(each)]
+    with products.new(TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table, lineterminator="\n").writerows([("file", "image", "class"), *rows])
+    products.finish()  # earlier completions go at the end, when the new ones are there
 
 
 def beside(drawn: "Tensor", levels: "Tensor", options: Complete) -> "Tensor":
     """Each image, what was kept of it (chequered elsewhere), and its completions, side by side."""
     import torch
 
-    from ..tasks.known import region
+    from ..regions import Region
 
     height, width = levels.shape[2:]
-    kept = region(options.keep, height, width)
+    kept = Region.parse(options.keep).mask(height, width)
     top = max(1, int(levels.max()))
     chequered = (torch.arange(height)[:, None] + torch.arange(width)) % 2
     empty = (top * (0.35 + 0.2 * chequered)).to(levels.dtype)

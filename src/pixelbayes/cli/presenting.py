@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,9 +11,6 @@ from rich.table import Table
 
 from ..errors import UserError, check_name, printable
 from ..folders import refuse_unwritable
-
-if TYPE_CHECKING:
-    from ..measure import Scores
 
 
 def show(table: Table) -> None:
@@ -67,7 +64,20 @@ def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str], most:
     return table
 
 
-def score_line(found: "Scores") -> str:
+class Shares(Protocol):
+    """What a line of scores tells: of `measure.Scores`, or of a tally."""
+
+    @property
+    def accuracy(self) -> float: ...
+
+    @property
+    def balanced_accuracy(self) -> float: ...
+
+    @property
+    def macro_f1(self) -> float: ...
+
+
+def score_line(found: Shares) -> str:
     shares = f"accuracy {found.accuracy:.2%}, balanced accuracy {found.balanced_accuracy:.2%}"
     return f"{shares}, macro F1 {found.macro_f1:.4f}"
 
