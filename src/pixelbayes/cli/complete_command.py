@@ -70,12 +70,12 @@ class Complete:
 def run(arguments: Sequence[str]) -> None:
     options = read(Complete, arguments, "complete")
     from .. import checkpoint
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..products import Products
     from ..progress import say
     from ..tasks.complete import complete
-    from ..training.place import my_share
     from .presenting import check_positive, check_seed, default_out
 
     for value, option in (
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str]) -> None:
         check_positive(value, option)
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_share(options.device)
+    share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     images = the_images(model, options)
     label, how = the_classes(model, images, options)

@@ -46,11 +46,11 @@ class Report:
 
 def run(arguments: Sequence[str]) -> None:
     options = read(Report, arguments, "report")
+    from ..distributed import pick_device
     from ..errors import UserError
     from ..extensions import import_extensions
     from ..progress import say
     from ..reporting import report
-    from ..training.place import pick_device
     from .presenting import check_seed
 
     if options.images < 0:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,7 @@ from ..likelihood import (
     pairs_at_once,
 )
 from ..model import AutoregressiveImageModel
-from ..progress import bar, say, spell_seconds
+from ..progress import counting, say
 from .answer_table import AnswerTable
 from .classify import Classification, from_log_likelihoods
 from .share import ALONE, Share
@@ -44,7 +43,6 @@ COMPARED = 100
 """Images on which arithmetics are compared."""
 AGAIN = 4096
 """Answers at a time that are written again where a broken run goes on."""
-TOLD_EVERY = 60.0  # seconds, where there is no terminal to show a bar
 
 
 @dataclass(frozen=True)
@@ -212,18 +210,12 @@ def _whole_chunks(done: int, count: int, size: int) -> int:
 
 
 def _told(chunks: Iterator[tuple[range, Tensor]], done: int, count: int) -> Iterator[tuple[range, Tensor]]:
-    """The same, with a bar and the time left; a line each minute where there is no terminal."""
-    begun = said = time.monotonic()
-    with bar("classifying", total=count) as progress:
-        progress.advance(progress.task_ids[0], done)
+    """The same, telling how far it is."""
+    with counting("classifying", count) as advance:
+        advance(done)
         for rows, nats in chunks:
             yield rows, nats
-            progress.advance(progress.task_ids[0], len(rows))
-            now = time.monotonic()
-            if progress.disable and now - said >= TOLD_EVERY and rows.stop < count:
-                left = (now - begun) / (rows.stop - done) * (count - rows.stop)
-                say(f"classified {rows.stop:,} of {count:,} images, {spell_seconds(left)} left")
-                said = now
+            advance(len(rows))
 
 
 class _Writer:
