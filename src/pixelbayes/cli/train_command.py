@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction, arg
@@ -99,6 +100,7 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
     from .. import api
     from ..distributed import is_first
     from ..progress import say
+    from ..tasks.classify import can_classify
 
     asked = {
         "recipe": options.recipe,
@@ -117,7 +119,7 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
         return
     model = api.train(options.source, start=options.start, **asked)
     if is_first():
-        for line in next_steps(out, bool(len(model.classes))):
+        for line in next_steps(out, can_classify(model)):
             say(line)
 
 
@@ -167,17 +169,18 @@ def folder_of(options: Train) -> AbstractContextManager[Path]:
 
 
 def next_steps(out: Path, classes: bool) -> list[str]:
-    """The folder, and what to try next."""
+    """The folder, and what to try next, in words that a shell takes as they are."""
+    place = quote(str(out))
     last = (
-        f"pixelbayes classify {out} DATA --csv predictions.csv"
+        f"pixelbayes classify {place} DATA --csv predictions.csv"
         if classes
-        else f"pixelbayes list models {out}"
+        else f"pixelbayes list models {place}"
     )
     return [
         "",
         f"The model, its curves and samples are in {out}. Try next:",
-        f"  pixelbayes generate {out} --per-class 25",
-        f"  pixelbayes evaluate {out}",
+        f"  pixelbayes generate {place} --per-class 25",
+        f"  pixelbayes evaluate {place}",
         f"  {last}",
     ]
 

@@ -151,6 +151,11 @@ def require_classes(model: AutoregressiveImageModel) -> None:
         )
 
 
+def can_classify(model: AutoregressiveImageModel) -> bool:
+    """Whether it has classes, and the label enters it somewhere."""
+    return bool(len(model.classes)) and not ignores_labels(model)
+
+
 def ignores_labels(model: AutoregressiveImageModel) -> bool:
     """Whether the label enters nowhere; a module from outside is handed the label itself."""
     config = getattr(model, "config", None)
