@@ -158,12 +158,7 @@ def can_classify(model: AutoregressiveImageModel) -> bool:
 
 def ignores_labels(model: AutoregressiveImageModel) -> bool:
     """Whether the label enters nowhere; a module from outside is handed the label itself."""
-    config = getattr(model, "config", None)
-    if config is None or not len(model.classes):
-        return False
-    if hasattr(config.network, "label"):
-        return bool(config.network.label == "none")
-    return not config.fusion.row().acts
+    return getattr(model, "network_ignores_labels", False)
 
 
 def from_log_likelihoods(
