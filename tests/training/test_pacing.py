@@ -102,3 +102,13 @@ def test_speed_is_that_of_the_steps_without_side_work() -> None:
     meter.leave_out(8.0)
     assert meter.look(4, 10.0) == 2.0
     assert meter.look(4, 20.0) is None
+
+
+def test_what_the_user_asks_for_is_done_whatever_it_costs() -> None:
+    pace = ValidationPace(every=10, step_seconds=1.0, cost=30.0, asked=True)
+    assert [step for step in range(31) if pace.due(at(step, left=100.0), validated=-1)] == [10, 20, 30]
+    assert not pace.due(at(10, left=29.0), validated=-1)
+    assert pace.share == pytest.approx(0.75)
+    assert sheet_due(at(15), 10.0, 5, 1.0, spent=1e9, expected=0.0, asked=True)
+    assert not sheet_due(at(14), 10.0, 5, 1.0, spent=0.0, expected=0.0, asked=True)
+    assert not sheet_due(at(15, left=0.5), 10.0, 5, 1.0, spent=0.0, expected=0.0, asked=True)
