@@ -8,7 +8,7 @@ from ..files import whole
 from ..measure import fit_calibration
 from ..model import AutoregressiveImageModel, Calibration
 from ..progress import say, spell_seconds
-from .assess import account, assess
+from .assess import assess, record
 from .own_files import SUMMARY
 from .run import Run
 from .sheets import MOST_ROWS as MOST_CLASSES
@@ -27,7 +27,7 @@ def finish(run: Run) -> AutoregressiveImageModel:
     model = checkpoint.load(run.out, run.fabric.device)
     run.fabric.barrier()
     told = _calibrate(run, model)
-    model.description["training"] = {**account(run), "calibrated": told}
+    model.description["training"] = record(run, calibrated=told).to_dict()
     if run.first:
         checkpoint.save(model, run.out)
         draw_samples(model, run.out / "samples.png", run.state.seed, f"{run.out.name}, the best weights")
