@@ -42,8 +42,9 @@ def explain(
     """What each pixel says for the most probable class (or `of`) and against its best rival (or `against`).
 
     images: an array or tensor, prepared as in the training; an `ImageSet`; or a word or path as on the command line.
-    With `out`, the folder is written as by `pixelbayes explain`: evidence.csv, pictures, and with `maps` ("npy" or "safetensors") the
-    maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what does not fit.
+    With `out`, the folder is written as by `pixelbayes explain`: evidence.csv, pictures, and with `maps` ("npy" or
+    "safetensors") the maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what
+    does not fit.
 
     >>> import numpy as np
     >>> from pixelbayes import create

@@ -22,7 +22,7 @@ def fitted(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     shutil.copytree(tiny_model_folder, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pixelbayes.tasks.detect.detector.STEPS", 2)
-        assert main(["detect", str(folder), "--fit", "--fit-images", "60"]) == 0
+        assert main(["detect", str(folder), "--fit", "--fit-images", "60", "--score", "likelihood"]) == 0
     return folder
 
 
