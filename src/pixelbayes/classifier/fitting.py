@@ -19,10 +19,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from ..data import ImageSet
 from ..errors import UserError, check_above_zero, check_whole
 from ..levels import ImageShape, to_signal
-from ..progress import bar
+from ..progress import show_progress
 from .network import ResidualNetwork
 
 AT_ONCE = 256  # images in a pass without gradients
+TASK = "training the classifier"
 NORMALISED_BY = 2048  # images, at most, that give the normalisations their statistics
 
 
@@ -142,22 +143,24 @@ def _trained(
     noise = torch.Generator().manual_seed(config.seed)
     order, start, done = _order(len(images), batch, noise), monotonic(), 0
     network.train()
-    with bar("training the classifier", 1000, progress) as shown:
-        while done < most and (share := max(done / most, (monotonic() - start) / limit)) < 1:
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * _rate(share)
-            chosen = next(order)
-            levels, targets = images.levels[chosen].to(device), images.labels[chosen].to(device)
-            seen, targets = _augmented(signal_of(levels, images.shape), targets, config, labelled, noise)
-            optimiser.zero_grad(set_to_none=True)
-            cross_entropy(network(seen), targets, label_smoothing=config.label_smoothing).backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            done += 1
-            # The random start must not stay in a short run's average.
-            average.multi_avg_fn = get_ema_multi_avg_fn(min(config.ema_decay, 1 - 1 / (1 + done / 4)))
-            average.update_parameters(network)
-            shown.update(shown.task_ids[0], completed=1000 * share)
+    while done < most and (share := max(done / most, (monotonic() - start) / limit)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * _rate(share)
+        chosen = next(order)
+        levels, targets = images.levels[chosen].to(device), images.labels[chosen].to(device)
+        seen, targets = _augmented(signal_of(levels, images.shape), targets, config, labelled, noise)
+        optimiser.zero_grad(set_to_none=True)
+        cross_entropy(network(seen), targets, label_smoothing=config.label_smoothing).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        done += 1
+        # The random start must not stay in a short run's average.
+        average.multi_avg_fn = get_ema_multi_avg_fn(min(config.ema_decay, 1 - 1 / (1 + done / 4)))
+        average.update_parameters(network)
+        if progress:
+            show_progress(TASK, share, f"{done} steps")
+    if progress:
+        show_progress(TASK, 1.0)
     averaged = average.module
     assert isinstance(averaged, ResidualNetwork)
     averaged.train()  # the statistics of the normalisations are those of the averaged weights

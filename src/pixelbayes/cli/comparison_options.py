@@ -63,7 +63,9 @@ class Comparisons:
         found: list[str] = []
         if self.generation:
             found += [*_FILES, "nearest.png"]
-            found += [name.replace("generation", "generation-192") for name in _FILES] if self.inception else []
+            found += (
+                [name.replace("generation", "generation-192") for name in _FILES] if self.inception else []
+            )
         return (*found, *(("against.json", "against.png") if self.against else ()))
 
     def run(
@@ -88,16 +90,22 @@ class Comparisons:
                 samples, images, train=train, inception=self.inception, dims=dims, features=beside,
                 fit=self._fit(model), progress=True,
             )  # fmt: skip
-            for name, write in zip(_FILES, (found.to_json, found.save_features), strict=True):
-                with products.new(name.replace("generation", "generation-192") if dims == 192 else name) as path:
-                    write(path)
+            kind = "generation-192" if dims == 192 else "generation"
+            with products.new(f"{kind}.json") as path:
+                found.to_json(path)
+            with products.new(f"{kind}-features.npz") as path:
+                found.save_features(path)
             show(quality_table(found))
             for note in found.notes():
                 warn(note)
         if train is not None:
             with products.new("nearest.png") as path:
                 draw_nearest(samples, train, path)
-        return [name for name in self.files if "against" not in name and (train is not None or name != "nearest.png")]
+        return [
+            name
+            for name in self.files
+            if "against" not in name and (train is not None or name != "nearest.png")
+        ]
 
     def _against(
         self, model: "AutoregressiveImageModel", beside: Path, images: "ImageSet", products: "Products"
