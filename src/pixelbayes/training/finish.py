@@ -27,14 +27,20 @@ def finish(run: Run) -> AutoregressiveImageModel:
     model = checkpoint.load(run.out, run.fabric.device)
     run.fabric.barrier()
     told = _calibrate(run, model)
-    model.description["training"] = {**account(run), "calibrated": told, **_calibrated_figures(run, model, told)}
+    model.description["training"] = {
+        **account(run),
+        "calibrated": told,
+        **_calibrated_figures(run, model, told),
+    }
     if run.first:
         checkpoint.save(model, run.out)
         draw_samples(model, run.out / "samples.png", run.memory.seed, f"{run.out.name}, the best weights")
         _write_summary(run, model.description["training"])
         _tell(run, model.calibration if told else None)
         if told:
-            say(f"accuracy on validation: {model.description['training']['calibrated_accuracy']:.1%}, calibrated")
+            say(
+                f"accuracy on validation: {model.description['training']['calibrated_accuracy']:.1%}, calibrated"
+            )
     return model
 
 
