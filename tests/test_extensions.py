@@ -16,6 +16,7 @@ from pixelbayes.extensions import import_extensions
 from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
+from pixelbayes.reports import SECTIONS
 from pixelbayes.walk import NaiveLook
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -100,6 +101,7 @@ def test_the_pages_parts_obey_the_laws_together(page, shape):
     fusion = FusionConfig("mild" if images.channels == 1 else "none")
     model = build(images, Labels(("a", "b")), config, family, fusion).double()
     assert pb.check_causality(model).ok
+    assert pb.check_walk(model).ok
     drawn = pb.generate(model, labels=[0, 1], seed=3)
     assert torch.equal(drawn, pb.generate(model, labels=[0, 1], seed=3, looks=NaiveLook))
     small = family(torch.randn(1, 1, 2, 2, dtype=torch.float64), pb.ImageShape(1, 2, 2, 9), False)
@@ -123,6 +125,20 @@ def test_the_page_judges_a_network_that_one_has(page, capsys):
     assert "causal: no pixel sees itself or a later one (64 of 64 pixels" in capsys.readouterr().out
     assert names["images"].shape == (2, 1, 8, 8)
     assert names["answer"].posterior.shape == (2, 10)
+
+
+def test_a_section_from_outside_stands_on_the_page(page, tiny_model_folder, capsys):
+    words = next(words for words, module in COMMANDS if module == "my_section").split()
+    words[1] = str(tiny_model_folder)
+    before = list(SECTIONS)
+    try:
+        assert main([*words, "--images", "20", "--device", "cpu"]) == 0
+    finally:
+        SECTIONS[:] = before
+    written = (page / "demo.html").read_text(encoding="utf-8")
+    assert re.search(
+        r"<h2>The oddest image</h2>\s*<p>The image of which the model made least, digits/\d+:", written
+    )
 
 
 def test_a_script_is_recorded_under_its_own_name(page):

@@ -58,7 +58,7 @@ class Found:
             parts.append(f"no picture that is read lies in the folders {', '.join(names[:10])}{more}")
         notices = [f"not read in {folder}: {'; '.join(parts)}"] if parts else []
         if self.no_data:
-            kinds = ", ".join(f"{name} ({count:,})" for name, count in self.no_data.most_common(5))
+            kinds = ", ".join(f"{name} ({count:,})" for name, count in self.no_data.most_common(9))
             notices.append(f"folders that a drive or an archive made for itself are no data: {kinds}")
         return notices
 

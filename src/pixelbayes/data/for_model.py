@@ -44,5 +44,5 @@ def levels_for(
 
 
 def _is_empty(images: object) -> bool:
-    size = images.shape if isinstance(images, Tensor) else np.shape(images)  # type: ignore[arg-type]
+    size = images.shape if isinstance(images, Tensor) else np.asarray(images).shape
     return len(size) in (3, 4) and size[0] == 0

@@ -48,6 +48,7 @@ def save(finished: Figure, path: str | Path) -> None:
     families = ["DejaVu Sans", *further_fonts()]
     for text in finished.findobj(Text):
         text.set_fontfamily(families)
+        text.set_parse_math(False)  # a class may be called '$'
     with warnings.catch_warnings(record=True) as told, whole(path) as temporary:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", "Glyph")
@@ -64,6 +65,8 @@ def further_fonts() -> tuple[str, ...]:
 
 
 def shorten(name: str, length: int = 18) -> str:
-    """A class name that fits beside a row; what is left out is in the middle, since endings often differ."""
+    """A class name that fits beside a row; what is left out is in the middle, since endings often differ; letters that
+    cannot be shown (a line break, say) are blanks."""
+    name = "".join(letter if letter.isprintable() else " " for letter in name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"

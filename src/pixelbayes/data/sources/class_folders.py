@@ -60,7 +60,9 @@ class ClassFolders:
     def files(self) -> list[Path]:
         names = self.folder / "classes.txt"
         images = [path for entries in self.layout.splits.values() for _, path in entries]
-        return [*([names] if names.is_file() else []), *images]
+        # What is told of the files that are not read stands in for their state.
+        told = [Path(notice) for notice in self.found.notices(self.folder)]
+        return [*([names] if names.is_file() else []), *told, *images]
 
     def validates(self) -> bool:
         return "validation" in self.layout.splits

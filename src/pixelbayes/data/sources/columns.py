@@ -42,15 +42,15 @@ class Columns:
         found = [[name for name, cell in zip(names, row, strict=True) if _is(cell, 1)] for row in hot]
         return [row[0] if row else "" for row in found] or [""] * len(table.rows)
 
-    def told(self, table: Table) -> str:
+    def told(self, table: Table, name: str) -> str:
         """Which columns were taken, for the user."""
         source = f"images from column {table.name(self.path)}"
         if not self.labels:
-            return f"{table.place.name}: {source}, no column of labels"
+            return f"{name}: {source}, no column of labels"
         names = ", ".join(table.name(column) for column in self.labels[:6])
         more = ", ..." if len(self.labels) > 6 else ""
         what = "column" if len(self.labels) == 1 else "the columns of 0 and 1"
-        return f"{table.place.name}: {source}, classes from {what} {names}{more}"
+        return f"{name}: {source}, classes from {what} {names}{more}"
 
 
 def choose_path(table: Table, places: Places, config: DataConfig) -> int:

@@ -95,10 +95,10 @@ class ImageTable:
         names = [within + word for word in self.words]
         return Part(FilePictures([path for path in paths if path is not None]), words, names, groups)
 
-    def told(self, columns: Columns) -> list[str]:
+    def told(self, columns: Columns, within: str) -> list[str]:
         """What was taken for what."""
         place = f" (found in {self.found_in})" if self.found_in else ""
-        return [columns.told(self.table) + place] if self.table.rows else []
+        return [columns.told(self.table, within + self.table.place.name) + place] if self.table.rows else []
 
     def _groups(self, group_by: str | None, required: bool) -> list[str] | None:
         """The groups, where `group_by` is a column's name or number (from 0); otherwise it is a pattern.
@@ -163,8 +163,9 @@ class CsvSplits:
                 like = tuple(table.table.header[column] for column in columns.labels) or None
             # A test split is not divided, so it need not have what the others are grouped by.
             above = self.paths[split].parent.relative_to(self.folder).as_posix()
-            part = table.part(columns, config, split != "test", "" if above == "." else f"{above}/")
-            notices += table.told(columns)
+            within = "" if above == "." else f"{above}/"
+            part = table.part(columns, config, split != "test", within)
+            notices += table.told(columns, within)
             if len(part):
                 splits[split] = part
         return Collection(self.name, splits, names_from(self.folder), notices)

@@ -32,13 +32,10 @@ class Places:
         """The file that a word names; None where there is none. Raises UserError where two folders have one."""
         found = [path for base in self.bases if (path := self._below(base, word)) is not None]
         if len(found) > 1:
-            own = [p for p in found if split_of(self._first(p)) == split_of(self.table.stem) is not None]
-            if len(own) != 1:
-                raise UserError(
-                    f"{self.table}: {word} lies in {found[0].parent} and in {found[1].parent}: say which with "
-                    "--data.path-prefix"
-                )
-            return own[0]
+            raise UserError(
+                f"{self.table}: {word} lies in {found[0].parent} and in {found[1].parent}: say which with "
+                "--data.path-prefix"
+            )
         return found[0] if found else None
 
     def search(self, words: Sequence[str]) -> str | None:
@@ -51,7 +48,8 @@ class Places:
         ]
         if not holding:
             return None
-        self.bases = holding
+        own = [f for f in holding if split_of(self._first(f)) == split_of(self.table.stem) is not None]
+        self.bases = holding = own or holding
         return ", ".join(f"{folder.relative_to(self.table.parent).as_posix()}/" for folder in holding[:5])
 
     @cached_property

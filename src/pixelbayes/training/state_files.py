@@ -6,6 +6,7 @@ kept; a newest one that cannot be read is passed over for the one before.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -16,23 +17,30 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .. import distributions, networks, objectives
+from ..data import AugmentConfig
 from ..errors import UserError
 from ..files import write_tensors
 from ..folders import STATE
+from ..fusion import STRATEGIES
+from ..model import AutoregressiveImageModel, from_spec
+from ..plain import from_plain
 from ..progress import warn
-from .contents import check_state
-from .memory import Memory
+from ..recipe import KINDS, from_dict
+from ..training_config import TrainingConfig
+from .optimise import make_optimiser
 from .own_files import products_of
+from .run_state import RunState
 
 KEPT = 2
 
 
 @dataclass(frozen=True)
-class State:
-    """Tensors by name, and plain data."""
+class SavedState:
+    """What a state file holds: tensors by name, and the rest of what the run remembers."""
 
     tensors: dict[str, Tensor]
-    memory: dict[str, Any]
+    state: RunState
 
 
 def state_folder(out: Path) -> Path:
@@ -40,14 +48,14 @@ def state_folder(out: Path) -> Path:
     return out / STATE
 
 
-def save_state(out: Path, step: int, state: State) -> Path:
+def save_state(out: Path, step: int, saved: SavedState) -> Path:
     """Write a state and drop all but the last two. Raises UserError on a full disk, earlier ones staying whole."""
     folder = state_folder(out)
     path = folder / f"{step:09d}.safetensors"
-    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in saved.tensors.items()}
     products = products_of(out)
     products.note([f"{STATE}/{path.name}"])
-    memory = json.dumps(state.memory)
+    memory = json.dumps(saved.state.to_dict())
     write_tensors(path, tensors, {"memory": memory, "digest": _digest(tensors, memory)})
     products.drop(f"{STATE}/{old.name}" for old in list_states(out)[:-KEPT])
     return path
@@ -58,7 +66,7 @@ def list_states(out: Path) -> list[Path]:
     return sorted(state_folder(out).glob("[0-9]*.safetensors"))
 
 
-def load_state(out: Path) -> State | None:
+def load_state(out: Path) -> SavedState | None:
     """The newest state that can be read, None where there is none. Raises UserError when all are broken."""
     files = list_states(out)
     for path in reversed(files):
@@ -79,16 +87,16 @@ def load_state(out: Path) -> State | None:
     return None
 
 
-def _read(path: Path) -> State:
+def _read(path: Path) -> SavedState:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     text = metadata.get("memory", "null")
     if metadata.get("digest", "") not in ("", _digest(tensors, text)):  # earlier versions wrote none
         raise UserError("its contents were changed or damaged")
-    memory = json.loads(text)
-    check_state(Memory.from_dict(memory), tensors)
-    return State(tensors, memory)
+    state = RunState.from_dict(json.loads(text))
+    check_state(state, tensors)
+    return SavedState(tensors, state)
 
 
 def _digest(tensors: dict[str, Tensor], memory: str) -> str:
@@ -149,3 +157,62 @@ def unpack_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
             if int(number) < count:  # an objective's own parameters, the last ones, may be learned no more
                 moments.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def check_state(state: RunState, tensors: dict[str, Tensor]) -> None:
+    """Raise UserError (or KeyError, TypeError, ...) where a run could not go on from these.
+
+    Where parts of the model are unknown, since the module that they come from was not imported, nothing can be said.
+    """
+    config = from_plain(TrainingConfig, state.training, "training")
+    from_plain(AugmentConfig, state.augment, "augment")
+    if not state.model or not _known(state):
+        return
+    from_dict(state.recipe, "recipe")
+    with torch.random.fork_rng(devices=[]):
+        model = AutoregressiveImageModel(from_spec(state.model))
+        objective = objectives.CONFIGS.from_table(state.objective, "objective").build(model)
+    weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    averaged = bool(config.ema or config.ema_decay)
+    expected = {
+        **{f"model.{name}": value for name, value in weights.items()},
+        **({f"average.{name}": value for name, value in weights.items()} if averaged else {}),
+        **{f"objective.{name}": value for name, value in objective.own_state().items()},
+    }
+    given = {name: value for name, value in tensors.items() if not name.startswith("optimiser.")}
+    if {n: v.shape for n, v in expected.items()} != {n: v.shape for n, v in given.items()}:
+        raise UserError("its tensors are not those of the run's model")
+    if not all(bool(value.isfinite().all()) for value in given.values()):
+        raise UserError("some of its weights are not finite")
+    optimiser = make_optimiser(model, config, objective.own_parameters(), objective.rate)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    _check_moments(parameters, {n: v for n, v in tensors.items() if n.startswith("optimiser.")}, state.step)
+
+
+def _known(state: RunState) -> bool:
+    """Whether all parts that the run names are registered."""
+    parts: list[tuple[Mapping[str, Any], str]] = [
+        (networks.CONFIGS, state.model["network"]["name"]),
+        (distributions.CONFIGS, state.model["distribution"]["name"]),
+        (STRATEGIES, state.model["fusion"]["strategy"]),
+        (objectives.CONFIGS, state.objective["name"]),
+        *((known, state.recipe[kind]["name"]) for kind, known in KINDS.items() if kind in state.recipe),
+    ]
+    return all(name in registry for registry, name in parts)
+
+
+def _check_moments(parameters: list[Tensor], tensors: dict[str, Tensor], step: int) -> None:
+    """The moments of Adam: three tensors for each parameter that was ever moved."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        _, number, name = key.split(".", 2)
+        moments.setdefault(int(number), {})[name] = value
+    if step and not moments:
+        raise UserError("it holds no moments of the optimiser")
+    for place, own in moments.items():
+        if own.keys() != {"step", "exp_avg", "exp_avg_sq"}:
+            raise UserError("its moments of the optimiser are incomplete")
+        # One more may be that of an objective's parameter that is learned no more.
+        shape = parameters[place].shape if place < len(parameters) else own["exp_avg"].shape
+        if not own["exp_avg"].shape == own["exp_avg_sq"].shape == shape or own["step"].numel() != 1:
+            raise UserError("its moments of the optimiser are of another shape")

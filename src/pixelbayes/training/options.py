@@ -15,14 +15,14 @@ from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
-from .memory import Memory
 from .own_files import SUMMARY, claim_files
-from .state import list_states
+from .run_state import RunState
+from .state_files import SavedState, list_states
 
 
-@dataclass
-class Request:
-    """What the caller of `train` asked for."""
+@dataclass(frozen=True)
+class RunOptions:
+    """What the caller of `train` asked for; `saved` is the state to go on from, if there is one."""
 
     dataset: Dataset
     recipe: Any
@@ -34,36 +34,37 @@ class Request:
     resume: bool
     overwrite: bool
     start: AutoregressiveImageModel | None
+    saved: SavedState | None
 
 
-def claim(request: Request, lock: FolderLock) -> Path:
+def claim(options: RunOptions, lock: FolderLock) -> Path:
     """The run's folder, claimed for this process; states of an earlier run that is overwritten are forgotten.
 
     Only when all else is in place, so that a refused run leaves no empty folder behind.
     """
     out = claim_folder(
-        request.out or next_run(run_name(request.dataset.name)), request.overwrite, request.resume
+        options.out or next_run(run_name(options.dataset.name)), options.overwrite, options.resume
     )
     lock.take(out)
     sweep(out)
-    claim_files(out, resumed=request.resume and bool(list_states(out)))
+    claim_files(out, resumed=options.resume and bool(list_states(out)))
     return out
 
 
-def new_memory(request: Request) -> Memory:
-    """The memory of a run that begins."""
-    recipe = request.recipe
+def new_state(options: RunOptions) -> RunState:
+    """What a run that begins remembers."""
+    recipe = options.recipe
     if recipe is None:
         raise UserError("a new run needs a recipe")
-    return Memory(
-        seed=request.seed or 0,
-        minutes=request.minutes,
-        max_steps=request.max_steps,
+    return RunState(
+        seed=options.seed or 0,
+        minutes=options.minutes,
+        max_steps=options.max_steps,
         training=to_plain(recipe.training),
         augment=to_plain(recipe.augment),
         objective=objectives.CONFIGS.to_table(recipe.objective),
         recipe=recipe.to_dict(),
-        seen_validation=saw_validation(request.start, request.dataset.preparation),
+        seen_validation=saw_validation(options.start, options.dataset.preparation),
     )
 
 
@@ -82,32 +83,32 @@ def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str
     return bool(all_of_them) or any(before.get(name) != now.get(name) for name in DIVISION)
 
 
-def continued(memory: Memory, request: Request) -> Memory:
-    """The memory of a run that goes on: what the caller gives anew is taken, the seed and the network stay."""
-    if request.seed is not None and request.seed != memory.seed:
-        warn(f"the run keeps its seed {memory.seed}")
-    begun = memory.training
-    memory.minutes = request.minutes if request.minutes is not None else memory.minutes
-    memory.max_steps = request.max_steps if request.max_steps is not None else _limit(memory, request.out)
-    if request.recipe is not None:
-        _keep_arithmetic(memory, request.recipe.training)
-        memory.objective = _same_objective(memory.objective, request.recipe.objective)
-        memory.training, memory.augment = to_plain(request.recipe.training), to_plain(request.recipe.augment)
-        memory.recipe = _same_network(memory.recipe, request.recipe.to_dict())
-    _choose_anew(memory, begun.get("select"))
-    if memory.stopped and memory.stale < (memory.training.get("patience") or inf):
-        memory.stopped = ""
-    return memory
+def continued(state: RunState, options: RunOptions) -> RunState:
+    """What a run that goes on remembers: what the caller gives anew is taken, the seed and the network stay."""
+    if options.seed is not None and options.seed != state.seed:
+        warn(f"the run keeps its seed {state.seed}")
+    begun = state.training
+    state.minutes = options.minutes if options.minutes is not None else state.minutes
+    state.max_steps = options.max_steps if options.max_steps is not None else _limit(state, options.out)
+    if options.recipe is not None:
+        _keep_arithmetic(state, options.recipe.training)
+        state.objective = _same_objective(state.objective, options.recipe.objective)
+        state.training, state.augment = to_plain(options.recipe.training), to_plain(options.recipe.augment)
+        state.recipe = _same_network(state.recipe, options.recipe.to_dict())
+    _choose_anew(state, begun.get("select"))
+    if state.stopped and state.stale < (state.training.get("patience") or inf):
+        state.stopped = ""
+    return state
 
 
-def _choose_anew(memory: Memory, before: str | None) -> None:
+def _choose_anew(state: RunState, before: str | None) -> None:
     """Where another figure chooses the weights from now on: what the best ones so far have of it."""
-    select = memory.training.get("select")
-    if select == before or memory.best is None:
+    select = state.training.get("select")
+    if select == before or state.best is None:
         return
-    figures, memory.stale = memory.best_figures, 0
+    figures, state.stale = state.best_figures, 0
     accuracy = figures.get(f"validation_{select}") if select != "bits_per_dim" else None
-    memory.best = figure_of_merit(figures["validation_bits_per_dim"] or inf, accuracy)
+    state.best = figure_of_merit(figures["validation_bits_per_dim"] or inf, accuracy)
 
 
 def figure_of_merit(bits: float, accuracy: float | None) -> float:
@@ -116,10 +117,10 @@ def figure_of_merit(bits: float, accuracy: float | None) -> float:
     return -bits if accuracy is None else accuracy - 1e-6 * bits
 
 
-def _keep_arithmetic(memory: Memory, asked: Any) -> None:
+def _keep_arithmetic(state: RunState, asked: Any) -> None:
     """Averaged weights cannot begin in mid-run, and steps of another size could not be counted with those so far;
     precision and compilation, once measured, change by hand only."""
-    begun = memory.training
+    begun = state.training
     if begun.get("batch", asked.batch) != asked.batch:
         raise UserError(
             f"the run was begun with batches of {begun['batch']}, and --resume goes on so: leave training.batch as it "
@@ -132,9 +133,9 @@ def _keep_arithmetic(memory: Memory, asked: Any) -> None:
             "training.ema as it was, or begin anew with another --out"
         )
     if asked.precision not in ("auto", begun.get("precision")):
-        memory.precision = asked.precision
+        state.precision = asked.precision
     if asked.compile not in ("auto", begun.get("compile")):
-        memory.compiled = asked.compile == "on"
+        state.compiled = asked.compile == "on"
 
 
 def _same_objective(begun: dict[str, Any], asked: Any) -> dict[str, Any]:
@@ -148,16 +149,16 @@ def _same_objective(begun: dict[str, Any], asked: Any) -> dict[str, Any]:
     return given
 
 
-def _limit(memory: Memory, out: Path | None) -> int | None:
+def _limit(state: RunState, out: Path | None) -> int | None:
     """The limit of steps of the run; None where it had stopped there and is now told to go on."""
-    reached = memory.max_steps is not None and memory.step >= memory.max_steps
+    reached = state.max_steps is not None and state.step >= state.max_steps
     if reached and out is not None and (out / SUMMARY).exists():
-        memory.validation_pairs = 0  # they may have been few, for few steps
+        state.validation_pairs = 0  # they may have been few, for few steps
         warn(
-            f"the run had ended after {memory.step:,} steps, as it was told to; it goes on to its schedule's end"
+            f"the run had ended after {state.step:,} steps, as it was told to; it goes on to its schedule's end"
         )
         return None
-    return memory.max_steps
+    return state.max_steps
 
 
 def _same_network(begun: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ..plain import field_types
 
 
 @dataclass
-class Memory:
+class RunState:
     """Plain data, saved in every state."""
 
     seed: int
@@ -61,7 +61,7 @@ class Memory:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "Memory":
+    def from_dict(cls, data: dict[str, Any]) -> "RunState":
         """The inverse of `to_dict`; what other versions wrote beside is left out.
 
         Raises UserError for what is no run's memory.
