@@ -5,6 +5,7 @@ said.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,6 +97,8 @@ def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) ->
     """Levels as the model takes them, and the labels that came with the images; what was done is said if `told`."""
     labels = None
     if isinstance(images, ImageSet):
+        if replace(images.shape, signal=model.shape.signal) != model.shape:
+            raise UserError(f"the model takes images of {model.shape}, not {images.shape}")
         return images.levels, [
             images.classes[each] if each >= 0 else None for each in images.labels.tolist()
         ] or None

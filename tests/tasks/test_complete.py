@@ -231,10 +231,10 @@ def test_what_is_no_mask_is_refused(model, known, reason: str) -> None:
         ({"labels": [0]}, None),
         ({"labels": [0, 1, 2]}, "2 images need 2 labels"),
         ({"labels": "z"}, "unknown class 'z'"),
-        ({"labels": 3}, r"lie in 0\.\.2"),
+        ({"labels": 3}, r"class 3 is outside 0\.\.2"),
         ({"per_image": 0}, "must be 1 or more"),
         ({"seed": -1}, "the seed must be 0 or more"),
-        ({"temperature": 0}, "temperature must be above 0"),
+        ({"temperature": -1}, "temperature must be above 0"),
     ],
 )
 def test_numbers_and_labels_that_do_not_fit_are_refused(model, words, reason) -> None:

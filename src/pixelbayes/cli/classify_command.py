@@ -1,7 +1,7 @@
 """`pixelbayes classify`: the class that makes each image most probable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..data import ImageSet
     from ..likelihood import Question
     from ..model import AutoregressiveImageModel
-    from ..tasks.classify_stream import Outputs, Tally
+    from ..tasks.classify_stream import Judge, Outputs, Tally
 
 
 @dataclass
@@ -75,6 +75,8 @@ class Classify:
     """One more row after those of the images, such as fid,21.3."""
     safe_csv: Flag = False
     """Put an apostrophe before texts that a spreadsheet would run as formulas."""
+    reject: Flag = False
+    """Answer 'none of these' (-1) for what the model's detector calls foreign (pixelbayes detect MODEL --fit)."""
     precision: Literal["float32", "bf16"] = "float32"
     """bf16 is quicker where the processor has it; how often answers differ is said."""
     batch: Annotated[int | None, optional("N")] = None
@@ -103,6 +105,8 @@ def run(arguments: Sequence[str]) -> None:
     share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     require_classes(model)
+    if options.reject:
+        outputs = replace(outputs, judge=_judge(options, model))
     question = asked(model, options.region or None, options.combine, options.batch, options.precision)
     prior = None if options.prior is None else prior_weights(options.prior, model)
     images = open_images(
@@ -128,6 +132,16 @@ def run(arguments: Sequence[str]) -> None:
     )
     if share.first:
         _present(tally, model, outputs)
+
+
+def _judge(options: Classify, model: "AutoregressiveImageModel") -> "Judge":
+    """Who turns answers into 'none of these': the detector in the model's folder."""
+    from ..tasks.detect import load_detector, rejecting
+
+    if options.region:
+        raise UserError("--reject judges whole images: leave out --region")
+    detector = load_detector(options.model, model)
+    return lambda answer, levels: rejecting(model, levels, answer, detector, options.batch)
 
 
 def _outputs(options: Classify) -> "Outputs":
@@ -214,10 +228,12 @@ def _present(tally: "Tally", model: "AutoregressiveImageModel", outputs: "Output
     if tally.known:
         show(confusion_table(tally.confusion.tolist(), model.classes.names))
         say(f"{tally.known} images of known class: {score_line(tally)}")
-    if tally.known < tally.answered:
+    if outputs.judge is not None:
+        say(f"{tally.none} of {tally.answered} images are none of these classes")
+    if tally.unknown.sum():
         counts = zip(model.classes, tally.unknown.tolist(), strict=True)
         pairs = ", ".join(f"{name} {count}" for name, count in counts if count)
-        say(f"{tally.answered - tally.known} images of unknown class were found to be: {pairs}")
+        say(f"{int(tally.unknown.sum())} images of unknown class were found to be: {pairs}")
     for file in (outputs.csv, outputs.logits):
         if file:
             say(f"written: {file}")

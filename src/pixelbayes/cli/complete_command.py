@@ -54,7 +54,7 @@ class Complete:
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the data, such as test; all of its images when not given."""
     temperature: float = 1.0
-    """Below 1: more typical completions, above: more varied ones."""
+    """Below 1: more typical completions, above: more varied ones; 0: at each pixel the most probable."""
     seed: int = 0
     """Where the noise comes from."""
     batch: int = 64
@@ -81,7 +81,6 @@ def run(arguments: Sequence[str]) -> None:
     for value, option in (
         (options.per_image, "--per-image"),
         (options.most, "--most"),
-        (options.temperature, "--temperature"),
         (options.batch, "--batch"),
     ):
         check_positive(value, option)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -45,14 +45,19 @@ AGAIN = 4096
 """Answers at a time that are written again where a broken run goes on."""
 
 
+Judge = Callable[[Classification, Tensor], Classification]
+"""The answers to some images and their levels [n, C, H, W] -> answers of which some are -1, none of these."""
+
+
 @dataclass(frozen=True)
 class Outputs:
-    """The files of a classification. `resume` goes on with a broken one."""
+    """The files of a classification. `resume` goes on with a broken one; `judge` may reject answers."""
 
     csv: Path | None = None
     logits: Path | None = None
     table: AnswerTable = field(default_factory=AnswerTable)
     resume: bool = False
+    judge: Judge | None = None
 
     @property
     def first(self) -> Path | None:
@@ -71,6 +76,8 @@ class Tally:
     """Predictions [K] of images of unknown class."""
     left_out: list[str] = field(default_factory=list)
     """Images that could not be read."""
+    none: int = 0
+    """Answers 'none of these', which are in no other count."""
     first: list[tuple[str, ...]] = field(default_factory=list)
     """The rows of the first few."""
 
@@ -80,8 +87,10 @@ class Tally:
 
     def add(self, answer: Classification, paths: Sequence[str], labels: Tensor) -> None:
         predicted, known = answer.predicted.numpy(), (labels >= 0).numpy()
-        np.add.at(self.confusion, (labels.numpy()[known], predicted[known]), 1)
-        np.add.at(self.unknown, predicted[~known], 1)
+        named = predicted >= 0
+        np.add.at(self.confusion, (labels.numpy()[known & named], predicted[known & named]), 1)
+        np.add.at(self.unknown, predicted[~known & named], 1)
+        self.none += int((~named).sum())
         if len(self.first) <= SHOWN:
             self.first += islice(answer.rows(paths, labels), SHOWN + 1)
 
@@ -92,7 +101,7 @@ class Tally:
 
     @property
     def answered(self) -> int:
-        return self.known + int(self.unknown.sum())
+        return self.known + int(self.unknown.sum()) + self.none
 
     @property
     def accuracy(self) -> float:
@@ -129,7 +138,7 @@ def classify_to_files(
     Raises UserError naming the first image that has no likelihood or cannot be read; earlier answers are kept.
     """
     keep_freed_memory()
-    writer = _Writer(model, paths, labels, outputs, prior)
+    writer = _Writer(model, levels, paths, labels, outputs, prior)
     if not share.first:
         for _ in in_order(model, levels, paths, question, share, _begun(0, share)):
             pass
@@ -224,12 +233,13 @@ class _Writer:
     def __init__(
         self,
         model: AutoregressiveImageModel,
+        levels: ImageSource | Tensor,
         paths: Sequence[str],
         labels: Tensor,
         outputs: Outputs,
         prior: Sequence[float] | None,
     ) -> None:
-        self.model, self.paths, self.labels = model, paths, labels.cpu()
+        self.model, self.levels, self.paths, self.labels = model, levels, paths, labels.cpu()
         self.outputs, self.prior = outputs, prior
         self.tally = Tally(len(model.classes))
         self._file: io.TextIOWrapper | None = None
@@ -253,6 +263,8 @@ class _Writer:
         ]
         kept = [row for row, gone in zip(rows, lost.tolist(), strict=True) if not gone]
         answer = from_log_likelihoods(self.model, nats[~lost], self.prior)
+        if self.outputs.judge is not None and kept:
+            answer = self.outputs.judge(answer, self.levels[slice(rows.start, rows.stop)][~lost])
         paths, labels = [self.paths[row] for row in kept], self.labels[kept]
         self.tally.add(answer, paths, labels)
         self._write("".join(self.outputs.table.lines(answer, paths, labels)))
