@@ -5,10 +5,10 @@ import torch
 from tests.stub_model import BernoulliModel, images
 
 import pixelbayes as pb
+from pixelbayes.distributed import Shard
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question, collect, log_likelihoods, total
 from pixelbayes.regions import pixel_weights
-from pixelbayes.distributed import Shard
 
 ALL = Question()
 

@@ -43,6 +43,9 @@ class TrainingRecord:
     stopped: str = ""
     """Why training ended before its end."""
     calibrated: bool = False
+    calibrated_accuracy: float | None = None
+    """Of the kept weights on the validation images, as the calibrated posteriors say."""
+    calibrated_balanced_accuracy: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for config.json."""

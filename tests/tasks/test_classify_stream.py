@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import pixelbayes as pb
+from pixelbayes.distributed import Shard
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question
 from pixelbayes.measure import confusion_matrix, scores
 from pixelbayes.tasks.answer_table import AnswerTable
 from pixelbayes.tasks.classify_stream import Outputs, classify_to_files
-from pixelbayes.distributed import Shard
 
 N = 23
 BY_FOUR = Question(batch=12)

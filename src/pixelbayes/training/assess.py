@@ -150,7 +150,7 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
     accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
     text = f"epoch {run.epoch:.1f}, step {run.state.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
     if accuracy is not None and len(run.model.classes) > 1:
-        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
+        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%} (not calibrated)"
     if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
         text += f" ({of})"
     say(text + (", the best so far" if better else ""))
