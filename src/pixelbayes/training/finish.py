@@ -40,7 +40,7 @@ def finish(run: Run) -> AutoregressiveImageModel:
     return model
 
 
-def _calibrated_figures(run: Run, model: AutoregressiveImageModel, told: bool) -> dict[str, float]:
+def _calibrated_figures(run: Run, model: AutoregressiveImageModel, told: bool) -> dict[str, Any]:
     """The calibrated accuracies on the validation images of this run, which `list runs` shows and `evaluate` finds."""
     if not told or run.validation is None or run.nats is None:
         return {}
