@@ -33,6 +33,10 @@ class Classify:
     """Which split of the data, such as validation; all of its images when not given."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
+    label_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of classes (name or number; 'none': there is none)."""
+    path_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of the images' paths."""
     csv: Annotated[Path | None, optional("FILE")] = None
     """Write the predictions to this CSV file."""
     logits: Annotated[Path | None, optional("FILE")] = None
@@ -75,6 +79,8 @@ def run(arguments: Sequence[str]) -> None:
         split=options.split,
         skip_bad_images=options.skip_bad_images,
         root=options.root,
+        label_column=options.label_column,
+        path_column=options.path_column,
     )
     for notice in images.notices if share.first else ():
         warn(notice)

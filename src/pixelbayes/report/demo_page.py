@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from shlex import quote
 
 from PIL import Image
 from torch import Tensor
@@ -86,14 +87,14 @@ def page(shown: Shown) -> Report:
 
 def next_commands(folder: Path) -> list[Command]:
     """What to try with the demo's model."""
-    out = folder.parent / f"{folder.name}-digits"
+    model, out = quote(str(folder)), quote(str(folder.parent / f"{folder.name}-digits"))
     return [
         Command(
-            f"pixelbayes generate {folder} --per-class 25 --out {out}", "draw 25 new digits of each class"
+            f"pixelbayes generate {model} --per-class 25 --out {out}", "draw 25 new digits of each class"
         ),
-        Command(f"pixelbayes classify {folder} {out}", "read them back by Bayes' rule"),
+        Command(f"pixelbayes classify {model} {out}", "read them back by Bayes' rule"),
         Command(
-            f"pixelbayes evaluate {folder} --split test", "measure the model on the held-out digits again"
+            f"pixelbayes evaluate {model} --split test", "measure the model on the held-out digits again"
         ),
         Command(
             "pixelbayes train YOUR-IMAGES --minutes 10", "the same for your own: a folder for each class"
