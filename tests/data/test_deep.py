@@ -43,7 +43,7 @@ def test_tiff_of_sixteen_bits_in_colour(tmp_path: Path, compression, planar: str
     assert (read_picture(path).values == values).all()
 
 
-def test_tiff_with_transparency_white_as_zero_and_twelve_bits(tmp_path: Path) -> None:
+def test_tiff_with_transparency_and_with_white_as_zero(tmp_path: Path) -> None:
     values = deep(4, 5, 4)
     values[..., 3] = 0
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=["unassalpha"])
