@@ -1,6 +1,6 @@
 """How well a model's scores tell foreign images from known ones: AUROC, AUPR, false alarms at 95 % found.
 
-    python -m benchmarks.foreign MODEL --known fashion_mnist=ROOT:test --foreign mnist=ROOT:test kmnist=ROOT [--images 300]
+    python -m benchmarks.foreign MODEL --known fashion_mnist=ROOT:test --foreign mnist=ROOT:test [--images 300]
 
 An image set is WORD, WORD=ROOT (the folder of a standard set's files) or either with :SPLIT. MODEL has a detector
 (`pixelbayes detect MODEL --fit`). Two rows more say how the model's own certainty ranks foreign images: the

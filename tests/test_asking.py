@@ -90,6 +90,12 @@ def test_sizes_and_levels_become_those_of_the_training(model, images, capsys) ->
         pb.classify(model, np.full((1, 8, 8), 0.3333))
 
 
+def test_images_of_several_sizes_are_one_line(model) -> None:
+    for odd in ([[0], [0, 1]], [np.zeros((2, 2)), np.zeros((3, 3))]):
+        with pytest.raises(pb.UserError, match="differ in size"):
+            pb.classify(model, odd)
+
+
 def test_colour_is_made_grey_and_grey_is_no_colour(model, images, capsys) -> None:
     colour = images[..., None].repeat(3, 3)
     assert torch.equal(pb.classify(model, colour).posterior, pb.classify(model, images).posterior)

@@ -10,18 +10,21 @@ import pytest
 import torch
 
 import pixelbayes as pb
-from pixelbayes import distributions, networks
+from pixelbayes import distributions, networks, objectives
 from pixelbayes.cli import main
 from pixelbayes.extensions import import_extensions
 from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
+from pixelbayes.journals import read_rows
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
+from pixelbayes.reports import SECTIONS
+from pixelbayes.training.duties import DUTIES
 from pixelbayes.walk import NaiveLook
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE, flags=re.DOTALL))
 COMMANDS = re.findall(r"^pixelbayes (.*--import (\w+).*)$", PAGE, flags=re.MULTILINE)
-REGISTRIES = (networks.CONFIGS, distributions.CONFIGS, STRATEGIES, OPERATIONS)
+REGISTRIES = (networks.CONFIGS, distributions.CONFIGS, objectives.CONFIGS, STRATEGIES, OPERATIONS, DUTIES)
 PARTS = ("my_network", "my_distribution", "my_strategy")
 SMALL = "--device cpu --training.batch 16"
 
@@ -100,6 +103,7 @@ def test_the_pages_parts_obey_the_laws_together(page, shape):
     fusion = FusionConfig("mild" if images.channels == 1 else "none")
     model = build(images, Labels(("a", "b")), config, family, fusion).double()
     assert pb.check_causality(model).ok
+    assert pb.check_walk(model).ok
     drawn = pb.generate(model, labels=[0, 1], seed=3)
     assert torch.equal(drawn, pb.generate(model, labels=[0, 1], seed=3, looks=NaiveLook))
     small = family(torch.randn(1, 1, 2, 2, dtype=torch.float64), pb.ImageShape(1, 2, 2, 9), False)
@@ -125,9 +129,59 @@ def test_the_page_judges_a_network_that_one_has(page, capsys):
     assert names["answer"].posterior.shape == (2, 10)
 
 
+def test_a_section_from_outside_stands_on_the_page(page, tiny_model_folder, capsys):
+    words = next(words for words, module in COMMANDS if module == "my_section").split()
+    words[1] = str(tiny_model_folder)
+    before = list(SECTIONS)
+    try:
+        assert main([*words, "--images", "20", "--device", "cpu"]) == 0
+    finally:
+        SECTIONS[:] = before
+    written = (page / "demo.html").read_text(encoding="utf-8")
+    assert re.search(
+        r"<h2>The oddest image</h2>\s*<p>The image of which the model made least, digits/\d+:", written
+    )
+
+
 def test_a_script_is_recorded_under_its_own_name(page):
     """A part that a script registers belongs to that file, not to `__main__`."""
     script = page / "my_script.py"
     script.write_text(FILES["my_strategy"].replace("damp", "dip"), encoding="utf-8")
     runpy.run_path(str(script), run_name="__main__")
     assert STRATEGIES.origins("diped") == ["my_script"]
+
+
+def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(page, capsys):
+    before = [(dict(registry._parts), dict(registry._origins)) for registry in REGISTRIES]
+    words = next(words.split() for words, module in COMMANDS if module == "my_objective")
+    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    rows = read_rows(page / "runs" / "objective" / "journal.csv")
+    assert float(rows[-1]["train_spread"]) > 0
+    forget(before)
+    assert main(["generate", "runs/objective", "--per-class", "1", "--out", "drawn"]) == 0
+    capsys.readouterr()
+    assert main(["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]) == 2
+    assert "--import my_objective" in capsys.readouterr().err
+    more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]
+    assert main([*more, "--import", "my_objective"]) == 0
+    assert pb.load("runs/objective").description["training"]["objective"] == {"name": "even", "weight": 0.2}
+
+
+def test_the_pages_duty_is_done(page, capsys):
+    words = next(words.split() for words, module in COMMANDS if module == "my_duty")
+    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "step 0: the weights have the norm" in said
+    assert "step 2: the weights have the norm" in said
+    assert "step 1: the weights" not in said
+    wrong = [word.replace("weight_norm", "weight_morn").replace("runs/duty", "runs/wrong") for word in words]
+    assert main(wrong) == 2
+    assert "did you mean 'weight_norm'" in capsys.readouterr().err
+    assert not (page / "runs" / "wrong").exists()
+
+
+def test_the_pages_sink_hears_everything(page, capsys):
+    names = runpy.run_path(str(page / "my_page.py"))
+    assert any(line.startswith("model:") for line in names["page"].lines)
+    assert names["page"].shares[-1][0] == "training" or ("training", 1.0, "") in names["page"].shares
+    assert not capsys.readouterr().out

@@ -51,9 +51,12 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .reference_weights import import_weights as import_weights
+    from .reporting import report as report
+    from .reports import register_section as register_section
     from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
+    from .training.duties import register_duty as register_duty
     from .walk_check import check_walk as check_walk
 
 _PLACES = {
@@ -88,10 +91,13 @@ _PLACES = {
     "measure_foreign": "detecting",
     "open_dataset": "data",
     "register_distribution": "distributions",
+    "register_duty": "training.duties",
     "register_network": "networks",
     "register_objective": "objectives",
     "register_operation": "fusion",
+    "register_section": "reports",
     "register_strategy": "fusion",
+    "report": "reporting",
     "save": "checkpoint",
     "save_detector": "tasks.detect",
     "save_image": "data",

@@ -27,11 +27,11 @@ from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
 from .training import plan
 from .training import train as run_training
-from .training.memory import Memory
+from .training.budget import check_budget
 from .training.occurring import fewer_levels
 from .training.own_files import refuse_foreign
-from .training.run import memory_of
-from .training.span import check_budget
+from .training.run_state import RunState
+from .training.state_files import load_state
 
 FINE_TUNING_RATE = 0.2
 """Of the learning rate that a model was trained with, where fine-tuning is given none."""
@@ -110,8 +110,8 @@ def train(
             refuse_foreign(Path(out))
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
-    earlier = memory_of(Path(out)) if resume and out is not None else None
-    begun = earlier[0] if earlier is not None else None
+    saved = load_state(Path(out)) if resume and out is not None else None
+    begun = saved.state if saved is not None else None
     base = _base(recipe, origin, begun, out, data)
     settings = override(base or Recipe(name="own"), overrides)
     if recipe is None or _is_models(recipe):
@@ -135,7 +135,7 @@ def train(
         max_steps=max_steps,
         seed=settings.seed if seed is None and base is not None else seed,
         device=device,
-        resume=resume,
+        resume=saved or resume,
         overwrite=overwrite,
         start=origin,
     )
@@ -144,7 +144,7 @@ def train(
 def _base(
     recipe: "str | Path | Recipe | None",
     origin: AutoregressiveImageModel | None,
-    begun: Memory | None,
+    begun: RunState | None,
     out: str | Path | None,
     data: Any,
 ) -> Recipe | None:
@@ -178,7 +178,7 @@ def _with_fewer_levels(
     return open_data(data, labels, settings, groups=groups), settings
 
 
-def _as_begun(begun: Memory | None) -> ModelConfig | None:
+def _as_begun(begun: RunState | None) -> ModelConfig | None:
     """What the model of the run that goes on is built from: its images stay as they were prepared."""
     return from_spec(begun.model) if begun is not None and begun.model else None
 

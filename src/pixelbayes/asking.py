@@ -5,6 +5,7 @@ said.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from .data import ImageSet
 from .data.for_model import levels_for
 from .data.torch_sets import arrays_of, is_torch_set
 from .errors import UserError, check_whole
-from .likelihood import ImageSource, Precision, pairs_at_once
+from .likelihood import ImageSource, Precision, arithmetic, pairs_at_once
 from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, evaluating, require_model
 from .progress import warn
 from .regions import Combine, Region, Slices
@@ -85,7 +86,7 @@ def log_prob(
     label = model.check_labels(index, len(levels))
     size = batch or pairs_at_once(model)
     found = torch.zeros(len(levels), dtype=torch.float64)
-    with evaluating(model):
+    with evaluating(model), arithmetic(model.device, "float32"):
         for start in range(0, len(levels), size):
             part = None if label is None else label[start : start + size]
             found[start : start + size] = model.log_prob(levels[start : start + size], part).cpu()
@@ -96,6 +97,8 @@ def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) ->
     """Levels as the model takes them, and the labels that came with the images; what was done is said if `told`."""
     labels = None
     if isinstance(images, ImageSet):
+        if replace(images.shape, signal=model.shape.signal) != model.shape:
+            raise UserError(f"the model takes images of {model.shape}, not {images.shape}")
         return images.levels, [
             images.classes[each] if each >= 0 else None for each in images.labels.tolist()
         ] or None

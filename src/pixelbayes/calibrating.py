@@ -40,11 +40,11 @@ def calibrate(
     progress: bool = True,
     share: Share = ALONE,
 ) -> CalibrationResult:
-    """Fit temperature and class offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
+    """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 
     model: a folder, whose config.json is then written anew (the weights stay as they are), or a model, which is changed
-    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts the same,
-    however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
+    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts the
+    same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
     Raises UserError, and changes nothing, where fewer than two of the model's classes occur among the labels.
     """
     folder = Path(model) if isinstance(model, str | Path) else None
@@ -72,7 +72,7 @@ def calibrate(
 
 
 def fitted(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> CalibrationResult:
-    """log p(x | c) [N, K] in nats and labels [N] (-1 unknown) of two classes or more -> a calibration, and what it does."""
+    """log p(x | c) [N, K] in nats and labels [N] (-1 unknown) of two classes or more -> CalibrationResult."""
     known, log_prior = labels >= 0, model.log_prior()
     nats, labels = nats[known], labels[known]
     calibration = fit_calibration(nats, labels)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -75,7 +76,8 @@ def check_causality(
 ) -> CausalityReport:
     """Check that the gradient of each pixel's log-probability is zero at and after that pixel.
 
-    For a model that looks at a pixel once for every channel, that goes channel by channel. `levels`
+    Each pixel is checked under every class. For a model that looks at a pixel once for every channel, that goes channel
+    by channel. `levels`
     `(1, C, H, W)` is the image to check at (a random one). `pixels` bounds how many pixels are checked: the
     first, the last, and others drawn by the seed (None: all); if one of them leaks, all before it are checked
     too, so that the first is found. A derivative counts above `tolerance` times the greatest of its pixel. Where
@@ -136,11 +138,6 @@ class Probe:
         self.looked = pixels * self.channels + first  # from where each look (g, h, w) must see nothing
         self.batch = max(1, PIXELS_AT_ONCE // (self.height * self.width))
 
-    def label(self, indices: list[int]) -> Tensor | None:
-        """All the classes take turns."""
-        classes = len(self.model.classes)
-        return torch.tensor(indices, device=self.levels.device) % classes if classes else None
-
     def log_probs(self, signal: Tensor, label: Tensor | None) -> Tensor:
         """The log-probability of the image at each look, `(b, looks, h, w)`, when the network sees `signal`."""
         levels = self.levels.expand(len(signal), -1, -1, -1)
@@ -150,23 +147,24 @@ class Probe:
         each = range(self.channels)
         return torch.stack([found.channel(c, levels[:, :c]).log_prob(levels[:, c]) for c in each], 1)
 
-    def chunks(self, chosen: Iterable[int]) -> Iterable[tuple[list[int], Tensor, Tensor]]:
-        """(pixels, which look at each, their places in the raster) of as many copies as go through at once."""
-        looks = range(len(self.model.looks))
-        targets = [(pixel, look) for pixel in chosen for look in looks]
+    def chunks(self, chosen: Iterable[int]) -> Iterable[tuple[list[int], Tensor, Tensor, Tensor | None]]:
+        """(pixels, which look at each, their places in the raster, the label) of as many copies as go through at
+        once: every pixel at every look under every class."""
+        looks, classes = range(len(self.model.looks)), range(max(1, len(self.model.classes)))
+        targets = list(product(chosen, looks, classes))
         for start in range(0, len(targets), self.batch):
-            pixels, which = (list(part) for part in zip(*targets[start : start + self.batch], strict=True))
-            look = torch.tensor(which, device=self.levels.device)
-            yield pixels, look, self.looked.flatten(1)[look, pixels]
+            pixels, *rest = (list(part) for part in zip(*targets[start : start + self.batch], strict=True))
+            look, label = (torch.tensor(part, device=self.levels.device) for part in rest)
+            yield pixels, look, self.looked.flatten(1)[look, pixels], label if self.model.classes else None
 
     def by_gradient(self, chosen: list[int]) -> tuple[list[Leak], int]:
         """The leaks of these pixels, and how many pixels move the last one."""
         leaks: list[Leak] = []
         seen = 0
-        for pixels, look, starts in self.chunks(chosen):
+        for pixels, look, starts, label in self.chunks(chosen):
             leaf = self.model.signal(self.levels).repeat(len(pixels), 1, 1, 1).requires_grad_()
             with torch.enable_grad():
-                found = self.log_probs(leaf * 1, self.label(pixels)).flatten(2)
+                found = self.log_probs(leaf * 1, label).flatten(2)
                 total = found[torch.arange(len(pixels)), look, pixels].sum()
                 (gradient,) = (
                     torch.autograd.grad(total, leaf, allow_unused=True) if total.requires_grad else (None,)
@@ -188,12 +186,12 @@ class Probe:
         leaks: dict[tuple[int, int], Leak] = {}
         moving: set[int] = set()
         other = (self.levels + max(1, self.model.shape.levels // 2)) % self.model.shape.levels
-        for pixels, _, starts in self.chunks(chosen):
+        for pixels, _, starts, label in self.chunks(chosen):
             start = starts[:, None, None, None]
             changed = (self.order >= start) & (self.order < start + self.step)
             signal = self.model.signal(torch.where(changed, other, self.levels))
-            before = self.log_probs(self.model.signal(self.levels).expand_as(signal), self.label(pixels))
-            moved = (self.log_probs(signal, self.label(pixels)) - before).abs()
+            before = self.log_probs(self.model.signal(self.levels).expand_as(signal), label)
+            moved = (self.log_probs(signal, label) - before).abs()
             wrong = (self.looked <= start) & ~(moved <= 1e-5 * (1 + before.abs()))
             for index, look, row, column in wrong.nonzero().tolist():
                 value = int((self.order == starts[index]).flatten().nonzero())

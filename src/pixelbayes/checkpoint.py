@@ -33,6 +33,7 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
     Raises `UserError` where the folder cannot be written, or holds a config.json of something else; what was there
     before then stays whole.
     """
+    check_path("the model's folder", folder)
     place = Path(folder)
     refuse_foreign(place)
     json.dumps(_config(model))  # what is no plain data is refused before anything is written

@@ -27,7 +27,7 @@ from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
-from .training.span import check_budget
+from .training.budget import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
 

@@ -1,26 +1,31 @@
 """From nothing to a report in under three minutes: train on the bundled digits, and show what the model can do."""
 
 from pathlib import Path
+from shlex import quote
 from time import monotonic
 
 from .api import train
-from .data import open_dataset
+from .data import Dataset, ImageSet, open_dataset
 from .errors import UserError
 from .folders import claim_folder
+from .journals import JOURNAL
 from .measure import Metrics, baselines
 from .measure.evaluation import measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion, curves, sheet
 from .products import Products
-from .progress import say
+from .progress import say, spell_seconds
 from .recipe import load_recipe
-from .report import Comparison, write_report
-from .report.demo_page import Shown, next_commands, page
+from .reports import Command, Comparison, Source, write_report
 from .tasks.classify import classify
 from .tasks.generate import generate
 from .training.own_files import refuse_foreign
 
 MINUTES = 2.4
+LEAD = (
+    "One network learned how probable each image of each digit is, pixel by pixel. From that alone it draws new "
+    "digits, and classifies by asking which class makes an image most probable."
+)
 SAMPLES_PER_CLASS = 10
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "report.html")
 """What the demo writes beside the run's own files."""
@@ -54,11 +59,27 @@ def demo(
     metrics = measure(model, answers.log_likelihoods, images.labels)
     metrics.to_json(folder / "metrics.json")
     answers.write_csv(folder / "predictions.csv", images.paths, images.labels)
-    rows = [Comparison(**vars(row)) for row in baselines(dataset.train, images)]
+    rows = _comparisons(dataset, images, metrics)
     _draw(model, metrics, folder, seed)
-    shown = Shown(model, dataset, images, answers, metrics, rows, folder, monotonic() - begun)
-    write_report(page(shown), folder / "report.html")
-    _tell(shown)
+    seconds = monotonic() - begun
+    source = Source(
+        title=f"Handwritten digits, learned in {spell_seconds(seconds)}",
+        lead=LEAD,
+        folder=folder,
+        model=model,
+        description=model.description,
+        journal=folder / JOURNAL,
+        train=dataset.train,
+        images=images,
+        split="test",
+        answers=answers,
+        figures=metrics.as_dict(),
+        comparisons=rows,
+        commands=next_commands(folder),
+        seed=seed,
+    )
+    write_report(source, folder / "report.html")
+    _tell(source, seconds)
     return metrics
 
 
@@ -81,15 +102,48 @@ def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed:
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
     kept = (model.description.get("training") or {}).get("step")
-    curves(folder / "journal.csv", folder / "curves.png", kept)
+    curves(folder / JOURNAL, folder / "curves.png", kept)
 
 
-def _tell(shown: Shown) -> None:
+def _comparisons(dataset: Dataset, images: ImageSet, metrics: Metrics) -> list[Comparison]:
+    """The baselines, the worst first, and the model at the end."""
+    rows = sorted(baselines(dataset.train, images), key=lambda row: -row.bits_per_dim)
+    return [
+        *(Comparison(**vars(row)) for row in rows),
+        Comparison(
+            "pixelbayes",
+            "each pixel given those before it and the class",
+            metrics.bits_per_dim or 0.0,
+            metrics.accuracy,
+            ours=True,
+        ),
+    ]
+
+
+def next_commands(folder: Path) -> list[Command]:
+    """What to try with the demo's model."""
+    model, out = quote(str(folder)), quote(str(folder.parent / f"{folder.name}-digits"))
+    return [
+        Command(
+            f"pixelbayes generate {model} --per-class 25 --out {out}", "draw 25 new digits of each class"
+        ),
+        Command(f"pixelbayes classify {model} {out}", "read them back by Bayes' rule"),
+        Command(
+            f"pixelbayes evaluate {model} --split test", "measure the model on the held-out digits again"
+        ),
+        Command(
+            "pixelbayes train YOUR-IMAGES --minutes 10", "the same for your own: a folder for each class"
+        ),
+    ]
+
+
+def _tell(source: Source, seconds: float) -> None:
     """The held-out figures beside the baselines, and what to try next."""
-    say(f"\n{'on ' + str(len(shown.images)) + ' held-out digits':<26}{'bits/dim':>9}{'accuracy':>10}")
-    for row in shown.comparisons:
+    folder = source.folder or Path()
+    say(f"\n{'on ' + str(source.figures['images']) + ' held-out digits':<26}{'bits/dim':>9}{'accuracy':>10}")
+    for row in source.comparisons:
         accuracy = "" if row.accuracy is None else f"{row.accuracy:.1%}"
         say(f"{row.name:<26}{row.bits_per_dim:>9.3f}{accuracy:>10}")
-    say(f"\nall of this took {shown.seconds:.0f} s; the report: {shown.folder / 'report.html'}\n\ntry next:")
-    for command in next_commands(shown.folder):
+    say(f"\nall of this took {seconds:.0f} s; the report: {folder / 'report.html'}\n\ntry next:")
+    for command in source.commands:
         say(f"  {command.line:<78} # {command.purpose}")

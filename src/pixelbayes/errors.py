@@ -1,10 +1,13 @@
 """Errors that speak to the user: what was wrong, where, and what is accepted."""
 
+import os
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Real
 from os import PathLike
+from pathlib import PurePath
 
 
 class UserError(Exception):
@@ -26,6 +29,40 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})")
 
 
+MOST_BYTES = 255  # of the name of a file or folder, on nearly all systems
+
+
+def printable(text: str) -> str:
+    """A text that a terminal shows and does not obey: control characters and what is no Unicode are spelled out.
+
+    >>> print(printable("caf\\x1b[31m\\udce9"))
+    caf\\x1b[31m\\udce9
+    """
+    kept = "\n\t"
+    return "".join(
+        letter if letter in kept or unicodedata.category(letter) not in ("Cc", "Cs") else ascii(letter)[1:-1]
+        for letter in text
+    )
+
+
+def check_name(path: "str | PathLike[str]") -> None:
+    """Raise UserError for a path that no file can have: one with NUL, or a part of more than 255 bytes.
+
+    >>> check_name("runs/demo")
+    """
+    for part in PurePath(path).parts:
+        try:
+            size = len(os.fsencode(part))
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{printable(str(path))} is no file name: it has characters that are no Unicode"
+            ) from None
+        if "\0" in part:
+            raise UserError(f"{printable(str(path))} is no file name: it has a NUL character")
+        if size > MOST_BYTES:
+            raise UserError(f"the name {part[:40]}... has {size} bytes: a file name has {MOST_BYTES} at most")
+
+
 def check_path(name: str, value: object) -> None:
     """Raise UserError for what names no file or folder.
 
@@ -33,6 +70,7 @@ def check_path(name: str, value: object) -> None:
     """
     if not isinstance(value, str | PathLike):
         raise UserError(f"{name} is named by a path, as text or a Path, not by {value!r}")
+    check_name(value)
 
 
 def check_given(name: str, value: object) -> None:

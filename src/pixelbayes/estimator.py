@@ -52,8 +52,8 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):
     recipe: a recipe's name, file or value (None: network and schedule are planned from the data); minutes, max_steps:
     the budget of a fit; levels: how many levels a value has (None: by the largest value of the images given to `fit`);
     seed; device; out: the run's folder, counted up where it is taken (None: nothing is kept on the disk); batch: pairs
-    of an image and a class at once in prediction; verbose: print the training's lines. Further keywords are fields of the
-    recipe, as in `pb.train`: `filters=8`, `network={"filters": 8}`, `**{"training.batch": 32}`.
+    of an image and a class at once in prediction; verbose: print the training's lines. Further keywords are fields of
+    the recipe, as in `pb.train`: `filters=8`, `network={"filters": 8}`, `**{"training.batch": 32}`.
 
     >>> from sklearn.base import clone
     >>> clone(PixelBayesClassifier("digits", max_steps=3, filters=4)).get_params()["filters"]

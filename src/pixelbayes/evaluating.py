@@ -63,9 +63,10 @@ def evaluate(
     """Measure likelihood and, where classes are known, classification on images in any form.
 
     images: an `ImageSet`; an array, prepared as in the training, with `labels` (names or numbers, see
-    `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which the validation split is taken unless `split` names another; or a word or path as on the
-    command line; None: the images that the training held out. Classes are matched by name. `batch` counts pairs of an
-    image and a class that go through the network at once. With `share`, several processes take some batches each.
+    `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which
+    the validation split is taken unless `split` names another; or a word or path as on the command line; None: the
+    images that the training held out. Classes are matched by name. `batch` counts pairs of an image and a class that
+    go through the network at once. With `share`, several processes take some batches each.
     Raises UserError for what does not fit.
 
     >>> import numpy as np

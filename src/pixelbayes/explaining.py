@@ -9,18 +9,17 @@ import torch
 
 from .data import ImageSet, open_images
 from .errors import UserError, unknown
-from .files import whole, write_tensors
+from .files import write_tensors
 from .folders import claimed
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, as_levels, require_model
-from .owned import owned_files, refuse_others_files
+from .products import Products
 from .tasks.explain import Evidence
 from .tasks.explain import explain as evidence_of
 
 if TYPE_CHECKING:
     from .pictures.evidence import Panel
 
-MARK = ".pixelbayes-evidence"
 TABLE = "evidence.csv"
 MAP_FILES = {"npy": "evidence.npy", "safetensors": "evidence.safetensors"}
 EACH_ALONE = 24
@@ -59,12 +58,12 @@ def explain(
         raise UserError("there are no images to explain")
     if out is None:
         return evidence_of(model, chosen.levels, of, against, batch, progress)
-    names = output_names(chosen.paths, maps)
-    refuse_others_files(out, MARK, names)
     with claimed(out, overwrite) as folder:
+        products = Products(folder, "evidence")
+        products.refuse_foreign(output_names(chosen.paths, maps))  # before the work
         found = evidence_of(model, chosen.levels, of, against, batch, progress)
-        with owned_files(folder, MARK, names):
-            write(found, chosen, folder, maps)
+        write(found, chosen, products, maps)
+        products.finish()
     return found
 
 
@@ -110,24 +109,28 @@ def picture_names(paths: Sequence[str]) -> list[str]:
     return names
 
 
-def write(found: Evidence, images: ImageSet, folder: Path, maps: str | None = None) -> None:
+def write(found: Evidence, images: ImageSet, products: Products, maps: str | None = None) -> None:
     """The table, the maps and the pictures of some evidence, under `output_names`."""
     from .pictures.evidence import PER_SHEET, evidence_picture, evidence_sheet
 
-    found.write_csv(folder / TABLE, images.paths, images.labels)
+    with products.new(TABLE) as path:
+        found.write_csv(path, images.paths, images.labels)
     if maps == "npy":
-        with whole(folder / MAP_FILES[maps]) as temporary, temporary.open("wb") as file:
+        with products.new(MAP_FILES[maps]) as path, path.open("wb") as file:
             np.save(file, found.maps.numpy())
     elif maps == "safetensors":
         tensors = {"maps": found.maps, "class": found.chosen, "rival": found.rivals}
-        write_tensors(folder / MAP_FILES[maps], {name: each.contiguous() for name, each in tensors.items()})
+        with products.new(MAP_FILES[maps]) as path:
+            write_tensors(path, {name: each.contiguous() for name, each in tensors.items()})
     shown = panels(found, images)
     if len(shown) <= EACH_ALONE:
         for panel, name in zip(shown, picture_names(images.paths), strict=True):
-            evidence_picture(panel, folder / name)
+            with products.new(name) as path:
+                evidence_picture(panel, path)
     for number, start in enumerate(range(0, len(shown) if len(shown) > 1 else 0, PER_SHEET), 1):
         title = f"images {start + 1} to {min(start + PER_SHEET, len(shown))} of {len(shown)}"
-        evidence_sheet(shown[start : start + PER_SHEET], folder / f"sheet-{number:03d}.png", title)
+        with products.new(f"sheet-{number:03d}.png") as path:
+            evidence_sheet(shown[start : start + PER_SHEET], path, title)
 
 
 def panels(found: Evidence, images: ImageSet) -> "list[Panel]":

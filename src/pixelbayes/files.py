@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import UserError
+from .errors import UserError, check_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LONGEST_STEM = 150  # bytes
 HALF = "pixelbayes-tmp"
 LEFT_BEHIND = re.compile(rf"\..+\.[0-9]+\.{HALF}(\.\w+)?")
 """The temporary names that `whole` gives: no file of the user's is called so."""
@@ -34,8 +35,9 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     'all of it'
     """
     target = Path(path)
+    check_name(target)
     suffix = target.suffix if suffix is None else suffix
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{HALF}{suffix}")
+    temporary = target.with_name(f".{_short(target.stem)}.{os.getpid()}.{HALF}{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -65,6 +67,11 @@ def _clear(room: Path) -> None:
     for left in room.iterdir():
         left.unlink(missing_ok=True)
     room.rmdir()
+
+
+def _short(stem: str) -> str:
+    """So much of a name that a temporary one made of it is no longer than file names may be."""
+    return os.fsdecode(os.fsencode(stem)[:LONGEST_STEM]) if len(os.fsencode(stem)) > LONGEST_STEM else stem
 
 
 def digest(path: Path) -> str:

@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, check_name
 
 STATE = "state"
 """The folder within a training run that holds what the run can be continued from."""
+
+
+LOCK = ".pixelbayes-lock"
+"""The file that the one process holds that may write a folder."""
 
 
 def run_name(word: str) -> str:
@@ -91,8 +95,6 @@ class FolderLock:
     ...     lock.take(Path(folder))
     """
 
-    NAME = ".pixelbayes-lock"
-
     def __init__(self) -> None:
         self._lock: Any = None
         self._folder = Path()
@@ -106,7 +108,7 @@ class FolderLock:
 
         if self._lock is not None and self._folder == folder:
             return
-        lock = FileLock(folder / self.NAME, timeout=0)
+        lock = FileLock(folder / LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -121,8 +123,8 @@ class FolderLock:
         """Give the folder free; one that holds nothing else is left empty."""
         if self._lock is None:
             return
-        path = self._folder / self.NAME
-        if [item.name for item in self._folder.glob("*")] in ([], [self.NAME]):
+        path = self._folder / LOCK
+        if [item.name for item in self._folder.glob("*")] in ([], [LOCK]):
             path.unlink(missing_ok=True)
         self._lock.release()
         self._lock = None
@@ -146,10 +148,11 @@ def refuse_unwritable(path: Path) -> None:
 def refuse_occupied(folder: Path, allowed: bool = False) -> None:
     """Raise UserError for a file, for a folder that holds anything unless that is allowed, and for a place that cannot
     be written; makes nothing."""
+    check_name(folder)
     try:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and the output is a folder; choose another --out")
-        if folder.is_dir() and not allowed and any(folder.iterdir()):
+        if folder.is_dir() and not allowed and any(item.name != LOCK for item in folder.iterdir()):
             more = " (or train with --resume, to continue the run in it)" if holds_run(folder) else ""
             raise UserError(
                 f"the folder {folder} exists and is not empty; choose another --out, or add --overwrite{more}"

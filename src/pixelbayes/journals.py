@@ -19,7 +19,7 @@ def read_rows(path: str | Path) -> list[dict[str, str]]:
 
 
 def read_columns(path: str | Path) -> dict[str, np.ndarray]:
-    """Returns the columns as numbers, float64, of all rows; what is no finite number is nan. Raises as `read_rows` does."""
+    """Returns the columns of all rows as numbers, float64; what is no finite number is nan. Raises as `read_rows`."""
     rows = _rows(Path(path))
     names = [name for name in (rows[0] if rows else {}) if name]
     return {name: np.array([number(row, name, nan) for row in rows], float) for name in names}
@@ -39,9 +39,9 @@ def number(row: Mapping[str, str], name: str, otherwise: float | None = None) ->
 
 
 def kept_row(rows: list[dict[str, str]], step: int | None = None) -> dict[str, str]:
-    """Returns the row of the validation whose weights are kept, those of `step`; without it, the one of the fewest bits.
+    """Returns the row of the validation whose weights are kept, those of `step`; empty where there is none.
 
-    Empty where there is none.
+    Without a step it is the one of the fewest bits.
     """
     bits = [(value, row) for row in rows if (value := number(row, "validation_bits_per_dim")) is not None]
     if step is not None:

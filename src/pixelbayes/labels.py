@@ -4,9 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .errors import UserError, unknown
+from .errors import UserError, printable, unknown
 
 NUMBER = re.compile(r"-?[0-9]{1,18}")
+LONGEST_FOLDER = 200  # bytes
+RESERVED = ("samples.png",)
+"""What lies beside the folders of classes."""
+DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{kind}{number}" for kind in ("COM", "LPT") for number in range(1, 10)),
+}
+"""Names that Windows keeps for itself."""
 UNKNOWN = -1
 """The label of an image whose class is not known: never trained on or scored."""
 
@@ -20,6 +31,9 @@ class Labels:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise UserError(f"class names must differ from each other: {', '.join(self.names)}")
+        for name in self.names:
+            if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+                raise UserError(f"the class name '{printable(name)}' is no text: rename it, or its folder")
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -29,14 +43,14 @@ class Labels:
         ('cat', 'a_b', 'a_b-2', 'Cat-3')
         """
         plain = [_as_folder(name) for name in self.names]
+        given, taken = set(self.names), {*RESERVED}
         found: dict[int, str] = {}
         # A name that is a folder's already keeps it.
         for index in sorted(range(len(plain)), key=lambda index: plain[index] != self.names[index]):
             name = plain[index]
-            while name.lower() in map(str.lower, found.values()) or (
-                name != self.names[index] and name in self.names
-            ):
+            while name.casefold() in taken or (name != self.names[index] and name in given):
                 name += f"-{index}"
+            taken.add(name.casefold())
             found[index] = name
         return tuple(found[index] for index in range(len(plain)))
 
@@ -113,4 +127,7 @@ class Labels:
 
 
 def _as_folder(name: str) -> str:
-    return "".join("_" if letter in '/\\:*?"<>|' else letter for letter in name).strip(". ") or "_"
+    """Without what file systems refuse or read as something else, and of a length that leaves room for an ending."""
+    kept = (letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in name)
+    plain = "".join(kept).strip(". ").encode()[:LONGEST_FOLDER].decode(errors="ignore").strip(". ")
+    return f"{plain}_" if plain.split(".")[0].upper() in DEVICES else plain or "_"

@@ -33,7 +33,7 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: slice, /) -> Tensor:
+    def __getitem__(self, rows: slice | Tensor, /) -> Tensor:
         """Integer levels `(n, C, H, W)` of some images."""
         ...
 

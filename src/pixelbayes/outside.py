@@ -25,7 +25,7 @@ LAYOUTS = ("bphw", "bhwp", "bclhw", "blchw", "bchwl", "bhwcl")
 """The order of an output's axes: batch, all parameters (or channel and level apart), height, width."""
 
 LABELS = ("index", "one_hot", "none")
-CHECKED_AT_ONCE = 32  # pixels; a thorough check is the user's to ask for
+CHECKED_AT_ONCE, FEWEST = 32, 4  # pixels, of up to ten classes; a thorough check is the user's to ask for
 
 Call = Callable[[Any, Tensor, Tensor | None], Tensor]
 """(module, image, label) -> the output, for a module that wants more or other arguments."""
@@ -81,7 +81,9 @@ def adapt(
     model = AdaptedModel(ModelConfig(images, outside, family, FusionConfig("none"), names)).eval()
     model.try_out()
     if check:
-        require_causality(check_causality(model, pixels=CHECKED_AT_ONCE))
+        require_causality(
+            check_causality(model, pixels=max(FEWEST, CHECKED_AT_ONCE // max(1, len(names) // 10)))
+        )
     return model
 
 

@@ -19,6 +19,8 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from .errors import printable
+
 T = TypeVar("T")
 PLAIN_SECONDS = 60.0  # between lines on progress where there is no terminal
 
@@ -50,6 +52,7 @@ class Console:
         self._told: dict[str, float] = {}
 
     def say(self, text: str) -> None:
+        text = printable(text)
         if self._bars is not None:
             self._bars.console.print(text, highlight=False, markup=False)
         else:
@@ -57,7 +60,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         console = RichConsole(stderr=True, soft_wrap=True, highlight=False, emoji=False)
-        console.print(f"[yellow]note:[/yellow] {escape(text)}")
+        console.print(f"[yellow]note:[/yellow] {escape(printable(text))}")
 
     def progress(self, task: str, share: float, detail: str) -> None:
         if not sys.stderr.isatty():

@@ -71,6 +71,8 @@ class TrainingConfig:
     """Set the gains and biases from the first batch (Salimans & Kingma 2016)."""
     tolerate: int = 10
     """Steps with a non-finite loss or gradient, one after the other, after which the run stops."""
+    duties: tuple[str, ...] = ()
+    """Duties of your own between the steps, by the names that they are registered under."""
     wandb: bool = False
     """Also write the journal for Weights & Biases (extra 'wandb'; works offline)."""
 

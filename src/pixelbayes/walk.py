@@ -43,7 +43,7 @@ class Known:
     def __len__(self) -> int:
         return len(self.levels)
 
-    def __getitem__(self, images: Sequence[int]) -> "Known":
+    def __getitem__(self, images: Sequence[int] | Tensor) -> "Known":
         """Returns what is known of some of the images."""
         return Known(self.levels[images], self.mask[images])
 

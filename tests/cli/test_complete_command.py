@@ -58,8 +58,8 @@ def test_single_files(tiny_model_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["digits", "--keep", "left"], "'left' is no region"),
-        (["digits", "--keep", "0:9,:"], "reaches outside"),
+        (["digits", "--keep", "left"], "'left' is not understood"),
+        (["digits", "--keep", "0:9,:"], "reaches beyond"),
         (["digits", "--keep", "0:4,:", "--class", "cat"], "unknown class 'cat'"),
         (["digits", "--keep", "0:4,:", "--per-image", "0"], "--per-image must be above 0"),
         (["--keep", "0:4,:"], "name the images"),

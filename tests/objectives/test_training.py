@@ -16,7 +16,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.objectives import HybridConfig, LikelihoodConfig, Objective
 from pixelbayes.recipe import Recipe, from_dict, load_recipe, override
 from pixelbayes.training.journal import read_rows
-from pixelbayes.training.state import list_states
+from pixelbayes.training.state_files import list_states
 
 
 def hybrid(epochs: float = 0.4, config: HybridConfig | None = None, **training: object) -> SmallRecipe:

@@ -4,7 +4,7 @@ from tests.training.small import SmallRecipe
 
 from pixelbayes.data import Dataset
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
-from pixelbayes.training.average import Average, decay_of
+from pixelbayes.training.optimise import EMA, decay_of
 
 
 @pytest.fixture
@@ -18,12 +18,13 @@ def values(model: AutoregressiveImageModel) -> torch.Tensor:
 
 
 def test_the_average_equals_the_bias_corrected_sum(model: AutoregressiveImageModel) -> None:
-    average, decay, history = Average(model), 0.9, []
+    average, decay, mass = EMA(model), 0.9, 0.0
+    history = []
     for step in range(5):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.normal_(generator=torch.Generator().manual_seed(step))
-        average.update(decay)
+        mass = average.update(decay, mass)
         history.append(values(model))
     weights = torch.tensor([decay ** (4 - step) * (1 - decay) for step in range(5)])
     expected = (torch.stack(history) * weights[:, None]).sum(0) / (1 - decay**5)
@@ -31,11 +32,11 @@ def test_the_average_equals_the_bias_corrected_sum(model: AutoregressiveImageMod
 
 
 def test_the_first_update_leaves_no_trace_of_the_start(model: AutoregressiveImageModel) -> None:
-    average = Average(model)
+    average = EMA(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1.0)
-    average.update(0.999)
+    average.update(0.999, 0.0)
     assert torch.allclose(values(average.model), values(model))
 
 

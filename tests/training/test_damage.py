@@ -15,7 +15,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.folders import FolderLock
 from pixelbayes.journals import read_rows
 from pixelbayes.training.journal import Journal
-from pixelbayes.training.state import list_states, load_state
+from pixelbayes.training.state_files import list_states, load_state
 
 Damage = Callable[[dict[str, torch.Tensor], dict[str, str]], None]
 
@@ -99,7 +99,7 @@ def test_a_damaged_newest_state_is_passed_over(
     save_file(tensors, newest, header)
     found = load_state(out)
     assert found is not None
-    assert found.memory["step"] == 2
+    assert found.state.step == 2
 
 
 def test_a_run_goes_on_from_the_state_before_the_damaged_one(begun: Path, tmp_path: Path) -> None:

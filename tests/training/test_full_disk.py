@@ -13,7 +13,7 @@ from pixelbayes.cli import main
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
 from pixelbayes.training.journal import Journal
-from pixelbayes.training.state import list_states
+from pixelbayes.training.state_files import list_states
 
 
 @pytest.fixture

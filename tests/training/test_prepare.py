@@ -3,11 +3,9 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-import pixelbayes as pb
 from pixelbayes.cli import main
 from pixelbayes.data import AugmentConfig, Dataset
 from pixelbayes.distributions import Bernoulli
@@ -15,8 +13,8 @@ from pixelbayes.errors import UserError
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.networks import CONFIGS
 from pixelbayes.training import train
-from pixelbayes.training.pacing import Pacing
-from pixelbayes.training.span import Span
+from pixelbayes.training.budget import Clock
+from pixelbayes.training.run import Run
 
 
 @pytest.mark.parametrize(
@@ -64,24 +62,23 @@ def test_an_occupied_folder_is_refused_before_anything_is_built(
 
 
 def test_the_clock_starts_at_the_first_step() -> None:
-    span = Span(10, seconds=5.0, carried=2.0)
-    span.begun -= 100
-    assert span.progress(0) == 1
-    assert span.begin() == pytest.approx(100, abs=1)
-    assert span.elapsed == pytest.approx(2, abs=1)
-    assert span.progress(0) < 1
+    clock = Clock(carried=2.0)
+    clock.begun -= 100
+    assert clock.elapsed == pytest.approx(102, abs=1)
+    assert clock.begin() == pytest.approx(100, abs=1)
+    assert clock.elapsed == pytest.approx(2, abs=1)
 
 
 def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
     recipe, digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure = Pacing._measure
+    measure = Run.measure
 
-    def slowly(self: Pacing) -> float:
+    def slowly(self: Run) -> float:
         time.sleep(2.5)
         return measure(self)
 
-    monkeypatch.setattr(Pacing, "_measure", slowly)
+    monkeypatch.setattr(Run, "measure", slowly)
     model = train(digits, recipe, out, minutes=0.03, device="cpu")
     assert model.description["training"]["steps"] >= 2
     told = capsys.readouterr().out
@@ -89,25 +86,10 @@ def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
     assert "the 0.03 minutes begin now" in told
 
 
-def test_a_validation_that_became_slow_is_given_its_time_at_the_end() -> None:
-    model = pb.create("digits", filters=4)
-    run = SimpleNamespace(now=10.0, model=model, span=Span(10, seconds=100.0), memory=SimpleNamespace(step=3))
-    run.pulse = lambda: None
-    pacing = Pacing.__new__(Pacing)
-    pacing.run, pacing.budget = run, 100.0  # type: ignore[assignment]
-
-    def validate() -> None:
-        run.now += 20
-
-    pacing.time_validation(validate)
-    assert run.span.seconds == pytest.approx(80, abs=5)
-    assert run.span.seconds < 80  # a sheet of samples follows it
-
-
 def test_a_few_steps_of_a_slow_network_are_not_followed_by_hours_of_validation(
     recipe, digits: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pacing, "_measure", lambda self: 500.0)
+    monkeypatch.setattr(Run, "measure", lambda self: 500.0)
     monkeypatch.setattr("pixelbayes.training.validation.FEWEST_IMAGES", 5)
     training = train(digits, recipe, out, max_steps=1, device="cpu").description["training"]
     assert int(training["validation_of"].split()[0]) < len(digits.validation.labelled)

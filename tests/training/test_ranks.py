@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from tests.training.run_small import child, recipe, train_small
 
 from pixelbayes.training.journal import read_rows
-from pixelbayes.training.pacing import Pacing
-from pixelbayes.training.state import list_states
+from pixelbayes.training.run import Run
+from pixelbayes.training.state_files import list_states
 
 
 def free_port() -> int:
@@ -38,8 +38,8 @@ def as_rank(rank: int, ranks: int, port: int, out: Path, epochs: float, batch: i
 def as_uneven_rank(rank: int, ranks: int, port: int, out: Path) -> None:
     """One rank's run by the clock, on machines of which each thinks the other half as fast."""
     become(rank, ranks, port)
-    measure = Pacing._measure
-    Pacing._measure = lambda self: measure(self) * (1 + 3 * rank)  # type: ignore[method-assign]
+    measure = Run.measure
+    Run.measure = lambda self: measure(self) * (1 + 3 * rank)  # type: ignore[method-assign]
     train_small(out, recipe(1, batch=8).still(), minutes=0.06)
 
 

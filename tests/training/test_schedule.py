@@ -4,8 +4,8 @@ import pytest
 
 from pixelbayes.errors import UserError
 from pixelbayes.training import TrainingConfig
-from pixelbayes.training.schedule import learning_rate
-from pixelbayes.training.span import Span
+from pixelbayes.training.budget import Budget, Clock
+from pixelbayes.training.optimise import learning_rate
 
 
 def rate(schedule: str, step: int, progress: float, **fields: float) -> float:
@@ -45,14 +45,30 @@ def test_warm_up_is_a_share_of_the_run(schedule: str) -> None:
 
 
 def test_by_steps_progress_does_not_depend_on_the_clock() -> None:
-    assert Span(200, carried=1e6).progress(50) == 0.25
+    assert Budget(200).progress(50, elapsed=1e6) == 0.25
 
 
 def test_by_the_clock_earlier_sittings_count() -> None:
-    span = Span(200, seconds=100.0, carried=50.0)
-    assert 0.5 <= span.progress(0) < 0.6
-    assert span.progress(0, elapsed=250.0) == 1.0
-    assert span.total_steps(30, 0.25) == 120.0
+    budget = Budget(200, seconds=100.0)
+    assert 0.5 <= budget.progress(0, Clock(carried=50.0).elapsed) < 0.6
+    assert budget.progress(0, elapsed=250.0) == 1.0
+    assert budget.total_steps(30, 0.25) == 120.0
+    assert budget.total_steps(0, 0.0) == 200.0
+
+
+def test_a_reserve_belongs_to_what_follows_the_last_step() -> None:
+    budget = Budget(200, seconds=100.0).leaving(20.0)
+    assert budget.limit == 80.0
+    assert budget.progress(0, elapsed=40.0) == 0.5
+    assert budget.spent(0, elapsed=80.0)
+    assert budget.leaving(1000.0).limit == 1.0
+
+
+def test_a_limit_of_steps_ends_a_run_and_leaves_the_schedule() -> None:
+    budget = Budget(200, max_steps=50)
+    assert budget.progress(50, 0.0) == 0.25
+    assert (budget.spent(49, 0.0), budget.spent(50, 0.0)) == (False, True)
+    assert budget.seconds_left(40, 0.0, 2.0) == 20.0
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,21 @@ import safetensors.torch
 import torch
 
 from pixelbayes.errors import UserError
-from pixelbayes.training.memory import Memory
-from pixelbayes.training.state import State, list_states, load_state, save_state
+from pixelbayes.training.run_state import RunState
+from pixelbayes.training.state_files import SavedState, list_states, load_state, save_state
 
 
-def numbered(step: int) -> State:
+def numbered(step: int) -> SavedState:
     figures = {"bits": 1.5, "none": None}
-    memory = Memory(0, None, None, training={}, augment={}, step=step, best_figures=figures)
-    return State({"weights": torch.full([64], float(step))}, memory.to_dict())
+    state = RunState(0, None, None, training={}, augment={}, step=step, best_figures=figures)
+    return SavedState({"weights": torch.full([64], float(step))}, state)
 
 
 def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     save_state(tmp_path, 7, numbered(7))
     found = load_state(tmp_path)
     assert found is not None
-    assert found.memory == numbered(7).memory
+    assert found.state == numbered(7).state
     assert torch.equal(found.tensors["weights"], numbered(7).tensors["weights"])
 
 
@@ -39,7 +39,7 @@ def test_a_broken_newest_state_is_passed_over(tmp_path: Path, kept: int) -> None
     newest.write_bytes(newest.read_bytes()[:kept])
     found = load_state(tmp_path)
     assert found is not None
-    assert found.memory["step"] == 1
+    assert found.state.step == 1
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_a_broken_newest_state_is_passed_over(tmp_path: Path, kept: int) -> None
         {"memory": "{"},
         {"memory": "[1]"},
         {"memory": '{"step": 3}'},
-        {"memory": json.dumps(numbered(2).memory | {"training": None})},
-        {"memory": json.dumps(numbered(2).memory | {"step": "3"})},
-        {"memory": json.dumps(numbered(2).memory | {"minutes": "3"})},
-        {"memory": json.dumps(numbered(2).memory | {"precision": "64"})},
+        {"memory": json.dumps(numbered(2).state.to_dict() | {"training": None})},
+        {"memory": json.dumps(numbered(2).state.to_dict() | {"step": "3"})},
+        {"memory": json.dumps(numbered(2).state.to_dict() | {"minutes": "3"})},
+        {"memory": json.dumps(numbered(2).state.to_dict() | {"precision": "64"})},
     ],
     ids=str,
 )
@@ -65,13 +65,13 @@ def test_a_state_of_another_program_is_passed_over(
     safetensors.torch.save_file(numbered(2).tensors, newest, metadata)
     found = load_state(tmp_path)
     assert found is not None
-    assert found.memory["step"] == 1
+    assert found.state.step == 1
     assert "cannot be read" in capsys.readouterr().err
 
 
 def test_what_other_versions_remember_beside_is_left_out() -> None:
-    memory = Memory.from_dict(numbered(2).memory | {"weather": "fine", "elapsed": 3})
-    assert (memory.step, memory.elapsed) == (2, 3)
+    state = RunState.from_dict(numbered(2).state.to_dict() | {"weather": "fine", "elapsed": 3})
+    assert (state.step, state.elapsed) == (2, 3)
 
 
 def test_only_broken_states_are_an_error(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_full_disk_is_one_line_and_leaves_earlier_states(
         save_state(tmp_path, 2, numbered(2))
     found = load_state(tmp_path)
     assert found is not None
-    assert found.memory["step"] == 1
+    assert found.state.step == 1
     assert len(list((tmp_path / "state").iterdir())) == 1
 
 

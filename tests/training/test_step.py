@@ -10,7 +10,7 @@ from pixelbayes.data import Dataset
 from pixelbayes.distributed import launch
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.objectives import Batch, LikelihoodConfig
-from pixelbayes.training.optimiser import make_optimiser, set_rate
+from pixelbayes.training.optimise import make_optimiser, set_rate
 from pixelbayes.training.step import Stepper
 
 Make = Callable[..., tuple[AutoregressiveImageModel, Stepper]]

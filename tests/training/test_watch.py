@@ -18,13 +18,17 @@ from pixelbayes.distributions import Categorical
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
 from pixelbayes.training.batches import Batches
-from pixelbayes.training.culprits import culprits_of
-from pixelbayes.training.state import list_states
-from pixelbayes.training.watch import LossWatch
+from pixelbayes.training.run_state import RunState
+from pixelbayes.training.state_files import list_states
+from pixelbayes.training.watch import LossWatch, nonfinite_images
+
+
+def fresh() -> RunState:
+    return RunState(0, None, None, training={}, augment={})
 
 
 def watch(tolerate: int = 3) -> LossWatch:
-    return LossWatch(8.0, tolerate, lambda step: ", ".join(f"{step + row}.png" for row in range(4)))
+    return LossWatch(fresh(), 8.0, tolerate, lambda step: ", ".join(f"{step + row}.png" for row in range(4)))
 
 
 def feed(watched: LossWatch, losses: list[float]) -> None:
@@ -37,15 +41,15 @@ def feed(watched: LossWatch, losses: list[float]) -> None:
 def test_single_non_finite_losses_are_counted_and_survived() -> None:
     watched = watch()
     feed(watched, [5.0, float("nan"), float("inf"), 4.0, float("nan"), 3.0])
-    assert (watched.skipped, watched.streak, watched.healthy) == (3, 0, True)
+    assert (watched.state.skipped, watched.streak, watched.healthy) == (3, 0, True)
     assert watched.take_mean() == pytest.approx(4.0)
 
 
 def test_a_skipped_step_is_told_with_its_images_the_first_times() -> None:
     told: list[str] = []
-    watched = LossWatch(8.0, 3, lambda step: f"{step}.png", told.append)
+    watched = LossWatch(fresh(), 8.0, 3, lambda step: f"{step}.png", told.append)
     feed(watched, [5.0, float("nan")] * 5)
-    assert watched.skipped == 5
+    assert watched.state.skipped == 5
     assert len(told) == 3
     assert "step 1 was skipped" in told[0]
     assert "1.png" in told[0]
@@ -61,11 +65,11 @@ def test_the_image_that_a_step_failed_at_is_found(digits: Dataset, monkeypatch: 
         lambda self, levels, labels: torch.where(labels[:, None, None] == 3, torch.nan, -1.0),
     )
     batches = Batches(images.levels, images.labels, torch.device("cpu"))
-    name = culprits_of(model, batches, lambda step: torch.arange(step, step + 20), images)
+    name = nonfinite_images(model, batches, lambda step: torch.arange(step, step + 20), images)
     threes = [images.paths[row] for row in range(20) if images.labels[row] == 3]
     assert name(0) == ", ".join(threes)
     batches = Batches(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
-    name = culprits_of(model, batches, lambda step: torch.arange(9), images)
+    name = nonfinite_images(model, batches, lambda step: torch.arange(9), images)
     assert name(0).endswith("... (9 in all)")  # none alone: the whole batch
 
 
@@ -136,7 +140,7 @@ def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
 
     def filling(tensors: object, path: Path, metadata: object) -> None:
         calls.append(path)
-        if len([call for call in calls if call.parent.name == "state"]) > 2:
+        if len([call for call in calls if "state" in call.parts]) > 2:
             path.write_bytes(b"half of it")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(tensors, path, metadata)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 MOST_TAPS = 9  # beyond this many taps the single products are too thin to gain
 LEAST_CELLS = 4096  # below this many cells the number of operations costs more than they gain
@@ -67,13 +66,26 @@ class CausalConvolution(torch.autograd.Function):
         return F.conv2d(padded(x, (left, right, top, 0)), kernel, bias, stride)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is asked for
+            return *gradients_again(ctx, x, kernel, gradient), None, None
         top, left, right = ctx.reach
         seen = padded(x.detach(), (left, right, top, 0))
         take = gradients_by_products if products_pay(kernel, ctx.stride) else gradients_by_library
         return *take(ctx, seen, kernel, gradient), None, None
+
+
+def gradients_again(
+    ctx: Any, x: Tensor, kernel: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Of features, kernel and bias, in such a way that they can be differentiated once more."""
+    top, left, right = ctx.reach
+    found = F.conv2d(F.pad(x, (left, right, top, 0)), kernel, None, ctx.stride)
+    needed = [index for index in (0, 1) if ctx.needs_input_grad[index]]
+    taken = torch.autograd.grad(found, [(x, kernel)[index] for index in needed], gradient, create_graph=True)
+    of = dict(zip(needed, taken, strict=True))
+    return of.get(0), of.get(1), gradient.sum((0, 2, 3)) if ctx.with_bias else None
 
 
 def gradients_by_library(

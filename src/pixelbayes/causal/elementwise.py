@@ -12,7 +12,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 LEAST_NUMBERS = 32768  # below this many, the number of operations costs more than they gain
 LOG2_E = 1 / log(2)
@@ -56,7 +55,6 @@ class ConcatELU(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (y,) = ctx.saved_tensors
         positive, negative = torch.addcmul(gradient, gradient, y.clamp(max=0)).chunk(2, 1)
@@ -78,10 +76,13 @@ class Gate(torch.autograd.Function):
         return gate_of(h, x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
         (h,) = ctx.saved_tensors
         value, opening = h.chunk(2, 1)
+        if torch.is_grad_enabled():  # a second derivative is asked for
+            open_ = opening.sigmoid()
+            slopes = torch.cat([open_, value * open_ * (1 - open_)], 1)
+            return slopes * gradient.repeat(1, 2, 1, 1), gradient if ctx.needs_input_grad[1] else None
         open_ = opening.mul(-LOG2_E).exp2_().add_(1).reciprocal_()
         of_h = torch.empty_like(h)
         of_value, of_opening = of_h.chunk(2, 1)

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from .. import __version__
-from ..errors import UserError, unknown
+from ..errors import UserError, printable, unknown
 from ..threads import wait_briefly
 
 COMMANDS = {
@@ -149,5 +149,5 @@ def _spell(error: OSError) -> str:
 def _fail(text: str, code: int, bug: BaseException | None = None) -> int:
     if bug is not None and os.environ.get("PIXELBAYES_DEBUG"):
         traceback.print_exception(bug)
-    print(f"pixelbayes: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    print(f"pixelbayes: error: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
     return code

@@ -40,9 +40,9 @@ class Calibrate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Calibrate, arguments, "calibrate")
     from ..calibrating import calibrate
+    from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..progress import say
-    from ..distributed import my_shard
     from .evaluation_tables import score_columns
     from .presenting import check_positive, show
 

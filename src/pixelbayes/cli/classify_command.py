@@ -1,14 +1,20 @@
 """`pixelbayes classify`: the class that makes each image most probable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError
 from .arguments import Flag, optional, read
+
+if TYPE_CHECKING:
+    from ..data import ImageSet
+    from ..likelihood import Question
+    from ..model import AutoregressiveImageModel
+    from ..tasks.classify_stream import Judge, Outputs, Tally
 
 
 @dataclass
@@ -17,12 +23,15 @@ class Classify:
 
     Prints accuracy, macro F1 and the confusion matrix where the true classes are known. The CSV has a row for
     each image, in input order: path,true,predicted,name,probability,runner_up,log_likelihood_nats. The logits are
-    the images x classes log p(x|c) in nats (float64), without prior and calibration.
+    the images x classes log p(x|c) in nats (float64), without prior and calibration. Rows are written as they come;
+    --resume goes on where a broken run stopped. Any number of images is read in bounded memory.
 
     examples:
       pixelbayes classify runs/demo digits --split test
       pixelbayes classify runs/photos-001 new-photos/ --csv predictions.csv --logits logits.npy
-      pixelbayes classify runs/photos-001 one.jpg
+      pixelbayes classify runs/photos-001 new-photos/ --csv predictions.csv --posterior --prior cat=10,dog=1
+      pixelbayes classify runs/photos-001 one.jpg --region 0:16,: --region upto:20,0
+      pixelbayes classify runs/course test.csv --csv hand-in.csv --columns id,label --paths name
     """
 
     model: Annotated[str, Positional, arg(metavar="MODEL")]
@@ -33,22 +42,49 @@ class Classify:
     """Which split of the data, such as validation; all of its images when not given."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
-    label_column: Annotated[str | None, optional("COLUMN")] = None
-    """A table's column of classes (name or number; 'none': there is none)."""
-    path_column: Annotated[str | None, optional("COLUMN")] = None
-    """A table's column of the images' paths."""
+    label_column: Annotated[str | None, optional("NAME")] = None
+    """The column of a table that holds the true classes."""
+    path_column: Annotated[str | None, optional("NAME")] = None
+    """The column of a table that names the images."""
     csv: Annotated[Path | None, optional("FILE")] = None
     """Write the predictions to this CSV file."""
     logits: Annotated[Path | None, optional("FILE")] = None
-    """Write log p(x|c) to this .npy file."""
+    """Write log p(x|c) to this .npy file, in input order."""
+    resume: Flag = False
+    """Go on with a broken run of the same command."""
+    overwrite: Flag = False
+    """Replace the CSV or the logits if they exist, once the new ones are whole."""
+    prior: Annotated[str | None, optional("PRIOR")] = None
+    """uniform, training (the classes' counts there), or NAME=WEIGHT,NAME=WEIGHT (*=WEIGHT for the rest)."""
+    region: Annotated[UseAppendAction[tuple[str, ...]], optional("REGION")] = ()
+    """A part of the image that counts alone: ROWS,COLUMNS as Python slices (0:16,8:24), or upto:ROW,COLUMN for all
+    pixels before; may be repeated."""
+    combine: Literal["sum", "mean"] = "sum"
+    """How the log-likelihoods of several regions are combined."""
+    posterior: Flag = False
+    """A column more for each class: its calibrated probability."""
+    label: Literal["index", "name"] = "index"
+    """Whether the CSV says classes by index or by name."""
+    paths: Literal["given", "name"] = "given"
+    """Whether the CSV names images as they were given, or by the file's name alone."""
+    columns: Annotated[str | None, optional("ID,LABEL")] = None
+    """Two columns alone, the image and its class, under these names."""
+    no_header: Flag = False
+    """Leave out the line that names the columns."""
+    last_row: Annotated[str | None, optional("CELL,CELL")] = None
+    """One more row after those of the images, such as fid,21.3."""
+    safe_csv: Flag = False
+    """Put an apostrophe before texts that a spreadsheet would run as formulas."""
+    reject: Flag = False
+    """Answer 'none of these' (-1) for what the model's detector calls foreign (pixelbayes detect MODEL --fit)."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """bf16 is quicker where the processor has it; how often answers differ is said."""
     batch: Annotated[int | None, optional("N")] = None
     """Pairs of an image and a class that go through the network at once."""
     device: str = "auto"
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
-    overwrite: Flag = False
-    """Replace the CSV or the logits if they exist."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
 
@@ -60,17 +96,19 @@ def run(arguments: Sequence[str]) -> None:
     from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..progress import warn
-    from ..tasks.classify import classify
-    from .presenting import check_positive, refuse_existing
+    from ..tasks.classify import asked, require_classes
+    from ..tasks.classify_stream import classify_to_files
+    from ..tasks.priors import prior_weights
 
-    check_positive(options.batch, "--batch")
-    for path in (options.csv, options.logits):
-        refuse_existing(path, options.overwrite)
-    if options.csv and options.logits and options.csv.resolve() == options.logits.resolve():
-        raise UserError(f"--csv and --logits name the same file, {options.csv}")
+    outputs = _outputs(options)
     import_extensions(options.imports)
     share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
+    require_classes(model)
+    if options.reject:
+        outputs = replace(outputs, judge=_judge(options, model))
+    question = asked(model, options.region or None, options.combine, options.batch, options.precision)
+    prior = None if options.prior is None else prior_weights(options.prior, model)
     images = open_images(
         options.data,
         model.shape,
@@ -81,41 +119,121 @@ def run(arguments: Sequence[str]) -> None:
         root=options.root,
         label_column=options.label_column,
         path_column=options.path_column,
+        lazy=True,
     )
     for notice in images.notices if share.first else ():
         warn(notice)
-    result = classify(model, images.levels, batch=options.batch, progress=share.first, share=share)
-    if not share.first:
+    if share.first:
+        _about(model, images, question, outputs)
+    if outputs.resume and _finished(outputs, images):
         return
-    if options.csv:
-        result.write_csv(options.csv, images.paths, images.labels)
-    if options.logits:
-        result.write_logits(options.logits)
-    present(result, images, options)
+    tally = classify_to_files(
+        model, images.levels, images.paths, images.labels, question, outputs, prior, share
+    )
+    if share.first:
+        _present(tally, model, outputs)
 
 
-def present(result, images, options: Classify) -> None:  # type: ignore[no-untyped-def]
-    """Say what was found: scores where classes are known, and the answers themselves where there are few."""
-    from ..measure import confusion_matrix, scores
+def _judge(options: Classify, model: "AutoregressiveImageModel") -> "Judge":
+    """Who turns answers into 'none of these': the detector in the model's folder."""
+    from ..tasks.detect import load_detector, rejecting
+
+    if options.region:
+        raise UserError("--reject judges whole images: leave out --region")
+    detector = load_detector(options.model, model)
+    return lambda answer, levels: rejecting(model, levels, answer, detector, options.batch)
+
+
+def _outputs(options: Classify) -> "Outputs":
+    """The files to write and their form. Raises UserError for options that do not go together, and for places that
+    cannot be written."""
+    from ..tasks.answer_table import AnswerTable, read_cells
+    from ..tasks.classify_stream import Outputs, begun
+    from .presenting import check_positive, refuse_existing
+
+    check_positive(options.batch, "--batch")
+    of_csv = {"columns": None, "last_row": None, "no_header": False, "posterior": False, "safe_csv": False,
+              "label": "index", "paths": "given"}  # fmt: skip
+    for name, plain in of_csv.items():
+        if options.csv is None and getattr(options, name) != plain:
+            raise UserError(f"--{name.replace('_', '-')} is about the CSV: name it with --csv")
+    if options.resume and not (options.csv or options.logits):
+        raise UserError("--resume goes on with a file: name it with --csv or --logits")
+    if options.csv and options.logits and options.csv.resolve() == options.logits.resolve():
+        raise UserError(f"--csv and --logits name the same file, {options.csv}")
+    columns = None if options.columns is None else read_cells(options.columns, "--columns", 2)
+    table = AnswerTable(
+        columns=None if columns is None else (columns[0], columns[1]),
+        header=not options.no_header,
+        last_row=() if options.last_row is None else read_cells(options.last_row, "--last-row"),
+        paths=options.paths,
+        label=options.label,
+        posterior=options.posterior,
+        safe=options.safe_csv,
+    )
+    outputs = Outputs(options.csv, options.logits, table, options.resume)
+    if options.csv and options.csv.exists() and begun(outputs) and not (options.resume or options.overwrite):
+        raise UserError(f"{options.csv} is unfinished: --resume goes on with it, --overwrite begins anew")
+    for path in (options.csv, options.logits):
+        refuse_existing(path, options.overwrite or options.resume)
+    return outputs
+
+
+def _about(
+    model: "AutoregressiveImageModel", images: "ImageSet", question: "Question", outputs: "Outputs"
+) -> None:
+    """What the user should know about the rows and the numbers before the work."""
+    from ..progress import say, warn
+    from ..tasks.classify_stream import differing
+
+    names = {Path(path).name for path in images.paths} if outputs.table.paths == "name" else images.paths
+    if len(names) < len(images):
+        warn(
+            f"{len(images) - len(names):,} images have the file name of another: --paths given tells them apart"
+        )
+    if question.precision != "float32":
+        differ, sample = differing(model, images.levels, question)
+        say(f"{question.precision}: {differ} of {sample} answers of a sample differ from those in float32")
+
+
+def _finished(outputs: "Outputs", images: "ImageSet") -> bool:
+    """Whether there is nothing to resume, since the files are whole. Raises UserError for files of something else."""
     from ..progress import say
+    from ..tasks.classify_stream import begun, rows_in
+
+    if begun(outputs) or outputs.first is None or not outputs.first.exists():
+        return False
+    found, wanted = rows_in(outputs), len(images)
+    if found != wanted:
+        raise UserError(
+            f"{outputs.first} is no unfinished classification of these {wanted:,} images (it has {found:,} rows):"
+            " leave out --resume and give --overwrite to replace it"
+        )
+    say(f"{outputs.first} is finished: there is nothing to resume")
+    return True
+
+
+def _present(tally: "Tally", model: "AutoregressiveImageModel", outputs: "Outputs") -> None:
+    """Say what was found: scores where classes are known, and the answers themselves where there are few."""
+    from ..progress import say, warn
+    from ..tasks.classify_stream import SHOWN
     from .presenting import confusion_table, score_line, show
 
-    known = int((images.labels >= 0).sum())
-    if len(images) <= 10:
-        for path, *_, name, probability, _runner, nats in result.rows(images.paths, images.labels):
-            say(
-                f"{path}: {name} (probability {float(probability):.4f}, log likelihood {float(nats):.1f} nats)"
-            )
-    found = scores(result.posterior, images.labels) if known else None
-    if found is not None:
-        show(confusion_table(confusion_matrix(result.posterior, images.labels), result.classes.names))
-        say(f"{known} images of known class: {score_line(found)}")
-    if known < len(images):
-        counts = result.predicted[images.labels < 0].bincount(minlength=len(result.classes)).tolist()
-        pairs = ", ".join(
-            f"{name} {count}" for name, count in zip(result.classes, counts, strict=True) if count
-        )
-        say(f"{len(images) - known} images of unknown class were found to be: {pairs}")
-    for path in (options.csv, options.logits):
-        if path:
-            say(f"written: {path}")
+    if tally.left_out:
+        shown = ", ".join(tally.left_out[:20]) + (", ..." if len(tally.left_out) > 20 else "")
+        warn(f"{len(tally.left_out):,} unreadable and left out: {shown}")
+    for path, *_, name, chance, _runner, nats in tally.first if tally.answered <= SHOWN else ():
+        said = f"{path}: {name} (probability {float(chance):.4f}, log likelihood {float(nats):.1f} nats)"
+        say("".join(letter if letter.isprintable() else "?" for letter in said))
+    if tally.known:
+        show(confusion_table(tally.confusion.tolist(), model.classes.names))
+        say(f"{tally.known} images of known class: {score_line(tally)}")
+    if outputs.judge is not None:
+        say(f"{tally.none} of {tally.answered} images are none of these classes")
+    if tally.unknown.sum():
+        counts = zip(model.classes, tally.unknown.tolist(), strict=True)
+        pairs = ", ".join(f"{name} {count}" for name, count in counts if count)
+        say(f"{int(tally.unknown.sum())} images of unknown class were found to be: {pairs}")
+    for file in (outputs.csv, outputs.logits):
+        if file:
+            say(f"written: {file}")

@@ -1,7 +1,6 @@
 """`pixelbayes complete`: what is missing of images, drawn by the model."""
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
 
     from ..data import ImageSet
     from ..model import AutoregressiveImageModel
+    from ..products import Products
 
-TABLE = "completions.csv"
-"""Of a folder that this command filled."""
-
-NUMBERED = re.compile(r"\d{4,}-\d+\.png")
+PRODUCTS = "completions"
+TABLE, SHEET = "completions.csv", "completions.png"
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Complete:
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the data, such as test; all of its images when not given."""
     temperature: float = 1.0
-    """Below 1: more typical completions, above: more varied ones."""
+    """Below 1: more typical completions, above: more varied ones; 0: at each pixel the most probable."""
     seed: int = 0
     """Where the noise comes from."""
     batch: int = 64
@@ -75,6 +73,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
+    from ..products import Products
     from ..progress import say
     from ..tasks.complete import complete
     from .presenting import check_positive, check_seed, default_out
@@ -82,7 +81,6 @@ def run(arguments: Sequence[str]) -> None:
     for value, option in (
         (options.per_image, "--per-image"),
         (options.most, "--most"),
-        (options.temperature, "--temperature"),
         (options.batch, "--batch"),
     ):
         check_positive(value, option)
@@ -104,11 +102,11 @@ def run(arguments: Sequence[str]) -> None:
         drawn()
         return
     with claimed(options.out or default, options.overwrite) as out:
-        write(drawn(), model, images, label, options, out)
+        products = Products(out, PRODUCTS)
+        products.refuse_foreign((*files(len(images), options.per_image), TABLE, SHEET))
+        write(drawn(), model, images, label, options, products)
     count = len(images) * options.per_image
-    say(
-        f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / 'completions.png'}"
-    )
+    say(f"{count} completions of {len(images)} images{how} are in {out}, at a glance in {out / SHEET}")
 
 
 def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSet":
@@ -149,46 +147,47 @@ def the_classes(
     return label, ", each as the class that makes what is kept most probable,"
 
 
+def files(count: int, per_image: int) -> list[str]:
+    """The names of the completions, in their order: 0001-1.png (image, completion), ..."""
+    return [f"{which + 1:04d}-{number + 1}.png" for which in range(count) for number in range(per_image)]
+
+
 def write(
     drawn: "Tensor",
     model: "AutoregressiveImageModel",
     images: "ImageSet",
     label: "torch.Tensor | None",
     options: Complete,
-    out: Path,
+    products: "Products",
 ) -> None:
     """The completions as PNG files, a table of them, and the sheet."""
     from ..data import save_image
-    from ..files import whole
     from ..pictures import sheet
 
-    stale = {path for path in out.iterdir() if NUMBERED.fullmatch(path.name) and (out / TABLE).exists()}
+    names = [""] * len(images) if label is None else [model.classes[index] for index in label.tolist()]
     rows = []
-    for index, image in enumerate(drawn):
-        which, number = divmod(index, options.per_image)
-        name = f"{which + 1:04d}-{number + 1}.png"
-        save_image(image, out / name, model.shape)
-        stale.discard(out / name)
-        rows.append((name, images.paths[which], "" if label is None else model.classes[int(label[which])]))
-    sheet(
-        beside(drawn, images.levels, options), model.shape, out / "completions.png",
-        rows=[model.classes[index] for index in label.tolist()] if label is not None else [""] * len(images),
-        title="original · what was kept · completions",
-    )  # fmt: skip
-    with whole(out / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("file", "image", "class"), *rows])
-    for old in stale:  # of an earlier time, which is overwritten
-        old.unlink()
+    for index, (file, image) in enumerate(zip(files(len(images), options.per_image), drawn, strict=True)):
+        with products.new(file) as temporary:
+            save_image(image, temporary, model.shape)
+        rows.append((file, images.paths[index // options.per_image], names[index // options.per_image]))
+    with products.new(SHEET) as temporary:
+        sheet(
+            beside(drawn, images.levels, options), model.shape, temporary,
+            rows=names, title="original · what was kept · completions",
+        )  # fmt: skip
+    with products.new(TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table, lineterminator="\n").writerows([("file", "image", "class"), *rows])
+    products.finish()  # earlier completions go at the end, when the new ones are there
 
 
 def beside(drawn: "Tensor", levels: "Tensor", options: Complete) -> "Tensor":
     """Each image, what was kept of it (chequered elsewhere), and its completions, side by side."""
     import torch
 
-    from ..tasks.known import region
+    from ..regions import Region
 
     height, width = levels.shape[2:]
-    kept = region(options.keep, height, width)
+    kept = Region.parse(options.keep).mask(height, width)
     top = max(1, int(levels.max()))
     chequered = (torch.arange(height)[:, None] + torch.arange(width)) % 2
     empty = (top * (0.35 + 0.2 * chequered)).to(levels.dtype)

@@ -13,10 +13,11 @@ from .arguments import Flag, optional, read
 if TYPE_CHECKING:
     from ..data import ImageSet
     from ..model import AutoregressiveImageModel
+    from ..products import Products
     from ..tasks.detect import Detection, Detector
     from ..tasks.share import Share
 
-TABLE, PICTURE, MARK = "scores.csv", "histograms.png", ".pixelbayes-detection"
+TABLE, PICTURE = "scores.csv", "histograms.png"
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Detect:
     seed: int = 0
     """With --fit: which images are drawn, and where the local model begins."""
     score: Annotated[str | None, optional("NAME")] = None
-    """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose (fitted: dose)."""
+    """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose, together."""
     false_alarms: Annotated[float | None, optional("SHARE")] = None
     """The share of known images that may be called foreign (fitted: 0.05)."""
     batch: Annotated[int | None, optional("N")] = None
@@ -78,7 +79,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..folders import claimed
-    from ..owned import owned_files, refuse_others_files
+    from ..products import Products
     from ..progress import warn
     from ..tasks.detect import measure
     from .presenting import default_out
@@ -89,7 +90,7 @@ def run(arguments: Sequence[str]) -> None:
     model = checkpoint.load(options.model, device=share.device)
     out = options.out or default_out(f"{Path(options.model).resolve().name}-detection")
     if options.images is not None and share.first:  # before the work
-        refuse_others_files(out, MARK, (TABLE, PICTURE))
+        Products(out, "detection").refuse_foreign((TABLE, PICTURE))
     detector = the_detector(options, model, share)
     if options.images is None:
         return
@@ -103,8 +104,10 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(out, options.overwrite) as folder:
         statistics = measure(model, images.levels, detector.instruments, options.batch, True, share)
         found = detector.judge(statistics)
-        with owned_files(folder, MARK, (TABLE, PICTURE)):
-            write(found, images.paths, folder)
+        products = Products(folder, "detection")
+        products.refuse_foreign((TABLE, PICTURE))
+        write(found, images.paths, products)
+        products.finish()
     present(found, images, out)
 
 
@@ -142,7 +145,7 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
         model,
         options.data,
         background=options.background,
-        score=options.score or "dose",
+        score=options.score or "together",
         false_alarms=0.05 if options.false_alarms is None else options.false_alarms,
         images=options.fit_images,
         seed=options.seed,
@@ -167,13 +170,15 @@ def spread(images: "ImageSet", count: int | None) -> "ImageSet":
     return images[[row * len(images) // count for row in range(count)]]
 
 
-def write(found: "Detection", paths: Sequence[str], folder: Path) -> None:
+def write(found: "Detection", paths: Sequence[str], products: "Products") -> None:
     from ..pictures.foreign import histograms
 
-    found.write_csv(folder / TABLE, paths)
+    with products.new(TABLE) as path:
+        found.write_csv(path, paths)
     thresholds = dict(zip(found.names, found.thresholds.tolist(), strict=True))
     known = {name: found.known[:, place].numpy() for place, name in enumerate(found.names)}
-    histograms(known, {name: found[name].numpy() for name in found.names}, thresholds, folder / PICTURE)
+    with products.new(PICTURE) as path:
+        histograms(known, {name: found[name].numpy() for name in found.names}, thresholds, path)
 
 
 def present(found: "Detection", images: "ImageSet", out: Path) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from ..errors import UserError
 from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
     from ..data import ImageSet
     from ..examining import Evaluation
     from ..model import AutoregressiveImageModel
+    from ..tasks.detect import Detector
 
 
 @dataclass
@@ -51,6 +53,10 @@ class Evaluate:
     """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
     seen: Flag = False
     """Accuracy against the share of the pixels that the model has seen, in raster order, too."""
+    foreign: Annotated[str | None, optional("DATA")] = None
+    """Images of another kind: how well each score of the model's detector tells them apart (detect MODEL --fit)."""
+    foreign_root: Annotated[str | None, optional("FOLDER")] = None
+    """The folder of the files of --foreign where it is a standard set."""
     baselines: bool = True
     """Simple classifiers beside the model, where the images of its training can be found."""
     skip_bad_images: Flag = False
@@ -64,6 +70,7 @@ class Evaluate:
 def run(arguments: Sequence[str]) -> None:
     options = read(Evaluate, arguments, "evaluate")
     from .. import checkpoint
+    from ..detecting import measure_foreign
     from ..distributed import my_shard
     from ..evaluating import held_out
     from ..examining import FILES, examine
@@ -72,7 +79,8 @@ def run(arguments: Sequence[str]) -> None:
     from ..products import Products
     from ..progress import say, warn
     from ..tasks.classify import require_classes
-    from .presenting import check_positive, default_out
+    from .evaluation_tables import foreign_table
+    from .presenting import check_positive, default_out, show
 
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
@@ -80,6 +88,7 @@ def run(arguments: Sequence[str]) -> None:
     model = checkpoint.load(options.model, device=share.device)
     if options.seen:
         require_classes(model)
+    foreign = _foreign_images(model, options)
     images = held_out(
         model,
         options.data,
@@ -105,7 +114,29 @@ def run(arguments: Sequence[str]) -> None:
         written = found.write(products)
         products.finish()
     present(found, calibrated=model.calibration.active)
+    if foreign is not None:
+        detector, others = foreign
+        show(
+            foreign_table(
+                measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
+            )
+        )
     say(f"written to {out}: {', '.join(written)}")
+
+
+def _foreign_images(
+    model: "AutoregressiveImageModel", options: Evaluate
+) -> "tuple[Detector, ImageSet] | None":
+    """The model's detector and the images of --foreign, before the work; None without them."""
+    from ..detecting import unlabelled
+    from ..tasks.detect import load_detector
+
+    if options.foreign is None:
+        if options.foreign_root is not None:
+            raise UserError("--foreign-root goes with --foreign")
+        return None
+    detector = load_detector(options.model, model)
+    return detector, unlabelled(model, options.foreign, None, options.skip_bad_images, options.foreign_root)
 
 
 def _training_images(model: "AutoregressiveImageModel", options: Evaluate) -> "ImageSet | None":

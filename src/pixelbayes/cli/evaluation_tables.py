@@ -11,6 +11,7 @@ from .presenting import plain_table
 
 if TYPE_CHECKING:
     from ..measure import Comparison, Metrics, Rival, Scores
+    from ..measure.foreign import Separation
     from ..measure.scores import ClassScores
     from ..measure.seen import Seen
 
@@ -170,3 +171,13 @@ def comparison_tables(found: "Comparison", a: str, b: str) -> list[Table]:
     pairs.add_row("A right", f"{found.both:,}", f"{found.only_a:,}")
     pairs.add_row("A wrong", f"{found.only_b:,}", f"{found.neither:,}")
     return [each, pairs]
+
+
+def foreign_table(found: Sequence["Separation"]) -> Table:
+    """How well each score tells foreign images, which are the positive ones, from known ones."""
+    table = plain_table("foreign images: how well each score tells them from known ones")
+    for column in ("score", "AUROC", "AUPR", "FPR at 95 % found"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    for each in found:
+        table.add_row(each.name, f"{each.auroc:.3f}", f"{each.aupr:.3f}", f"{each.fpr95:.3f}")
+    return table

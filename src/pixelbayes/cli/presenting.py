@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import UserError
+from ..errors import UserError, check_name, printable
 from ..folders import refuse_unwritable
-
-if TYPE_CHECKING:
-    from ..measure import Scores
 
 
 def show(table: Table) -> None:
@@ -46,6 +43,7 @@ def refuse_existing(path: Path | None, overwrite: bool) -> None:
     before the work."""
     if path is None:
         return
+    check_name(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a file to write")
     if path.exists() and not overwrite:
@@ -58,15 +56,28 @@ def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str], most:
     table = plain_table("true class (rows), predicted class (columns)")
     table.add_column("")
     for name in names[:most]:
-        table.add_column(name, justify="right")
+        table.add_column(printable(name), justify="right")
     for name, row in list(zip(names, matrix, strict=True))[:most]:
-        table.add_row(name, *(str(count) for count in list(row)[:most]))
+        table.add_row(printable(name), *(str(count) for count in list(row)[:most]))
     if len(names) > most:
         table.caption = f"the first {most} of {len(names)} classes"
     return table
 
 
-def score_line(found: "Scores") -> str:
+class Shares(Protocol):
+    """What a line of scores tells: of `measure.Scores`, or of a tally."""
+
+    @property
+    def accuracy(self) -> float: ...
+
+    @property
+    def balanced_accuracy(self) -> float: ...
+
+    @property
+    def macro_f1(self) -> float: ...
+
+
+def score_line(found: Shares) -> str:
     shares = f"accuracy {found.accuracy:.2%}, balanced accuracy {found.balanced_accuracy:.2%}"
     return f"{shares}, macro F1 {found.macro_f1:.4f}"
 

@@ -31,9 +31,9 @@ def from_arrays(
     """A data set from arrays or tensors.
 
     images: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` (see `stacks.channels_last`); labels: N numbers or
-    names (-1 unknown), or None; validation, test: images, or a pair (images, labels); maximum: the value of white
-    (chosen by type and values). Sizes stay as they are unless `config.size` or `shape` says otherwise. Raises
-    UserError.
+    names (-1 unknown), or None; validation, test: images, or a pair (images, labels); maximum: the value of
+    white (chosen by type and values). Sizes stay as they are unless `config.size` or `shape` says otherwise.
+    Raises UserError.
 
     >>> data = from_arrays(np.zeros((20, 4, 4), dtype=np.uint8), [0, 1] * 10)
     >>> len(data.train), len(data.validation)

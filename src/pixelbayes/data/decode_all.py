@@ -29,7 +29,7 @@ def decode_all(
     """
     kind = np.dtype(np.uint8 if preparation.levels <= 256 else np.int32)
     out = allocate((len(pictures), preparation.channels, *preparation.size), kind)
-    if _fill_from_array(pictures, preparation, out):
+    if fill_from_array(pictures, preparation, out):
         return out, list(range(len(out))), []
     bad: dict[int, str] = {}
     for row, result in track(_results(pictures, preparation), what, total=len(pictures)):
@@ -60,7 +60,7 @@ def _results(
             yield from zip(rows, pool.map(attempt, rows) if pool else map(attempt, rows), strict=True)
 
 
-def _fill_from_array(pictures: Pictures, preparation: Preparation, out: np.ndarray) -> bool:
+def fill_from_array(pictures: Pictures, preparation: Preparation, out: np.ndarray) -> bool:
     """Whole blocks at once where the pictures are an array already and keep their pixels."""
     rows = pictures.rows if isinstance(pictures, Selected) else np.arange(len(pictures))
     source = pictures.pictures if isinstance(pictures, Selected) else pictures

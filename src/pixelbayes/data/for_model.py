@@ -44,5 +44,8 @@ def levels_for(
 
 
 def _is_empty(images: object) -> bool:
-    size = images.shape if isinstance(images, Tensor) else np.shape(images)  # type: ignore[arg-type]
+    try:
+        size = images.shape if isinstance(images, Tensor) else np.asarray(images).shape
+    except ValueError:  # rows of different lengths, which are told of later
+        return False
     return len(size) in (3, 4) and size[0] == 0

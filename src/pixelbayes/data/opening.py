@@ -18,7 +18,8 @@ from .collection import Part, join
 from .config import DataConfig
 from .held_out import found_again, recall
 from .image_set import Dataset, ImageSet
-from .labelling import foreign, index_of
+from .labelling import foreign, index_of, indices
+from .lazy import LazyLevels, too_many_to_decode_at_once
 from .preparation import Preparation, deep_message, too_deep
 from .sources import find_source
 from .sources.csv_splits import CsvSplits
@@ -93,14 +94,16 @@ def open_images(
     root: str | None = None,
     label_column: str | None = None,
     path_column: str | None = None,
+    lazy: bool = False,
 ) -> ImageSet:
     """Images for a model, prepared as in its training, in input order; labels -1 where unknown.
 
     source: any DATA word, also one image, a pattern, or a list of files; split: only that split of a data
     set, divided as for the training, of which the images that it held out are remembered; label_column, path_column:
     of a table, whose labels are unknown where none is plainly the label and none names the model's classes. Folders
-    that name none of the model's classes at all are taken as unknown. Raises UserError for images of another depth,
-    for grey ones where the model takes colour, and for labels outside.
+    that name none of the model's classes at all are taken as unknown; lazy: many images are decoded when their levels
+    are asked for, and not now. Raises UserError for images of another depth, for grey ones where the model takes
+    colour, and for labels outside.
     """
     stored = Preparation.from_dict(preparation, model_shape)
     config = _stored_config(preparation, canonical(source), skip_bad_images, root)
@@ -128,6 +131,10 @@ def open_images(
         # In a table a label was written on purpose: a wrong one is an error.
         notices.append("the labels are none of the model's classes and are taken as unknown")
         part = Part(part.pictures, [""] * len(part), part.names)
+    if lazy and too_many_to_decode_at_once(part.pictures):
+        labels = torch.from_numpy(indices(part, classes, collection.indices_allowed))
+        levels = LazyLevels(part.pictures, part.names, stored, skip_bad_images)
+        return ImageSet(levels, labels, part.names, classes, stored.shape, tuple(notices))  # type: ignore[arg-type]
     images, skipped = decode_part(
         part, classes, stored, skip_bad_images, indices_allowed=collection.indices_allowed
     )

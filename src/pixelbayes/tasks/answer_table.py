@@ -20,6 +20,9 @@ HEADER = ("path", "true", "predicted", "name", "probability", "runner_up", "log_
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text that begins so may be run as a formula by a program for tables."""
 
+NONE_OF_THESE = "none of these"
+"""The answer -1 of a classification that may reject an image."""
+
 PathForm = Literal["given", "name"]
 LabelForm = Literal["index", "name"]
 
@@ -69,7 +72,8 @@ class AnswerTable:
     ) -> Iterator[tuple[str, ...]]:
         """The cells of each image's line."""
         known = labels.tolist() if labels is not None else [UNKNOWN] * len(answer.posterior)
-        likelihood = answer.log_likelihoods.gather(1, answer.predicted[:, None])[:, 0]
+        likelihood = answer.log_likelihoods.gather(1, answer.predicted[:, None].clamp_min(0))[:, 0]
+        likelihood = likelihood.where(answer.predicted >= 0, answer.log_likelihoods.amax(1))
         columns = (answer.predicted, answer.probability, answer.runner_up, likelihood)
         found = zip(*(column.tolist() for column in columns), strict=True)
         said = (
@@ -77,6 +81,8 @@ class AnswerTable:
             if self.label == "name"
             else [str(index) for index in range(len(answer.classes))]
         )
+        answers = [*said, NONE_OF_THESE if self.label == "name" else str(UNKNOWN)]  # the last is of -1
+        names = [*answer.classes, NONE_OF_THESE]
         said.append("")  # of UNKNOWN, -1
         posteriors = answer.posterior.tolist() if self.posterior else [[]] * len(known)
         for path, true, (first, chance, second, nats), each in zip(
@@ -85,13 +91,13 @@ class AnswerTable:
             place = path if self.paths == "given" else PurePath(path).name
             rest = (
                 said[true],
-                said[first],
-                answer.classes[first],
+                answers[first],
+                names[first],
                 f"{chance:.9g}",
                 said[second],
                 f"{nats:.6f}",
             )
-            row = (place, *rest) if self.columns is None else (place, said[first])
+            row = (place, *rest) if self.columns is None else (place, answers[first])
             yield (*row, *(f"{chance:.9g}" for chance in each))
 
     def tail(self) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import UserError, check_whole
 from ..levels import ImageShape
+from ..likelihood import Question, collect, log_likelihoods, pairs_at_once
 from ..model import (
     AutoregressiveImageModel,
     Images,
@@ -17,7 +18,6 @@ from ..model import (
     require_model,
 )
 from ..walk import Known
-from .classify import pairs_at_once
 from .drawing import Drawing, draw
 from .known import KnownLike, as_mask
 from .share import ALONE, Share
@@ -70,7 +70,8 @@ def known_class(
     """Returns the class `(n,)` that makes what is known of each image most probable, with the model's prior.
 
     Where nothing unknown lies before a known pixel, log p(known | class) is exact; else what lies between is drawn once
-    under each class, which makes it an estimate, and depends on the seed. Raises `UserError` for a model without classes.
+    under each class, which makes it an estimate, and depends on the seed. Raises `UserError` for a model without
+    classes.
     """
     require_model(model)
     if not model.classes:
@@ -104,15 +105,20 @@ def class_of_each(
 
 
 def _most_probable(model: AutoregressiveImageModel, given: Known, how: Drawing) -> Tensor:
-    nats = [_log_likelihood(model, given, index, how) for index in range(len(model.classes))]
-    return model.with_prior(torch.stack(nats, 1)).argmax(1).to(model.device)
+    classes = len(model.classes)
+    if len(given) and _nothing_between(given.mask) and bool((given.mask == given.mask[0]).all()):
+        question = Question(weights=given.mask[0].double())
+        nats = collect(log_likelihoods(model, given.levels, question), len(given), classes)
+    else:
+        nats = torch.stack([_log_likelihood(model, given, index, how) for index in range(classes)], 1)
+    return model.with_prior(nats).argmax(1).to(model.device)
 
 
 def _log_likelihood(model: AutoregressiveImageModel, given: Known, index: int, how: Drawing) -> Tensor:
     """Returns log p(what is known | a class) of each image `(n,)` in nats, float64.
 
-    Unknown pixels before known ones are drawn from the class's own distribution: the mean of exp of the result over draws
-    is p(what is known | class) itself.
+    Unknown pixels before known ones are drawn from the class's own distribution: over draws, the mean of exp of the
+    result is p(what is known | class) itself.
     """
     label = torch.full((len(given),), index, device=model.device)
     levels = given.levels

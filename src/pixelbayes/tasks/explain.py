@@ -15,9 +15,10 @@ from torch import Tensor
 from ..errors import UserError, check_whole
 from ..files import whole
 from ..labels import UNKNOWN, Labels
+from ..likelihood import pairs_at_once
 from ..model import AutoregressiveImageModel, Images, as_levels, evaluating, require_model
 from ..progress import track
-from .classify import from_log_likelihoods, pairs_at_once
+from .classify import from_log_likelihoods
 
 HEADER = ("path", "true", "class", "rival", "log_odds_nats", "log_odds_bits", "probability")
 
@@ -102,7 +103,7 @@ def explain(
     with evaluating(model), torch.inference_mode():
         for start in track(range(0, count, size), "evidence", shown=progress):
             part = slice(start, start + size)
-            every = class_log_prob_maps(model, levels[part]).cpu()
+            every = class_log_prob_maps(model, levels[part], batch or pairs_at_once(model))
             nats[part] = every.sum((2, 3))
             pairs[part] = choose(from_log_likelihoods(model, nats[part]).posterior, own, rival)
             rows = torch.arange(len(every))
@@ -113,10 +114,14 @@ def explain(
     )
 
 
-def class_log_prob_maps(model: AutoregressiveImageModel, levels: Tensor) -> Tensor:
-    """log p(pixel | pixels before it, c) of each image under each class [n, K, H, W] in nats, float64."""
-    labels = (torch.full((len(levels),), c) for c in range(len(model.classes)))
-    return torch.stack([model.log_prob_map(levels, label).double() for label in labels], 1)
+def class_log_prob_maps(model: AutoregressiveImageModel, levels: Tensor, pairs: int) -> Tensor:
+    """log p(pixel | pixels before it, c) of each image under each class [n, K, H, W] in nats, float64, on the CPU.
+
+    At most `pairs` of an image and a class (one class of each image at least) go through the network at once.
+    """
+    count, piece = len(model.classes), max(1, pairs // len(levels))
+    pieces = (range(start, min(start + piece, count)) for start in range(0, count, piece))
+    return torch.cat([model.class_log_prob_maps(levels, classes).cpu().double() for classes in pieces], 1)
 
 
 def choose(posterior: Tensor, own: int | None, rival: int | None) -> Tensor:

@@ -7,11 +7,18 @@ from ..training_config import TrainingConfig
 if TYPE_CHECKING:
     from ..data import AugmentConfig
     from .automatic import Plan, plan
+    from .duties import Duty
     from .trainer import train
 
-__all__ = ["AugmentConfig", "Plan", "TrainingConfig", "plan", "train"]
+__all__ = ["AugmentConfig", "Duty", "Plan", "TrainingConfig", "plan", "train"]
 
-_HOMES = {"AugmentConfig": "..data", "Plan": ".automatic", "plan": ".automatic", "train": ".trainer"}
+_HOMES = {
+    "AugmentConfig": "..data",
+    "Duty": ".duties",
+    "Plan": ".automatic",
+    "plan": ".automatic",
+    "train": ".trainer",
+}
 
 
 def __getattr__(name: str) -> Any:

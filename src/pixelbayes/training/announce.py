@@ -4,23 +4,23 @@ from typing import Any
 
 from ..data import cuts_nothing
 from ..progress import say, spell_seconds, warn
-from .pacing import Pacing
+from .pacing import ValidationPace, run_seconds
 from .run import Run
 
 
-def announce(run: Run, pacing: Pacing) -> None:
+def announce(run: Run, pace: ValidationPace) -> None:
     """Say what will be done, in a few lines; nothing on other ranks than the first."""
-    for line in (_model(run), _training(run), _speed(run, pacing), _checks(run, pacing)):
+    for line in (_model(run), _training(run), _speed(run, pace), _checks(run, pace)):
         if line:
             say(line)
-    if run.memory.step:
-        say(f"resumed at step {run.memory.step:,}")
+    if run.state.step:
+        say(f"resumed at step {run.state.step:,}")
     elif run.validation is None and not run.config.include_validation:
         warn("there is no validation set: the last weights are kept, and nothing is calibrated")
     if run.augment is not None and cuts_nothing(run.augment.config.crop, run.model.shape):
         crop = run.augment.config.crop
         warn(f"augmentation: crop {crop} of {run.model.shape} cuts less than a pixel, and changes nothing")
-    if run.memory.seen_validation and run.validation is not None:
+    if run.state.seen_validation and run.validation is not None:
         warn(
             "the model to start from was trained on images that are held out now (all of them, or another division of "
             "the same data): the validation figures flatter this run"
@@ -28,7 +28,7 @@ def announce(run: Run, pacing: Pacing) -> None:
 
 
 def _model(run: Run) -> str:
-    config: dict[str, Any] = run.memory.model
+    config: dict[str, Any] = run.state.model
     network = {name: value for name, value in config["network"].items() if name != "name"}
     settings = ", ".join(f"{name} {value}" for name, value in network.items())
     parameters = sum(p.numel() for p in run.model.parameters())
@@ -41,30 +41,30 @@ def _model(run: Run) -> str:
 
 def _training(run: Run) -> str:
     config = run.config
-    length = f"{run.memory.minutes:g} minutes" if run.memory.minutes else f"{config.epochs:g} epochs"
+    length = f"{run.state.minutes:g} minutes" if run.state.minutes else f"{config.epochs:g} epochs"
     parts = [f"batch {config.batch}", f"{config.optimiser}, {config.schedule} from {config.learning_rate:g}"]
     parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
     parts += ["classes balanced"] if config.balanced else []
-    parts += [_objective(run)] if run.memory.objective["name"] != "likelihood" else []
-    parts += [f"augmented: {', '.join(run.memory.augment_words)}"] if run.memory.augment_words else []
+    parts += [_objective(run)] if run.state.objective["name"] != "likelihood" else []
+    parts += [f"augmented: {', '.join(run.state.augment_words)}"] if run.state.augment_words else []
     return f"training: {length}, {', '.join(parts)}, {_arithmetic(run)}"
 
 
 def _objective(run: Run) -> str:
-    settings = {name: value for name, value in run.memory.objective.items() if name not in ("name", "strong")}
+    settings = {name: value for name, value in run.state.objective.items() if name not in ("name", "strong")}
     words = ", ".join(f"{name} {value}" for name, value in settings.items())
-    return f"objective {run.memory.objective['name']}" + (f" ({words})" if words else "")
+    return f"objective {run.state.objective['name']}" + (f" ({words})" if words else "")
 
 
 def _arithmetic(run: Run) -> str:
-    words = "bf16" if run.memory.precision == "bf16-mixed" else "float32"
-    words += ", compiled" if run.memory.compiled else ""
+    words = "bf16" if run.state.precision == "bf16-mixed" else "float32"
+    words += ", compiled" if run.state.compiled else ""
     return f"{words} on {run.fabric.world_size} x {run.fabric.device.type}"
 
 
-def _speed(run: Run, pacing: Pacing) -> str:
-    speed = run.config.batch / pacing.step_seconds
-    seconds = max(0.0, pacing.expected_seconds - run.memory.elapsed)
+def _speed(run: Run, pace: ValidationPace) -> str:
+    speed = run.config.batch / pace.step_seconds
+    seconds = max(0.0, run_seconds(run.budget, pace.step_seconds) - run.state.elapsed)
     epochs = seconds * speed / len(run.images)
     return (
         f"speed: {speed:,.0f} images/s measured; about {spell_seconds(seconds)} left, "
@@ -72,10 +72,10 @@ def _speed(run: Run, pacing: Pacing) -> str:
     )
 
 
-def _checks(run: Run, pacing: Pacing) -> str:
+def _checks(run: Run, pace: ValidationPace) -> str:
     if run.validation is None:
         return ""
     of = run.validation.describe(len(run.model.classes))
-    every = pacing.every * run.config.batch / len(run.images)
-    often = "as the clock allows" if run.memory.minutes else f"every {every:.3g} epochs"
+    every = pace.every * run.config.batch / len(run.images)
+    often = "as the clock allows" if run.state.minutes else f"every {every:.3g} epochs"
     return f"validation: {often}, {len(run.validation.images):,} images" + (f" ({of})" if of else "")

@@ -9,35 +9,35 @@ from ..data import ImageSet
 from ..measure import Metrics
 from ..model import evaluating
 from ..progress import say, warn
-from .culprits import name_some
 from .journal import COLUMNS
-from .request import figure_of_merit
+from .options import figure_of_merit
 from .run import Run
 from .sheets import draw_curves
 from .validation import fitted_bits, scored, validate
+from .watch import name_some
 
 LEARNED_BY_HEART = 0.1  # of the training bits/dim, by which validation lies above them
 
 
 def assess(run: Run) -> None:
     """Validate the averaged weights at this step, keep them if they are the best, and write it down."""
-    memory = run.memory
+    state = run.state
     metrics, nats, fitted = _measure(run)
     figures = _figures(metrics, fitted)
     value = _value(run, metrics)
-    better = run.validation is None or (value is not None and (memory.best is None or value > memory.best))
-    memory.stale = 0 if better else memory.stale + 1
+    better = run.validation is None or (value is not None and (state.best is None or value > state.best))
+    state.stale = 0 if better else state.stale + 1
     if better:
-        memory.best, memory.best_step, memory.best_figures, run.nats = value, memory.step, figures, nats
+        state.best, state.best_step, state.best_figures, run.nats = value, state.step, figures, nats
         keep(run)
-    memory.validated = memory.step
-    if run.config.patience and memory.stale >= run.config.patience and not memory.stopped:
-        memory.stopped = f"no better {run.config.select} in {memory.stale} validations"
+    state.validated = state.step
+    if run.config.patience and state.stale >= run.config.patience and not state.stopped:
+        state.stopped = f"no better {run.config.select} in {state.stale} validations"
     run.pulse()
     write_row(run, figures)
     run.save()  # at once: after a kill the weights that are kept should be those that the state tells of
     if run.first:
-        draw_curves(run.out, memory.best_step)
+        draw_curves(run.out, state.best_step)
         _report(run, figures, better)
 
 
@@ -50,33 +50,33 @@ def keep(run: Run) -> None:
 
 def account(run: Run) -> dict[str, Any]:
     """How the model came about, as plain data."""
-    memory = run.memory
+    state = run.state
     return {
-        "config": memory.training,
-        "augment": memory.augment,
-        "objective": memory.objective,
-        "seed": memory.seed,
-        "minutes": memory.minutes,
-        "max_steps": memory.max_steps,
-        "step": memory.best_step if memory.best_step >= 0 else memory.step,
-        "steps": memory.step,
+        "config": state.training,
+        "augment": state.augment,
+        "objective": state.objective,
+        "seed": state.seed,
+        "minutes": state.minutes,
+        "max_steps": state.max_steps,
+        "step": state.best_step if state.best_step >= 0 else state.step,
+        "steps": state.step,
         "epochs": round(run.epoch, 3),
-        "seconds": round(memory.elapsed, 1),
-        "skipped_steps": memory.skipped,
-        "precision": memory.precision,
-        "compiled": memory.compiled,
+        "seconds": round(state.elapsed, 1),
+        "skipped_steps": state.skipped,
+        "precision": state.precision,
+        "compiled": state.compiled,
         "device": str(run.fabric.device.type),
         "ranks": run.fabric.world_size,
         "images": len(run.images),
-        "data": memory.data,
+        "data": state.data,
         "parameters": sum(p.numel() for p in run.model.parameters()),
-        "validation": memory.best_figures if run.validation is not None else None,
+        "validation": state.best_figures if run.validation is not None else None,
         "validation_of": run.validation.describe(len(run.model.classes))
         if run.validation is not None
         else "",
-        "trained_on_validation": run.config.include_validation or memory.seen_validation,
+        "trained_on_validation": run.config.include_validation or state.seen_validation,
         "finished": run.over,
-        "stopped": memory.stopped,
+        "stopped": state.stopped,
     }
 
 
@@ -86,12 +86,12 @@ def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
     if run.journal is None:
         return
     values: dict[str, float | None] = {
-        "step": run.memory.step,
+        "step": run.state.step,
         "epoch": run.epoch,
-        "seconds": run.now,
+        "seconds": run.state.elapsed,
         "learning_rate": run.rate,
         "images_per_second": run.speed or None,
-        "skipped": run.memory.skipped,
+        "skipped": run.state.skipped,
         "train_bits_per_dim": train,
         **{f"train_{name}": value for name, value in parts.items()},
         **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
@@ -114,9 +114,9 @@ def _measure(run: Run) -> tuple[Metrics | None, Tensor | None, float | None]:
 def _tell_of_lost(run: Run, images: ImageSet, sound: Tensor) -> None:
     """Once: which validation images are left out of the figures."""
     lost = (~sound).nonzero().flatten().tolist()
-    if not lost or "lost" in run.memory.warned:
+    if not lost or "lost" in run.state.warned:
         return
-    run.memory.warned.append("lost")
+    run.state.warned.append("lost")
     warn(
         f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
         f"{name_some([images.paths[index] for index in lost])}"
@@ -150,15 +150,15 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
         return
     bits, fitted = figures["validation_bits_per_dim"], figures["fitted_bits_per_dim"]
     accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
-    text = f"epoch {run.epoch:.1f}, step {run.memory.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
+    text = f"epoch {run.epoch:.1f}, step {run.state.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
     if accuracy is not None and len(run.model.classes) > 1:
         text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
     if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
         text += f" ({of})"
     say(text + (", the best so far" if better else ""))
     gap = (bits or 0.0) - (fitted or 0.0)
-    if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.memory.warned:
-        run.memory.warned.append("heart")
+    if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.state.warned:
+        run.state.warned.append("heart")
         warn(
             f"the training images are being learned by heart: {fitted:.3f} bits/dim on them, {bits:.3f} on validation; "
             "the best weights are kept. More images, dropout, augmentation or fewer filters would help"

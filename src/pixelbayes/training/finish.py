@@ -18,7 +18,7 @@ from .validation import score, scored
 
 def finish(run: Run) -> AutoregressiveImageModel:
     """Validate, calibrate the best weights, draw, and return the model as it lies in the run's folder."""
-    if run.memory.validated != run.memory.step:
+    if run.state.validated != run.state.step:
         assess(run)
     else:
         run.save()
@@ -30,7 +30,7 @@ def finish(run: Run) -> AutoregressiveImageModel:
     model.description["training"] = {**account(run), "calibrated": told}
     if run.first:
         checkpoint.save(model, run.out)
-        draw_samples(model, run.out / "samples.png", run.memory.seed, f"{run.out.name}, the best weights")
+        draw_samples(model, run.out / "samples.png", run.state.seed, f"{run.out.name}, the best weights")
         _write_summary(run, model.description["training"])
         _tell(run, model.calibration if told else None)
     return model
@@ -39,7 +39,7 @@ def finish(run: Run) -> AutoregressiveImageModel:
 def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
     """Fit a temperature and offsets on the validation images; False where that cannot be."""
     plan = run.validation
-    if plan is None or len(model.classes) < 2 or not run.config.calibrate or run.memory.best is None:
+    if plan is None or len(model.classes) < 2 or not run.config.calibrate or run.state.best is None:
         return False
     nats = run.nats
     if nats is None:
@@ -60,15 +60,15 @@ def _write_summary(run: Run, training: dict[str, Any]) -> None:
 
 
 def _tell(run: Run, calibration: Calibration | None) -> None:
-    memory, line = run.memory, say
-    steps = f"{memory.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.span.elapsed)}"
-    line(f"trained {steps}" + (f"; stopped early: {memory.stopped}" if memory.stopped else ""))
-    figures = memory.best_figures
-    if memory.skipped:
-        line(f"{memory.skipped} steps were skipped, since the loss or its gradient was not finite")
+    state, line = run.state, say
+    steps = f"{state.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.clock.elapsed)}"
+    line(f"trained {steps}" + (f"; stopped early: {state.stopped}" if state.stopped else ""))
+    figures = state.best_figures
+    if state.skipped:
+        line(f"{state.skipped} steps were skipped, since the loss or its gradient was not finite")
     if figures:
         line(
-            f"best at step {memory.best_step:,}: {figures['validation_bits_per_dim']:.4f} bits/dim on validation"
+            f"best at step {state.best_step:,}: {figures['validation_bits_per_dim']:.4f} bits/dim on validation"
         )
     elif run.config.include_validation:
         line("trained on the validation images too: there are no validation figures, and no calibration")

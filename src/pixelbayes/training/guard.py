@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets the run save and leave, a second one ends it at once."""
+"""Ctrl-C and SIGTERM: the first lets the run save and leave, a second one is obeyed at once, as without a run."""
 
 import os
 import signal
@@ -43,9 +43,15 @@ class Guard:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if not self.asked:
+            self.received = number
+            return
+        # Whoever owned the signal decides: in a notebook, and on the command line, Ctrl-C raises KeyboardInterrupt.
+        owner = self._before.get(number)
+        if callable(owner):
+            owner(number, frame)
+        elif owner != signal.SIG_IGN:
             os._exit(128 + number)
-        self.received = number
 
     def check(self) -> None:
         """Raise Interrupted if a signal came."""

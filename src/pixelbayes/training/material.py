@@ -8,43 +8,43 @@ from ..errors import UserError
 from ..model import AutoregressiveImageModel, ModelConfig, from_spec, spec
 from ..training_config import TrainingConfig
 from .finetune import grow, join_classes, relabel
-from .memory import Memory
-from .request import Request
+from .options import RunOptions
+from .run_state import RunState
 from .seeds import derive
 
 
-def make_model(request: Request, memory: Memory, dataset: Dataset) -> AutoregressiveImageModel:
+def make_model(options: RunOptions, state: RunState, dataset: Dataset) -> AutoregressiveImageModel:
     """The model of the run before any step: new, or grown from the one to start from."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(memory.seed, "weights"))
-        if memory.model:
-            return AutoregressiveImageModel(from_spec(memory.model))
-        config = request.recipe
+        torch.manual_seed(derive(state.seed, "weights"))
+        if state.model:
+            return AutoregressiveImageModel(from_spec(state.model))
+        config = options.recipe
         model = AutoregressiveImageModel(
             ModelConfig(
                 dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names
             )
         )
-    if request.start is not None:
-        before, after = len(request.start.classes), len(model.classes)
-        model.load_state_dict(grow(request.start.state_dict(), model.state_dict(), before, after))
-    memory.model = spec(model.config)
+    if options.start is not None:
+        before, after = len(options.start.classes), len(model.classes)
+        model.load_state_dict(grow(options.start.state_dict(), model.state_dict(), before, after))
+    state.model = spec(model.config)
     return model
 
 
-def fit_data(request: Request, memory: Memory) -> Dataset:
+def fit_data(options: RunOptions, state: RunState) -> Dataset:
     """The data with its labels counted as the model counts them: its classes first, new ones after."""
-    dataset = request.dataset
+    dataset = options.dataset
     fingerprint = dataset.fingerprint()
-    if memory.data not in ("", fingerprint):
+    if state.data not in ("", fingerprint):
         raise UserError(
             f"{dataset.name} holds other images or labels than the run was begun with, or divides them otherwise:"
             " begin anew with another --out"
         )
-    memory.data = fingerprint
-    known = request.start.classes if request.start is not None else None
-    if memory.model:
-        config = from_spec(memory.model)
+    state.data = fingerprint
+    known = options.start.classes if options.start is not None else None
+    if state.model:
+        config = from_spec(state.model)
         known = type(dataset.classes)(config.classes)
         if dataset.shape != config.shape:
             raise UserError(
@@ -53,10 +53,10 @@ def fit_data(request: Request, memory: Memory) -> Dataset:
     if known is None:
         return dataset
     joined, index = join_classes(known, dataset.classes)
-    if memory.model and joined != known:
+    if state.model and joined != known:
         new = [name for name in joined if name not in known.names]
         raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(new)}")
-    if request.start is not None and bool(len(known)) != bool(len(dataset.classes)):
+    if options.start is not None and bool(len(known)) != bool(len(dataset.classes)):
         single = "(a single class counts as none: give images of another class with it)"
         raise UserError(
             "the model has no classes and the data have: they do not go together"

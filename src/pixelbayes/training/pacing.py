@@ -1,14 +1,12 @@
-"""When something is due between steps: validation, a row of the journal, a sheet of samples, a state."""
+"""When side work is due, so that it keeps to its share of the time: decisions on plain values.
 
-import time
-from collections.abc import Callable
+What changes the result (when to validate) depends on steps alone, except in a run by the clock.
+"""
 
-from ..distributed import agree
-from .display import show_training
-from .run import Run
-from .sheets import expected_seconds
-from .speed import seconds_of
-from .validation import FORWARD_COST, ONE_SHARE, SHARE, fewer, steps_between
+from dataclasses import dataclass
+
+from .budget import Budget
+from .validation import FORWARD_COST, ONE_SHARE, SHARE
 
 SHEET_SHARE = 0.05  # of the time
 ROWS = 100  # of the journal over a run, beside those of validations
@@ -17,164 +15,141 @@ FEW_STEPS_SECONDS = 120.0  # that a validation may take in any case
 PROBE_COST = 1.2  # of a validation, with the training images beside the validation ones
 
 
-class Pacing:
-    """Keeps a run's side work within its share of the time.
+@dataclass(frozen=True)
+class Moment:
+    """Where a run stands between two steps; the same on all ranks, but for the last value."""
 
-    What changes the result (when to validate) depends on steps alone, except in a run by the clock.
+    step: int
+    """Steps done."""
+    progress: float
+    """Share of the run that is done."""
+    elapsed: float
+    """Seconds, over all sittings."""
+    left: float | None = None
+    """Seconds left of a run by the clock; None in a run by steps."""
+    over: bool = False
+    """Whether this was the last step."""
+    since_state: float = 0.0
+    """Seconds since a state was written."""
+
+
+def pair_seconds(step_seconds: float, batch: int, passes: float) -> float:
+    """Returns what scoring an image under one class costs, where a step sees `batch` images in `passes` passes each."""
+    return step_seconds / passes / batch * FORWARD_COST * PROBE_COST
+
+
+def affordable_pairs(
+    pairs: int, seconds_a_pair: float, seconds: float | None, max_steps: int | None, step_seconds: float
+) -> int:
+    """Returns how many pairs of an image and a class one validation may score; 0: all of them.
+
+    In a run by the clock it takes a small share of the budget. In a few steps of a large network (`max_steps`) it may
+    take as long as they do, or two minutes.
+
+    >>> affordable_pairs(1000, 0.1, 600.0, None, 1.0), affordable_pairs(1000, 0.1, None, None, 1.0)
+    (300, 0)
     """
+    if seconds is not None:
+        return max(1, round(ONE_SHARE * seconds / seconds_a_pair))
+    if max_steps is None:
+        return 0
+    affordable = max(FEW_STEPS_SECONDS, max_steps * step_seconds)
+    return 0 if affordable >= pairs * seconds_a_pair else max(1, round(affordable / seconds_a_pair))
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
-        (self.step_seconds,) = agree(run.fabric, self._measure())
-        self._fit_validation_to_the_clock()
-        # An image under one class costs less than a step's image if that is seen under many.
-        passes = run.objective.passes
-        pairs = round(run.validation.pairs * PROBE_COST / passes) if run.validation is not None else 0
-        wanted = round(run.config.validate_every * len(run.images) / run.config.batch)
-        self.every = steps_between(pairs, wanted, run.config.batch)
-        self.validation_seconds = pairs * FORWARD_COST * self.step_seconds / run.config.batch
-        self.last_validation = 0.0
-        self.last_state = time.monotonic()
-        self.last_row = int(run.progress * ROWS)
-        self.resume()
-        self.budget = run.span.seconds
-        self._leave_time_to_finish()
 
-    def _measure(self) -> float:
-        """Seconds of forward and backward on a batch; the weights stay as they are."""
-        run = self.run
-        run.objective.begin(1.0)  # where a step's cost changes on the way, its last one is the dearest
-        batch = run.batch(run.memory.step)
+@dataclass
+class ValidationPace:
+    """Every so many steps; in a run by the clock as often as keeps to a tenth of the time."""
 
-        def action() -> None:
-            run.stepper.gradient(batch, run.config.batch)
-            if run.stepper.graph is None:
-                run.objective.zero_grad(set_to_none=True)
+    every: int
+    """Steps between validations, in a run by steps."""
+    step_seconds: float
+    cost: float
+    """Seconds of a validation, lately."""
+    last: float = 0.0
+    """When the last one had ended, in seconds of the run."""
 
-        seconds = seconds_of(action, run.fabric.device)
-        run.speed = run.config.batch / seconds
-        return seconds
+    def due(self, moment: Moment, validated: int) -> bool:
+        """Returns whether it is time to validate; `validated` is the step of the last one. The end is not asked."""
+        if moment.step in (0, validated) or moment.over:
+            return False
+        if moment.left is None:
+            return moment.step % self.every == 0
+        pause = self.cost * (1 - SHARE) / SHARE
+        wait = max(
+            pause, min(self.every * self.step_seconds, (moment.elapsed + moment.left) / LEAST_VALIDATIONS)
+        )
+        return moment.elapsed - self.last >= wait and moment.left > pause / 2
 
-    def _fit_validation_to_the_clock(self) -> None:
-        """Let one validation take a small share of the budget; a run that goes on keeps its images.
+    def done(self, begun: float, ended: float) -> None:
+        """Note when one began and ended, in seconds of the run."""
+        self.last, self.cost = ended, ended - begun
 
-        In a few steps of a large network (`max_steps`) it may take as long as they do, or two minutes.
+
+@dataclass
+class RowPace:
+    """A row at each hundredth of a run."""
+
+    last: int = 0
+
+    def due(self, progress: float) -> bool:
+        """Returns whether there is a row to write."""
+        return int(progress * ROWS) > self.last
+
+    def done(self, progress: float) -> None:
+        """Note that it was written."""
+        self.last = int(progress * ROWS)
+
+
+def sheet_due(
+    moment: Moment, every: float, last_step: int, last_cost: float, spent: float, expected: float
+) -> bool:
+    """Returns whether a sheet of samples is wanted and affordable; one at the start, too.
+
+    `every`: steps between them (0: none); `last_step` (-1: there was none) and `last_cost` are of the last one; `spent`
+    are seconds of all of them, and `expected` of the whole run. Before the first, `last_cost` is a guess.
+    """
+    if not every or moment.over:
+        return False
+    if last_step < 0:
+        return last_cost < SHEET_SHARE * expected
+    return moment.step - last_step >= every and spent + last_cost < SHEET_SHARE * moment.elapsed
+
+
+def run_seconds(budget: Budget, step_seconds: float) -> float:
+    """Returns how long a run will be, as far as is known."""
+    return budget.limit if budget.limit is not None else budget.last_step * step_seconds / (1 - SHARE)
+
+
+def reserve(validation_seconds: float, sheet_guess: float, seconds: float) -> float:
+    """Returns the seconds of a run by the clock that belong to what follows the last step."""
+    return validation_seconds + min(sheet_guess, SHEET_SHARE * seconds)
+
+
+@dataclass
+class SpeedMeter:
+    """Steps a second, lately."""
+
+    step: int = 0
+    time: float = 0.0
+
+    def begin(self, step: int, time: float) -> None:
+        """Count from here: what came before was no training."""
+        self.step, self.time = step, time
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count so many seconds of side work."""
+        self.time += seconds
+
+    def look(self, step: int, time: float) -> float | None:
+        """Returns steps a second since `begin`, and begins anew; None where that was too short to tell.
+
+        >>> meter = SpeedMeter(10, 0.0)
+        >>> meter.look(12, 0.1), meter.look(20, 2.0)
+        (None, 5.0)
         """
-        run = self.run
-        pass_seconds = self.step_seconds / run.objective.passes / run.config.batch
-        pair = pass_seconds * FORWARD_COST * PROBE_COST
-        if run.validation is None:
-            return
-        if not run.memory.validation_pairs:
-            if run.span.seconds is not None:
-                affordable = ONE_SHARE * run.span.seconds
-            elif run.memory.max_steps is not None:
-                affordable = max(FEW_STEPS_SECONDS, run.memory.max_steps * self.step_seconds)
-            else:
-                return
-            if run.span.seconds is None and affordable >= run.validation.pairs * pair:
-                return
-            run.memory.validation_pairs = max(1, round(affordable / pair))
-        run.validation = fewer(run.validation, run.memory.validation_pairs, run.memory.seed)
-
-    def _leave_time_to_finish(self) -> None:
-        """What follows the last step belongs to the budget of a run by the clock, too: a validation, and a sheet."""
-        if self.budget is not None:
-            sheet = min(expected_seconds(self.run.model), SHEET_SHARE * self.budget)
-            self.run.span.seconds = max(1.0, self.budget - self.validation_seconds - sheet)
-
-    @property
-    def expected_seconds(self) -> float:
-        """How long the run will be, as far as is known."""
-        if self.run.span.seconds is not None:
-            return self.run.span.seconds
-        limit = self.run.memory.max_steps
-        steps = min(self.run.span.steps, limit) if limit is not None else self.run.span.steps
-        return steps * self.step_seconds / (1 - SHARE)
-
-    @property
-    def left(self) -> float:
-        """Seconds left."""
-        run = self.run
-        if run.span.seconds is not None:
-            return run.span.seconds - run.now
-        limit = run.memory.max_steps
-        steps = min(run.span.steps, limit) if limit is not None else run.span.steps
-        return (steps - run.memory.step) * run.config.batch / run.speed / (1 - SHARE) if run.speed else 0.0
-
-    def resume(self) -> None:
-        """Begin to count steps and seconds here: what came before was no training."""
-        self.seen_step, self.seen_time = self.run.memory.step, time.monotonic()
-
-    def seen(self) -> None:
-        """After a look at the device: images/s, and the display."""
-        run = self.run
-        passed, steps = time.monotonic() - self.seen_time, run.memory.step - self.seen_step
-        if passed > 0.5 and steps:
-            run.speed = steps * run.config.batch / passed
-            self.resume()
-        show_training(run.progress, run.memory.step, run.watch.recent_bits, run.speed, self.left)
-
-    @property
-    def validation_due(self) -> bool:
-        """Whether it is time to validate; the end of a run is not asked here."""
-        run = self.run
-        if run.memory.validated == run.memory.step or run.memory.step == 0 or run.over:
-            return False
-        if run.span.seconds is None:
-            return run.memory.step % self.every == 0
-        pause = self.validation_seconds * (1 - SHARE) / SHARE
-        wait = max(pause, min(self.every * self.step_seconds, run.span.seconds / LEAST_VALIDATIONS))
-        return run.now - self.last_validation >= wait and run.span.seconds - run.now > pause / 2
-
-    def time_validation(self, action: Callable[[], None]) -> None:
-        """Validate, and note what it cost."""
-        begun = self.run.now
-        action()
-        self.run.pulse()
-        self.last_validation = self.run.now
-        self.validation_seconds = self.run.now - begun
-        self._leave_time_to_finish()  # a neighbour may have come or gone
-        self.last_state = time.monotonic()
-        self.resume()
-
-    @property
-    def row_due(self) -> bool:
-        """Whether the journal gets a row of the training loss."""
-        row = int(self.run.progress * ROWS)
-        due = row > self.last_row
-        self.last_row = row
-        return due
-
-    @property
-    def sheet_due(self) -> bool:
-        """Whether a sheet of samples is wanted and affordable; one at the start too."""
-        run, config, memory = self.run, self.run.config, self.run.memory
-        if not run.first or not config.sample_every or run.over:
-            return False
-        if memory.sheet_step < 0:
-            return expected_seconds(run.model) < SHEET_SHARE * self.expected_seconds
-        steps = config.sample_every * len(run.images) / config.batch
-        last = memory.sheet_last
-        return (
-            memory.step - memory.sheet_step >= steps and memory.sheet_seconds + last < SHEET_SHARE * run.now
-        )
-
-    def sheet_done(self, seconds: float) -> None:
-        """Note what a sheet cost."""
-        memory = self.run.memory
-        memory.sheet_step, memory.sheet_last = memory.step, seconds
-        memory.sheet_seconds += seconds
-        self.resume()
-
-    @property
-    def state_due(self) -> bool:
-        """Whether it is time to write a state."""
-        due = (
-            time.monotonic() - self.last_state >= self.run.config.checkpoint_seconds
-            and self.run.memory.step > 0
-        )
-        if due:
-            self.last_state = time.monotonic()
-        return due
+        passed, steps = time - self.time, step - self.step
+        if passed <= 0.5 or not steps:
+            return None
+        self.begin(step, time)
+        return steps / passed

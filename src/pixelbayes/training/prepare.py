@@ -1,5 +1,6 @@
 """Putting a run together: the folder, the data, the model, and where an earlier sitting left off."""
 
+from copy import deepcopy
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,63 +19,62 @@ from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
 from ..training_config import TrainingConfig
-from .average import Average
 from .batches import Batches
-from .culprits import culprits_of
+from .budget import Budget, Clock
+from .duties import DUTIES
 from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
 from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
-from .memory import Memory
-from .optimiser import make_optimiser
+from .optimise import EMA, make_optimiser
+from .options import RunOptions, claim, continued, new_state
 from .order import Order, make_order
-from .request import Request, claim, continued, new_memory
-from .run import Run, memory_of
+from .run import Run
+from .run_state import RunState
 from .seeds import generator
-from .span import Span
 from .speed import choose_precision, compile_pays
-from .state import State
 from .step import Stepper
 from .validation import ValidationPlan, plan_validation
-from .watch import LossWatch
+from .watch import LossWatch, nonfinite_images
 
 PROBE = 256  # training images that are scored beside the validation ones
 
 
-def prepare(request: Request, guard: Guard, span: Span, lock: FolderLock) -> Run:
+def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -> Run:
     """Everything in place, at the step where an earlier sitting left off, or at the first."""
     keep_freed_memory()
-    fabric = launch(request.device, "32-true")
-    memory, state = _remember(request, fabric, lock)
-    config = from_plain(TrainingConfig, memory.training, "the run's training")
-    _check_batch(config, fabric.world_size)
+    fabric = launch(options.device, "32-true")
+    state = _state(options, fabric, lock)
+    clock.carried = state.elapsed
+    config = from_plain(TrainingConfig, state.training, "the run's training")
+    _check(config, fabric.world_size)
     if config.wandb:
         require_wandb()
-    dataset = fit_data(request, memory)
-    if request.start is not None:
-        _tell_new_classes(request.start, dataset)
+    dataset = fit_data(options, state)
+    if options.start is not None:
+        _tell_new_classes(options.start, dataset)
     images = training_images(dataset, config)
-    model = _model(request, memory, dataset, fabric)
-    order = _order(images, model, config, memory)
-    _measure_out(span, config, memory, len(images))
+    model = _model(options, state, dataset, fabric)
+    order = _order(images, model, config, state)
+    budget = _budget(config, state, len(images))
     batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
-    if state is None:
+    if options.saved is None:
         first = batches.take(order.indices(0)[: config.at_once])
-        if config.init_data_dependent and request.start is None:  # weights to start from stay as they are
+        if config.init_data_dependent and options.start is None:  # weights to start from stay as they are
             initialise(model, *first)
-        _choose(memory, config, model, *first, images=len(images), ranks=fabric.world_size)
-    fabric = launch(request.device, memory.precision) if memory.precision != "32-true" else fabric
-    average = Average(model) if config.ema or config.ema_decay else None
-    objective = _objective(model, memory)
-    stepper, validation = _stepper(fabric, objective, config, memory), _validation(dataset, config, memory)
-    augment = _augment(memory, images)
-    out = on_first(fabric, lambda: claim(request, lock))
+        _choose(state, config, model, *first, images=len(images), ranks=fabric.world_size)
+    fabric = launch(options.device, state.precision) if state.precision != "32-true" else fabric
+    average = EMA(model) if config.ema or config.ema_decay else None
+    objective = _objective(model, state)
+    stepper, validation = _stepper(fabric, objective, config, state), _validation(dataset, config, state)
+    augment = _augment(state, images)
+    out = on_first(fabric, lambda: claim(options, lock))
     run = Run(
         out=out,
         fabric=fabric,
         config=config,
-        memory=memory,
+        state=state,
         model=model,
         average=average,
         objective=objective,
@@ -84,39 +84,39 @@ def prepare(request: Request, guard: Guard, span: Span, lock: FolderLock) -> Run
         order=order,
         augment=augment,
         validation=validation,
-        probe=_probe(images, memory),
-        span=span,
-        watch=_watch(objective, config, batches, order, images),
+        probe=_probe(images, state),
+        budget=budget,
+        clock=clock,
+        watch=_watch(state, objective, config, batches, order, images),
         guard=guard,
-        journal=_journal(out, memory, config, objective, fabric.world_size) if is_first() else None,
+        journal=_journal(out, state, config, objective, fabric.world_size) if is_first() else None,
     )
-    if state is not None:
-        run.restore(state)
+    if options.saved is not None:
+        run.restore(options.saved.tensors)
     _capture(run)
     return run
 
 
-def _remember(request: Request, fabric: Any, lock: FolderLock) -> tuple[Memory, State | None]:
-    """The run's memory, and the state to go on from if there is one."""
-    wanted = request.out
+def _state(options: RunOptions, fabric: Any, lock: FolderLock) -> RunState:
+    """What the run remembers: of the sitting before, or nothing yet."""
+    wanted = options.out
     if wanted is not None:
-        on_first(fabric, lambda: _may_write(wanted, request, lock))
-    earlier = memory_of(wanted) if request.resume and wanted is not None else None
-    if earlier is not None:
-        return continued(earlier[0], request), earlier[1]
-    if request.resume and wanted is not None:
+        on_first(fabric, lambda: _may_write(wanted, options, lock))
+    if options.saved is not None:
+        return continued(deepcopy(options.saved.state), options)
+    if options.resume and wanted is not None:
         if (wanted / checkpoint.WEIGHTS).exists():
             raise UserError(
                 f"{wanted} holds a model, but no state of a run that can be read: --resume cannot go on; choose "
                 "another --out, or begin anew with --overwrite"
             )
         warn(f"there is no state of an earlier run in {wanted}: a new one begins")
-    return new_memory(request), None
+    return new_state(options)
 
 
-def _may_write(out: Path, request: Request, lock: FolderLock) -> None:
+def _may_write(out: Path, options: RunOptions, lock: FolderLock) -> None:
     """Before anything is prepared: UserError where the folder is taken, or holds what may not be overwritten."""
-    refuse_occupied(out, request.overwrite or request.resume)
+    refuse_occupied(out, options.overwrite or options.resume)
     if out.is_dir():
         lock.take(out)
 
@@ -128,18 +128,21 @@ def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None
         warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
 
 
-def _model(request: Request, memory: Memory, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
-    model = make_model(request, memory, dataset).to(fabric.device)
+def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
+    model = make_model(options, state, dataset).to(fabric.device)
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.classes, dataset.train.counts(), strict=True))
-    model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": memory.recipe}
-    if imports := CONFIGS.origins(memory.objective["name"]):  # to train on, not to use the model
+    model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": state.recipe}
+    duties = state.training.get("duties", ())
+    named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
+    if imports := [module for modules in named for module in modules]:  # to train on, not to use the model
         model.description["imports"] = imports
     return model
 
 
 def _watch(
+    state: RunState,
     objective: Objective,
     config: TrainingConfig,
     batches: Batches,
@@ -147,13 +150,13 @@ def _watch(
     images: ImageSet,
 ) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name."""
-    culprits = culprits_of(objective.model, batches, order.indices, images)
+    culprits = nonfinite_images(objective.model, batches, order.indices, images)
     bits = objective.model.shape.uniform_bits
-    return LossWatch(bits, config.tolerate, culprits, parts=objective.parts)
+    return LossWatch(state, bits, config.tolerate, culprits, parts=objective.parts)
 
 
 def _order(
-    images: ImageSet, model: AutoregressiveImageModel, config: TrainingConfig, memory: Memory
+    images: ImageSet, model: AutoregressiveImageModel, config: TrainingConfig, state: RunState
 ) -> Order:
     focus = [model.classes.index(word) for word in config.focus]
     for index in focus:
@@ -165,27 +168,27 @@ def _order(
         images.labels,
         len(model.classes),
         config.batch,
-        memory.seed,
+        state.seed,
         config.balanced,
         focus,
         config.focus_share,
     )
 
 
-def _measure_out(span: Span, config: TrainingConfig, memory: Memory, images: int) -> None:
-    """Tell the span how long the run is, and how much of it is gone."""
-    span.steps = ceil(config.epochs * images / config.batch)
-    span.carried = memory.elapsed
-    span.seconds = memory.minutes * 60 if memory.minutes is not None else None
+def _budget(config: TrainingConfig, state: RunState, images: int) -> Budget:
+    steps = ceil(config.epochs * images / config.batch)
+    return Budget(steps, None if state.minutes is None else state.minutes * 60, state.max_steps)
 
 
-def _check_batch(config: TrainingConfig, ranks: int) -> None:
+def _check(config: TrainingConfig, ranks: int) -> None:
+    for name in config.duties:
+        DUTIES[name]
     if config.batch < ranks:
         raise UserError(f"a batch of {config.batch} cannot be shared by {ranks} ranks; raise training.batch")
 
 
 def _choose(
-    memory: Memory,
+    state: RunState,
     config: TrainingConfig,
     model: AutoregressiveImageModel,
     levels: Tensor,
@@ -195,45 +198,45 @@ def _choose(
 ) -> None:
     """The choice of precision and compilation, made once in a run, by measuring on its first batch."""
     if config.precision != "auto":
-        memory.precision = config.precision
+        state.precision = config.precision
     elif ranks == 1:  # several would measure differently
-        memory.precision = choose_precision(model, levels, labels)
-    memory.compiled = config.compile == "on"
+        state.precision = choose_precision(model, levels, labels)
+    state.compiled = config.compile == "on"
     if config.compile == "auto" and ranks == 1 and levels.device.type == "cuda":
-        seconds = memory.minutes * 60 if memory.minutes else None
-        bf16 = memory.precision == "bf16-mixed"
-        memory.compiled = compile_pays(model, levels, labels, config, bf16, seconds, images)
+        seconds = state.minutes * 60 if state.minutes else None
+        bf16 = state.precision == "bf16-mixed"
+        state.compiled = compile_pays(model, levels, labels, config, bf16, seconds, images)
 
 
-def _objective(model: AutoregressiveImageModel, memory: Memory) -> Objective:
-    config = CONFIGS.from_table(memory.objective, "the run's objective")
+def _objective(model: AutoregressiveImageModel, state: RunState) -> Objective:
+    config = CONFIGS.from_table(state.objective, "the run's objective")
     objective: Objective = config.build(model).to(model.device).train()
     if "likelihood" not in objective.parts:
         raise UserError(
-            f"the objective {memory.objective['name']} has no part 'likelihood', by which a run is judged"
+            f"the objective {state.objective['name']} has no part 'likelihood', by which a run is judged"
         )
     return objective
 
 
-def _stepper(fabric: Any, objective: Objective, config: TrainingConfig, memory: Memory) -> Stepper:
-    module: Any = torch.compile(objective) if memory.compiled else objective
+def _stepper(fabric: Any, objective: Objective, config: TrainingConfig, state: RunState) -> Stepper:
+    module: Any = torch.compile(objective) if state.compiled else objective
     wrapped = fabric.setup_module(module, move_to_device=False)
     optimiser = make_optimiser(objective.model, config, objective.own_parameters(), objective.rate)
     return Stepper(fabric, wrapped, optimiser, config.clip, config.accumulate, objective.parts)
 
 
-def _journal(out: Path, memory: Memory, config: TrainingConfig, objective: Objective, ranks: int) -> Journal:
-    settings = {**memory.recipe, "seed": memory.seed, "minutes": memory.minutes, "ranks": ranks}
-    return Journal(out, memory.step, settings if config.wandb else None, out.name, objective.parts)
+def _journal(out: Path, state: RunState, config: TrainingConfig, objective: Objective, ranks: int) -> Journal:
+    settings = {**state.recipe, "seed": state.seed, "minutes": state.minutes, "ranks": ranks}
+    return Journal(out, state.step, settings if config.wandb else None, out.name, objective.parts)
 
 
 def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
-    if run.fabric.device.type != "cuda" or not run.alone or run.memory.compiled or run.config.accumulate > 1:
+    if run.fabric.device.type != "cuda" or not run.alone or run.state.compiled or run.config.accumulate > 1:
         return
     if not run.objective.static:
         return
-    batch = run.batch(run.memory.step)
+    batch = run.batch(run.state.step)
     try:
         run.stepper.graph = GradientGraph(
             lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),
@@ -248,17 +251,17 @@ def _capture(run: Run) -> None:
         run.objective.zero_grad(set_to_none=True)
 
 
-def _augment(memory: Memory, images: ImageSet) -> Augment | None:
-    config = from_plain(AugmentConfig, memory.augment, "the run's augmentation")
+def _augment(state: RunState, images: ImageSet) -> Augment | None:
+    config = from_plain(AugmentConfig, state.augment, "the run's augmentation")
     return Augment(config, images.shape) if config.active else None
 
 
-def _validation(dataset: Dataset, config: TrainingConfig, memory: Memory) -> ValidationPlan | None:
+def _validation(dataset: Dataset, config: TrainingConfig, state: RunState) -> ValidationPlan | None:
     if dataset.validation is None or config.include_validation:
         return None
-    return plan_validation(dataset.validation, config.validation_pairs, memory.seed)
+    return plan_validation(dataset.validation, config.validation_pairs, state.seed)
 
 
-def _probe(images: ImageSet, memory: Memory) -> ImageSet:
-    chosen = torch.randperm(len(images), generator=generator(memory.seed, "probe"))[:PROBE]
+def _probe(images: ImageSet, state: RunState) -> ImageSet:
+    chosen = torch.randperm(len(images), generator=generator(state.seed, "probe"))[:PROBE]
     return images[chosen.sort().values]

@@ -1,6 +1,7 @@
-"""The loop: steps, and between them validation, sheets and states."""
+"""The loop: steps, and between them the run's duties."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
@@ -9,25 +10,25 @@ import torch
 
 from .. import checkpoint
 from ..data import Dataset
-from ..distributed import pick_device
+from ..distributed import agree, pick_device
 from ..errors import UserError
 from ..folders import FolderLock
 from ..model import AutoregressiveImageModel
-from ..progress import say, spell_seconds
+from ..progress import say, show_progress, spell_seconds
 from ..recipe import Recipe
 from .announce import announce
-from .assess import assess, keep, write_row
-from .display import training_ends
+from .assess import keep, write_row
+from .budget import Clock, check_budget
+from .duties import Duty, duties_of, leave_time_to_finish
 from .finish import finish
 from .guard import Guard, Interrupted
-from .own_files import products_of
-from .pacing import Pacing
+from .options import RunOptions
+from .pacing import PROBE_COST, SpeedMeter, ValidationPace, affordable_pairs, pair_seconds, run_seconds
 from .prepare import prepare
-from .request import Request
 from .run import Run
-from .sheets import draw_augmented, draw_samples
-from .span import Span, check_budget
-from .state import list_states
+from .sheets import draw_augmented
+from .state_files import SavedState, list_states, load_state
+from .validation import SHARE, fewer, steps_between
 
 
 def train(
@@ -39,7 +40,7 @@ def train(
     max_steps: int | None = None,
     seed: int | None = None,
     device: str = "auto",
-    resume: bool = False,
+    resume: bool | SavedState = False,
     overwrite: bool = False,
     start: AutoregressiveImageModel | str | Path | None = None,
 ) -> AutoregressiveImageModel:
@@ -47,31 +48,43 @@ def train(
 
     `recipe`: network, distribution, fusion, training and augmentation; with `resume` it may be None, and is the run's
     own. `minutes`: a budget that the schedule spans instead of epochs; progress is then read from the clock, and a run
-    cannot be repeated bit for bit. `max_steps` only stops. `resume` continues from the last state in `out` with what
-    the run was begun with. `start`: a model whose weights to begin with.
+    cannot be repeated bit for bit. `max_steps` only stops. `resume` continues from the last state in `out` (or one
+    that was read from there) with what the run was begun with. `start`: a model whose weights to begin with.
 
     Raises UserError for whatever the user can mend, KeyboardInterrupt after Ctrl-C and SystemExit(143) after SIGTERM,
     both once the state is saved.
     """
     check_budget(minutes, max_steps, seed)
-    span = Span(1)
+    clock = Clock()
     place = pick_device(device)
-    model = checkpoint.load(start) if isinstance(start, str | Path) else start
     folder = Path(out) if out is not None else None
-    request = Request(dataset, recipe, folder, minutes, max_steps, seed, place, resume, overwrite, model)
+    options = RunOptions(
+        dataset=dataset,
+        recipe=recipe,
+        out=folder,
+        minutes=minutes,
+        max_steps=max_steps,
+        seed=seed,
+        device=place,
+        resume=bool(resume),
+        overwrite=overwrite,
+        start=checkpoint.load(start) if isinstance(start, str | Path) else start,
+        saved=resume
+        if isinstance(resume, SavedState)
+        else (load_state(folder) if resume and folder else None),
+    )
     devices = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard:
-        run = prepare(request, guard, span, lock)
-        return _carry_out(run)
+        return _carry_out(prepare(options, guard, clock, lock))
 
 
 def _carry_out(run: Run) -> AutoregressiveImageModel:
     """Train, and whatever happens leave the folder in order."""
     try:
-        pacing = Pacing(run)
-        announce(run, pacing)
+        pace = _pace(run)
+        announce(run, pace)
         _open(run)
-        _loop(run, pacing)
+        _loop(run, duties_of(run, pace, run_seconds(run.budget, pace.step_seconds)))
         model = finish(run)
     except UserError:
         with suppress(UserError):  # such as a full disk, which is the first error already
@@ -80,57 +93,81 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
     except Interrupted:
         _leave(run)
     finally:
-        training_ends()
+        show_progress("training", 1.0)
         run.batches.close()
         if run.journal is not None:
             run.journal.close()
     return model
 
 
+def _pace(run: Run) -> ValidationPace:
+    """How often the run validates, and on how many images, by what a step is measured to cost."""
+    # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
+    (step_seconds,) = agree(run.fabric, run.measure())
+    config, state, passes = run.config, run.state, run.objective.passes
+    run.speed = config.batch / step_seconds
+    pair = pair_seconds(step_seconds, config.batch, passes)
+    if run.validation is not None:
+        if not state.validation_pairs:  # a run that goes on keeps its images
+            budget = run.budget
+            state.validation_pairs = affordable_pairs(
+                run.validation.pairs, pair, budget.seconds, budget.max_steps, step_seconds
+            )
+        if state.validation_pairs:
+            run.validation = fewer(run.validation, state.validation_pairs, state.seed)
+    pairs = run.validation.pairs if run.validation is not None else 0
+    wanted = round(config.validate_every * len(run.images) / config.batch)
+    every = steps_between(round(pairs * PROBE_COST / passes), wanted, config.batch)
+    leave_time_to_finish(run, pairs * pair)
+    return ValidationPace(every, step_seconds, cost=pairs * pair)
+
+
 def _open(run: Run) -> None:
     """Before the first step: a model and a state in the folder, and what training sees."""
-    if run.memory.step > 0:
+    if run.state.step > 0:
         return
     run.save()  # first, so that a model without a state is never an interrupted run's
     keep(run)
     if run.first and run.augment is not None:
-        draw_augmented(run.images, run.augment, run.out / "augmented.png", run.memory.seed)
+        draw_augmented(run.images, run.augment, run.out / "augmented.png", run.state.seed)
 
 
-def _loop(run: Run, pacing: Pacing) -> None:
-    """Steps until the end of the run; its clock starts here."""
-    prepared = run.span.begin()
-    if run.span.seconds is not None:
-        say(f"prepared in {spell_seconds(prepared)}; the {run.memory.minutes:g} minutes begin now")
+def _loop(run: Run, duties: Sequence[Duty]) -> None:
+    """Take a batch, step, then what is due; until the end of the run. Its clock starts here."""
+    prepared = run.clock.begin()
+    if run.budget.seconds is not None:
+        say(f"prepared in {spell_seconds(prepared)}; the {run.state.minutes:g} minutes begin now")
     run.pulse()
-    pacing.resume()
+    run.saved_at = time.monotonic()
+    meter = SpeedMeter(run.state.step, time.monotonic())
     while True:
         if run.asked:
             raise Interrupted
-        _between(run, pacing)
+        begun = time.monotonic()
+        for duty in duties:
+            moment = run.moment()
+            if duty.due(moment):
+                duty.do(moment)
+        meter.leave_out(time.monotonic() - begun)
         if run.over:
-            run.watch.settle(run.memory.step)
+            run.watch.settle(run.state.step)
             return
         run.step()
         if run.look_due or run.over:
             run.pulse()
-            pacing.seen()
+            _show(run, meter)
 
 
-def _between(run: Run, pacing: Pacing) -> None:
-    """What is due before the next step; the state is the same before and after."""
-    if pacing.validation_due:
-        pacing.time_validation(lambda: assess(run))
-    if pacing.row_due:
-        write_row(run)
-    if pacing.sheet_due:
-        begun = time.monotonic()
-        name = f"samples/step-{run.memory.step:07d}.png"
-        products_of(run.out).note([name])
-        draw_samples(run.averaged, run.out / name, run.memory.seed, f"epoch {run.epoch:.1f}")
-        pacing.sheet_done(time.monotonic() - begun)
-    if pacing.state_due:
-        run.save()
+def _show(run: Run, meter: SpeedMeter) -> None:
+    """Images/s, and how far the run is."""
+    steps_a_second = meter.look(run.state.step, time.monotonic())
+    if steps_a_second is not None:
+        run.speed = steps_a_second * run.config.batch
+    left = run.budget.seconds_left(
+        run.state.step, run.state.elapsed, run.config.batch / run.speed / (1 - SHARE)
+    )
+    text = f"step {run.state.step:,}  {run.watch.recent_bits:.3f} bits/dim  {run.speed:,.0f} images/s"
+    show_progress("training", min(run.progress, 0.999), f"{text}  {spell_seconds(left)} left")
 
 
 def _write_rest(run: Run) -> None:
@@ -143,12 +180,12 @@ def _leave(run: Run) -> None:
     """Save and end as the signal asks; the journal has all steps of the state."""
     _write_rest(run)
     run.save()
-    if run.memory.best_step < 0:
+    if run.state.best_step < 0:
         keep(run)
     saved = list_states(run.out)
     at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
     say(
-        f"stopped by a signal at step {run.memory.step:,}; {at} saved in {run.out}: continue with "
+        f"stopped by a signal at step {run.state.step:,}; {at} saved in {run.out}: continue with "
         f"pixelbayes train DATA --out {quote(str(run.out))} --resume"
     )
     run.guard.leave()

@@ -8,8 +8,12 @@ from math import isfinite, log
 import torch
 from torch import Tensor
 
+from ..data import ImageSet
 from ..errors import UserError
+from ..model import AutoregressiveImageModel, evaluating
 from ..progress import warn
+from .batches import Batches
+from .run_state import RunState
 
 NAMED = 3  # skipped steps that are told one by one
 DIVERGED = 3.0  # times the bits of the model that knows nothing
@@ -22,19 +26,18 @@ class LossWatch:
     """Collects the losses of steps on the device and looks at them now and then.
 
     A step is judged by the likelihood, one of the `parts` of its losses; the others are only averaged.
-    `uniform_bits` is what the uniform model needs for a dimension; `culprits(step)` names the images that a
-    step failed at, and `notify` says a line.
+    `state` is that of the run, which remembers how many were skipped, and the first loss; `uniform_bits` is what the
+    uniform model needs for a dimension; `culprits(step)` names the images that a step failed at, and `notify` says a
+    line.
     """
 
+    state: RunState
     uniform_bits: float
     tolerate: int
     culprits: Callable[[int], str]
     notify: Callable[[str], None] = warn
     parts: tuple[str, ...] = ("likelihood",)
-    skipped: int = 0
     streak: int = 0
-    first: float | None = None
-    """Bits/dim of the run's first step."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=SETTLING))
     total: float = 0.0
     count: int = 0
@@ -62,19 +65,19 @@ class LossWatch:
 
     def _judge(self, step: int, bits: float, refused: bool) -> None:
         if refused:
-            self.skipped += 1
+            self.state.skipped += 1
             self.streak += 1
             if self.streak >= self.tolerate:
                 raise UserError(self._hopeless(step, bits))
-            if self.skipped <= NAMED:
-                last = "; further ones are only counted" if self.skipped == NAMED else ""
+            if self.state.skipped <= NAMED:
+                last = "; further ones are only counted" if self.state.skipped == NAMED else ""
                 self.notify(
                     f"step {step} was skipped: its loss or gradient is not finite, with the training images "
                     f"{self.culprits(step)}{last}"
                 )
             return
         self.streak = 0
-        self.first = bits if self.first is None else self.first
+        self.state.first_bits = bits if self.state.first_bits is None else self.state.first_bits
         self.recent.append(bits)
         self.total += bits
         self.count += 1
@@ -112,7 +115,9 @@ class LossWatch:
 
     def astray(self, bits: float) -> bool:
         """Whether a loss in bits/dim is not finite, or far above what knowing nothing costs."""
-        return not isfinite(bits) or bits > DIVERGED * max(self.uniform_bits, (self.first or bits) / 2)
+        return not isfinite(bits) or bits > DIVERGED * max(
+            self.uniform_bits, (self.state.first_bits or bits) / 2
+        )
 
     def take_mean(self) -> float | None:
         """Mean bits/dim since this was last asked; None when no step was taken."""
@@ -141,3 +146,35 @@ class LossWatch:
             "(smaller) clip, such as 1.0, then use --resume or --overwrite. Where the images hold few values, take so "
             "many levels (--data.levels 2 for black and white)"
         )
+
+
+MOST_NAMES = 8
+
+
+def name_some(paths: list[str]) -> str:
+    """A few of the names, and how many there are.
+
+    >>> name_some(["a.png", "b.png"])
+    'a.png, b.png'
+    """
+    more = f", ... ({len(paths)} in all)" if len(paths) > MOST_NAMES else ""
+    return ", ".join(paths[:MOST_NAMES]) + more
+
+
+def nonfinite_images(
+    model: AutoregressiveImageModel, batches: Batches, indices: Callable[[int], Tensor], images: ImageSet
+) -> Callable[[int], str]:
+    """The function that names the images of a step whose likelihood is not finite; all of its images where each is.
+
+    `indices(step)` are the images of a step.
+    """
+
+    @torch.no_grad()
+    def name(step: int) -> str:
+        chosen = indices(step)
+        with evaluating(model):
+            nats = model.log_prob_map(*batches.take(chosen)).float().flatten(1).sum(1).cpu()
+        lost = ~nats.isfinite()
+        return name_some([images.paths[index] for index in (chosen[lost] if lost.any() else chosen).tolist()])
+
+    return name

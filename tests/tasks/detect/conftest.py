@@ -53,4 +53,6 @@ def background() -> AutoregressiveImageModel:
 
 @pytest.fixture(scope="session")
 def ramp_detector(ramp_model: AutoregressiveImageModel) -> Detector:
-    return fit_detector(ramp_model, ramps(60, 2), ramps(59, 3), background=background(), local_steps=40)
+    return fit_detector(
+        ramp_model, ramps(60, 2), ramps(59, 3), background=background(), local_steps=40, score="dose"
+    )

@@ -1,7 +1,8 @@
 """Foreign images: how little an image is like those that a model knows, by several scores, and a verdict."""
 
-from .detection import NONE_OF_THESE, Detection, Rejection
-from .detector import Detector, fit_detector
+from ..answer_table import NONE_OF_THESE
+from .detection import Detection, Rejection
+from .detector import Detector, fit_detector, rejecting
 from .statistics import Statistics, measure
 from .stored import FILE, load_detector, save_detector
 
@@ -15,5 +16,6 @@ __all__ = [
     "fit_detector",
     "load_detector",
     "measure",
+    "rejecting",
     "save_detector",
 ]

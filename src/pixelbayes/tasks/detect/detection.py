@@ -11,9 +11,8 @@ from torch import Tensor
 from ...errors import UserError
 from ...files import whole
 from ...labels import UNKNOWN
+from ..answer_table import NONE_OF_THESE
 from ..classify import Classification
-
-NONE_OF_THESE = "none of these"
 
 
 @dataclass(frozen=True)
@@ -102,3 +101,13 @@ class Rejection(Classification):
     def predicted(self) -> Tensor:
         """The index of the most probable class [N]; -1 for none of these."""
         return torch.where(self.none, UNKNOWN, self.posterior.argmax(1))
+
+    @property
+    def runner_up(self) -> Tensor:
+        """The next best answer [N]: where it is none of these, the most probable class."""
+        return torch.where(self.none, self.posterior.argmax(1), super().runner_up)
+
+    @property
+    def predicted_names(self) -> list[str]:
+        """The name of each answer."""
+        return [NONE_OF_THESE if index < 0 else self.classes[index] for index in self.predicted.tolist()]

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from ...errors import UserError, unknown
 from ...model import AutoregressiveImageModel, Images, as_levels, require_model
+from ..classify import Classification
 from ..share import ALONE, Share
 from .compressed import usable
-from .density import Density, fit_density
-from .detection import Detection
+from .detection import Detection, Rejection
 from .local import STEPS, fit_local
+from .reference import Reference, fit_reference
 from .statistics import Instruments, Statistics, measure
 
 LEAST_IMAGES = 20  # to fit a density on, and to set a threshold by
@@ -23,14 +24,12 @@ class Detector:
     """Belongs to one model. Scores are higher for more foreign images."""
 
     instruments: Instruments
-    typical: float
-    """Mean log p(x) of training images, nats."""
-    density: Density
+    reference: Reference
     names: tuple[str, ...]
     """The scores, in the order of the columns of `known`."""
     known: Tensor
     """The scores of held-out images of the known kind [M, S], float64."""
-    score: str = "dose"
+    score: str = "together"
     """The score that decides."""
     false_alarms: float = 0.05
     """The share of known images that may be called foreign."""
@@ -66,14 +65,9 @@ class Detector:
 
     def judge(self, statistics: Statistics) -> Detection:
         """Scores, percentiles among the known images, and verdicts."""
-        table = score_table(statistics, self.typical, self.density)
+        table = self.reference.scores(statistics)
         scores = torch.stack([table[name] for name in self.names], 1)
         return Detection(scores, self.names, self.known, self.thresholds, self.score, self.false_alarms)
-
-
-def score_table(statistics: Statistics, typical: float, density: Density) -> dict[str, Tensor]:
-    """Every score [N] by name, higher: more foreign."""
-    return {**statistics.scores(typical), "dose": -density.log_prob(statistics.features())}
 
 
 def fit_detector(
@@ -82,11 +76,11 @@ def fit_detector(
     held_out: Images,
     *,
     background: AutoregressiveImageModel | None = None,
-    score: str = "dose",
+    score: str = "together",
     false_alarms: float = 0.05,
     most: int = 1000,
     seed: int = 0,
-    local_steps: int = STEPS,
+    local_steps: int | None = None,
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
@@ -105,18 +99,29 @@ def fit_detector(
             raise UserError(f"{len(levels)} images {what} are too few: it takes {LEAST_IMAGES}")
     if background is not None and background.shape != model.shape:
         raise UserError(f"the background model takes images of {background.shape}, the model {model.shape}")
-    local = fit_local(model.shape, train, model.device, seed, local_steps, progress)
+    local = fit_local(model.shape, train, model.device, seed, local_steps or STEPS, progress)
     instruments = Instruments(local, background, usable(model.shape))
     fitted = measure(model, some(train, most, seed), instruments, batch, progress, share)
-    typical = float(fitted.log_prob.mean())
-    density = fit_density(fitted.features(), seed)
-    known = score_table(
-        measure(model, some(held_out, most, seed), instruments, batch, progress, share), typical, density
-    )
+    reference = fit_reference(fitted, seed)
+    known = reference.scores(measure(model, some(held_out, most, seed), instruments, batch, progress, share))
     return Detector(
-        instruments, typical, density, tuple(known), torch.stack(list(known.values()), 1),
+        instruments, reference, tuple(known), torch.stack(list(known.values()), 1),
         score, false_alarms, fingerprint(model),
     )  # fmt: skip
+
+
+def rejecting(
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    answer: Classification,
+    detector: Detector,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+) -> Rejection:
+    """The classification of these images, with 'none of these' where the detector calls them foreign."""
+    statistics = measure(model, levels, detector.instruments, batch, progress, share, answer.log_likelihoods)
+    return detector.judge(statistics).reject(answer)
 
 
 def some(levels: Tensor, most: int, seed: int) -> Tensor:

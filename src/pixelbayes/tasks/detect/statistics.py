@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError, check_whole
+from ...likelihood import pairs_at_once
 from ...model import AutoregressiveImageModel, as_levels, evaluating
 from ...progress import track
-from ..classify import class_log_likelihoods, pairs_at_once
+from ..classify import class_log_likelihoods
 from ..share import ALONE, Share
 from .compressed import compressed_bits
 from .local import plain_log_prob
@@ -72,15 +73,18 @@ def measure(
     batch: int | None = None,
     progress: bool = False,
     share: Share = ALONE,
+    nats: Tensor | None = None,
 ) -> Statistics:
     """Integer levels [N, C, H, W] -> Statistics, in the same order.
 
-    Raises UserError for images that do not fit the model, and where a likelihood is no number.
+    `nats` are log p(x | c) [N, K] where they are known already. Raises UserError for images that do not fit the
+    model, and where a likelihood is no number.
     """
     check_whole("the batch", batch, least=1)
     levels = as_levels(levels)
     model.check(levels)
-    nats = class_log_likelihoods(model, levels, batch, progress, share)
+    if nats is None:
+        nats = class_log_likelihoods(model, levels, batch, progress, share)
     joint = model.with_prior(nats) if model.classes else nats
     best = joint.argmax(1)
     size = batch or pairs_at_once(model)

@@ -15,6 +15,7 @@ from ...model import AutoregressiveImageModel, from_spec, spec
 from .compressed import usable
 from .density import Density
 from .detector import Detector, fingerprint
+from .reference import Reference
 from .statistics import Instruments
 
 FILE = "detector.safetensors"
@@ -25,15 +26,16 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     """Write the detector into the folder of its model, whole or not at all. Raises UserError where that cannot be."""
     own = detector.instruments
     companions = {"local": own.local} | ({"background": own.background} if own.background is not None else {})
-    tensors = {f"density.{name}": tensor for name, tensor in detector.density.tensors().items()}
+    tensors = {f"density.{name}": tensor for name, tensor in detector.reference.density.tensors().items()}
     tensors["known"] = detector.known.contiguous()
+    tensors |= {name: getattr(detector.reference, name).contiguous() for name in ("means", "spreads")}
     for name, model in companions.items():
         tensors |= {f"{name}.{key}": each.detach().cpu().clone() for key, each in model.state_dict().items()}
     told = {
         "names": list(detector.names),
         "score": detector.score,
         "false_alarms": detector.false_alarms,
-        "typical": detector.typical,
+        "typical": detector.reference.typical,
         "fingerprint": detector.fingerprint,
         "compressors": list(own.compressors),
         "stirs": own.stirs,
@@ -88,8 +90,7 @@ def _detector(told: dict[str, Any], tensors: dict[str, Tensor], device: torch.de
     density = Density(**{name: tensors[f"density.{name}"] for name in Density.__dataclass_fields__})
     return Detector(
         Instruments(models["local"], models.get("background"), compressors, int(told["stirs"])),
-        float(told["typical"]),
-        density,
+        Reference(float(told["typical"]), density, tensors["means"], tensors["spreads"]),
         tuple(told["names"]),
         tensors["known"],
         told["score"],

@@ -1,0 +1,91 @@
+"""What a report can be about: a run's or a model's folder, and all that was found out about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..data import ImageSet
+from ..model import AutoregressiveImageModel
+from ..tasks.classify import Classification
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model in the table of held-out figures; `ours` is set off from the others."""
+
+    name: str
+    explanation: str
+    bits_per_dim: float
+    accuracy: float | None = None
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and what it is for."""
+
+    line: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """All that sections may show; what is missing is None or empty, and sections of it are absent then."""
+
+    title: str
+    lead: str = ""
+    folder: Path | None = None
+    model: AutoregressiveImageModel | None = None
+    description: Mapping[str, Any] = field(default_factory=dict)
+    """How the model came about: `data`, `recipe` and `training`, plain data of its config.json."""
+    journal: Path | None = None
+    """The journal of the run, if it has a row."""
+    train: ImageSet | None = None
+    images: ImageSet | None = None
+    """Held-out images, and what was found of them:"""
+    split: str = ""
+    answers: Classification | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """As in metrics.json."""
+    comparisons: Sequence[Comparison] = ()
+    commands: Sequence[Command] = ()
+    notes: Sequence[str] = ()
+    """Why something is missing, a sentence each."""
+    seed: int = 0
+
+    def figure(self, name: str) -> float | None:
+        """Returns a figure, such as 'accuracy' or 'uncalibrated.log_loss'; None unless it is a finite number."""
+        found: Any = self.figures
+        for word in name.split("."):
+            found = found.get(word) if isinstance(found, Mapping) else None
+        number = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
+        return float(found) if number else None
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """Returns a table of the description ('data', 'recipe', 'training'), empty where there is none."""
+        found = self.description.get(name)
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def measured(self) -> str:
+        """What the figures are of, such as '359 test images'; empty where that is unknown."""
+        images = self.figure("images")
+        return "" if images is None else " ".join(f"{images:,.0f} {self.split} images".split())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        if self.model is not None:
+            return self.model.classes.names
+        names = self.figures.get("classes")
+        return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+
+def drawn(draw: Callable[[Path], object]) -> bytes:
+    """Returns the PNG that `draw` writes to the path that it is given."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        draw(path)
+        return path.read_bytes()

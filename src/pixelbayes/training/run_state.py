@@ -1,0 +1,97 @@
+"""What a run remembers besides its tensors."""
+
+from dataclasses import asdict, dataclass, field
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from ..distributed import Arithmetic
+from ..errors import UserError
+from ..plain import field_types
+
+
+@dataclass
+class RunState:
+    """Plain data, saved in every state."""
+
+    seed: int
+    minutes: float | None
+    max_steps: int | None
+    training: dict[str, Any]
+    """The fields of the TrainingConfig."""
+    augment: dict[str, Any]
+    objective: dict[str, Any] = field(default_factory=lambda: {"name": "likelihood"})
+    seen_validation: bool = False
+    """Whether the model to start from may have been trained on the validation images."""
+    data: str = ""
+    """The fingerprint of the images, by which others are refused when the run goes on."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """As it goes into the model's description."""
+    model: dict[str, Any] = field(default_factory=dict)
+    """What the model is built from (`model.spec`)."""
+    precision: Arithmetic = "32-true"
+    compiled: bool = False
+    step: int = 0
+    """Steps done."""
+    elapsed: float = 0.0
+    """Seconds, over all sittings."""
+    mass: float = 0.0
+    """Of the averaged weights."""
+    skipped: int = 0
+    first_bits: float | None = None
+    validation_pairs: int = 0
+    """What the clock allows one validation; 0: not yet known, or a run by steps."""
+    validated: int = -1
+    """The step of the last validation."""
+    best: float | None = None
+    best_step: int = -1
+    best_figures: dict[str, float | None] = field(default_factory=dict)
+    stale: int = 0
+    """Validations since the best one."""
+    stopped: str = ""
+    """Why training ended before its end."""
+    sheet_step: int = -1
+    sheet_last: float = 0.0
+    """Seconds of the last one."""
+    sheet_seconds: float = 0.0
+    """Spent on sample sheets."""
+    warned: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "RunState":
+        """The inverse of `to_dict`; what other versions wrote beside is left out.
+
+        Raises UserError for what is no run's memory.
+        """
+        if not isinstance(data, dict):
+            raise UserError("it holds no memory of a run")
+        hints = field_types(cls)
+        known = {name: value for name, value in data.items() if name in hints}
+        for name, value in known.items():
+            if not _fits(hints[name], value):
+                raise UserError(f"its memory of the run has no usable '{name}'")
+        try:
+            return cls(**known)
+        except TypeError:
+            raise UserError("its memory of the run is incomplete") from None
+
+    @property
+    def augment_words(self) -> list[str]:
+        """What augmentation does, in words."""
+        return [name if value is True else f"{name} {value}" for name, value in self.augment.items() if value]
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    """Whether a value is of a field's type; what lies within a list or a table is not looked at."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_fits(option, value) for option in options)
+    if origin is Literal:
+        return value in options
+    kind = origin or hint
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(value, kind)
