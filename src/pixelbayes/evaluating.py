@@ -24,11 +24,14 @@ def held_out(
     split: str | None = None,
     skip_bad_images: bool = False,
     root: str | None = None,
+    *,
+    label_column: str | None = None,
+    path_column: str | None = None,
 ) -> ImageSet:
     """The images to evaluate a model on: those that it was not trained on, unless others are named.
 
     Without `split` it is the validation split where the data have one, else all of the images. `root` is the folder
-    of a standard set's files, where it is not the one of the training.
+    of a standard set's files, where it is not the one of the training; `label_column`, `path_column`: of a table.
     """
     preparation = model.description.get("data") or {}
     source = data if data is not None else preparation.get("source")
@@ -44,6 +47,7 @@ def held_out(
     return open_images(
         source, model.shape, preparation, model.classes,
         split=split, skip_bad_images=skip_bad_images, root=root,
+        label_column=label_column, path_column=path_column,
     )  # fmt: skip
 
 

@@ -44,6 +44,10 @@ class Evaluate:
     """train, validation or test; when not given: validation where the data have one, else all of the images."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
+    label_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of classes (name or number; 'none': there is none)."""
+    path_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of the images' paths."""
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-evaluation-001, counted up, when not given."""
     batch: Annotated[int | None, optional("N")] = None
@@ -90,7 +94,15 @@ def run(arguments: Sequence[str]) -> None:
     if options.seen:
         require_classes(model)
     foreign = _foreign_images(model, options)
-    images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)
+    images = held_out(
+        model,
+        options.data,
+        options.split,
+        options.skip_bad_images,
+        options.root,
+        label_column=options.label_column,
+        path_column=options.path_column,
+    )
     for notice in images.notices if share.first else ():
         warn(notice)
     train = _training_images(model, options) if options.baselines and share.first else None

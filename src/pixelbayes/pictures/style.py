@@ -3,6 +3,7 @@
 import warnings
 from functools import cache
 from pathlib import Path
+from unicodedata import category
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -67,6 +68,6 @@ def further_fonts() -> tuple[str, ...]:
 def shorten(name: str, length: int = 18) -> str:
     """A class name that fits beside a row; what is left out is in the middle, since endings often differ; letters that
     cannot be shown (a line break, say) are blanks."""
-    name = "".join(letter if letter.isprintable() else " " for letter in name)
+    name = "".join(" " if category(letter) in ("Cc", "Zl", "Zp") else letter for letter in name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
