@@ -14,6 +14,7 @@ from .errors import UserError
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
 from .progress import warn
+from .records import TrainingRecord
 from .tasks.share import ALONE, Share
 
 
@@ -38,7 +39,7 @@ def held_out(
         raise UserError("the model does not know which data it was trained on: name them with --data")
     if split is None:
         split = default_split(source, preparation)
-        trained = (model.description.get("training") or {}).get("trained_on_validation")
+        trained = TrainingRecord.of(model.description).trained_on_validation
         if trained and canonical(source) == preparation.get("source"):
             raise UserError(
                 "the model was trained on its validation images too: name other images with --data, or --split test"

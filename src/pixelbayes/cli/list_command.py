@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError, unknown
 from .arguments import optional, read
+
+if TYPE_CHECKING:
+    from ..runs import Run
 
 WHAT = ("recipes", "runs", "models")
 WRONG = "what is wrong"  # a column that is there only for files that cannot be read as they should
@@ -99,13 +102,23 @@ def _runs(place: str) -> None:
     for each in found:
         table.add_row(
             str(each.folder), each.recipe, each.data, number(each.steps, ",d"),
-            number(each.bits_per_dim, ".4f"), number(each.accuracy, ".1%"), number(each.minutes, ".1f"),
+            number(each.bits_per_dim, ".4f"), _accuracy(each), number(each.minutes, ".1f"),
             *([each.broken] if each.broken else []),
         )  # fmt: skip
+    if any(each.accuracy is not None and not each.calibrated for each in found):
+        table.caption = "accuracy on validation, calibrated; ~: not calibrated (yet)"
+        table.caption_justify = "left"
     show(table)
     summary = Path(place) / "training.json"
     if found[0].folder == Path(place) and summary.is_file():
         print(summary.read_text(encoding="utf-8"), end="")
+
+
+def _accuracy(run: "Run") -> str:
+    """The accuracy on validation; marked where it is that of Bayes' rule alone."""
+    if run.accuracy is None:
+        return ""
+    return f"{'' if run.calibrated else '~'}{run.accuracy:.1%}"
 
 
 def _ready_models() -> None:
