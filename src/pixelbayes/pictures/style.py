@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ..files import whole
 from ..progress import warn
@@ -45,8 +46,16 @@ def tidy(axes: Axes, title: str) -> None:
 
 
 def save(finished: Figure, path: str | Path) -> None:
-    """Write the figure to `path`, whole or not at all; letters that no font here has are told once."""
+    """Write the figure to `path`, whole or not at all; letters that no font here has are told once.
+
+    No text is read as mathematics, the numbers of an axis included (a logarithmic one would be spelled in it).
+    """
     families = ["DejaVu Sans", *further_fonts()]
+    for axes in finished.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_formatter(NullFormatter())
     for text in finished.findobj(Text):
         text.set_fontfamily(families)
         text.set_parse_math(False)  # a class may be called '$'
