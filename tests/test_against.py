@@ -49,7 +49,7 @@ def test_the_command_line_writes_a_table_and_a_picture(
         str(folder),
         "--against",
         "cnn",
-        "--foreign",
+        "--against-foreign",
         "digits",
         "--out",
         str(tmp_path / "out"),
