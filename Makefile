@@ -25,6 +25,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pixelbayes needs Python 3.11 or newer; none was found" >&2; exit 2; }
+	@echo "installing pixelbayes and its libraries into $(VENV): some 2 GB, a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

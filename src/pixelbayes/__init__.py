@@ -109,6 +109,13 @@ _PLACES = {
     "train": "api",
 }
 
+_VERBS = {
+    name
+    for name in _PLACES
+    if name.islower() and not name.startswith("register_") and name not in ("set_sink", "adapt")
+}
+"""Functions, whose messages speak Python."""
+
 _ROOMS = ("data", "distributions", "fusion", "measure", "networks", "objectives", "training")
 
 __all__ = ["__version__", *_PLACES]
@@ -120,6 +127,10 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'pixelbayes' has no attribute '{name}'")
     value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    if name in _VERBS:
+        from .wording import speaks_python
+
+        value = speaks_python(value)
     globals()[name] = value
     return value
 

@@ -101,6 +101,11 @@ def train(
     between training and validation. The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
     """
+    if "folds" in overrides and "fold" not in overrides:
+        raise UserError(
+            "train makes one model: pb.cross_validate(data, labels, folds=...) judges every image by a model that has "
+            "not seen it (with fold=0, 1, ... beside folds, train makes the model of that fold alone)"
+        )
     check_budget(minutes, max_steps, seed)
     pick_device(device)
     if out is not None:  # before the images are read

@@ -3,11 +3,12 @@
 import os
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import PurePath
+
+from .names import nearest
 
 
 class UserError(Exception):
@@ -17,6 +18,14 @@ class UserError(Exception):
     """
 
 
+class UnknownNameError(UserError):
+    """A name that is not among `choices`."""
+
+    def __init__(self, text: str, name: str, choices: list[str]) -> None:
+        super().__init__(text)
+        self.name, self.choices = name, choices
+
+
 def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     """The error for a name that is not among `choices`, with the nearest one.
 
@@ -24,9 +33,10 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     unknown recipe 'digts': did you mean 'digits'? (known: digits, mnist)
     """
     known = list(choices)
-    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f": did you mean '{near[0]}'?" if near else ""
-    return UserError(f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})")
+    near = nearest(name, known)
+    hint = f": did you mean '{near}'?" if near else ""
+    text = f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})"
+    return UnknownNameError(text, str(name), known)
 
 
 MOST_BYTES = 255  # of the name of a file or folder, on nearly all systems

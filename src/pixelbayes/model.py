@@ -94,6 +94,35 @@ class AutoregressiveImageModel(nn.Module):
         self.description: dict[str, Any] = {}
         self.prior: tuple[float, ...] | None = None  # a weight for each class; None: all alike
 
+    def __repr__(self) -> str:
+        """A few lines on what the model is; `model.network` shows the layers."""
+        config, fitted = self.config, self.calibration
+        names = ", ".join(self.classes.names[:8]) + (", ..." if len(self.classes) > 8 else "")
+        count = sum(parameter.numel() for parameter in self.parameters())
+        offsets = ", an offset for each class" if any(fitted.offsets) else ""
+        lines = {
+            "network": f"{networks.CONFIGS.called(config.network)}, {count:,} parameters",
+            "distribution": distributions.CONFIGS.called(config.distribution),
+            "images": str(self.shape),
+            "classes": f"{len(self.classes)} ({names})" if self.classes else "none: it cannot classify",
+            "strategy": config.fusion.strategy if self.classes else "",
+            "calibration": f"temperature {fitted.temperature:.3g}{offsets}" if fitted.active else "none",
+        }
+        if self.classes and self.network_ignores_labels:
+            lines["strategy"] += ": the label enters nowhere, it cannot classify"
+        width = max(map(len, lines))
+        shown = (f"  {name:<{width}}  {value}" for name, value in lines.items() if value)
+        return "\n".join([type(self).__name__, *shown])
+
+    @property
+    def network_ignores_labels(self) -> bool:
+        """Whether the label enters the network nowhere; a module from outside is handed the label itself."""
+        if not self.classes:
+            return False
+        if hasattr(self.config.network, "label"):
+            return bool(self.config.network.label == "none")
+        return not self.config.fusion.row().acts
+
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device

@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from .errors import printable
+from .wording import told
 
 T = TypeVar("T")
 PLAIN_SECONDS = 60.0  # between lines on progress where there is no terminal
@@ -125,13 +126,13 @@ class Restored:
 def say(text: str) -> None:
     """One line of what the program has to tell."""
     if is_first():
-        _SINKS.used.say(text)
+        _SINKS.used.say(told(text))
 
 
 def warn(text: str) -> None:
     """One line that the user should notice."""
     if is_first():
-        _SINKS.used.warn(text)
+        _SINKS.used.warn(told(text))
 
 
 def show_progress(task: str, share: float, detail: str = "") -> None:

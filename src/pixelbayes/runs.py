@@ -25,8 +25,25 @@ class Run:
     """Calibrated, as `evaluate` finds it on the validation images, where `calibrated`; else of Bayes' rule alone."""
     calibrated: bool = False
     minutes: float | None = None
+    network: str = ""
+    strategy: str = ""
+    """How the label enters the network."""
+    seed: int | None = None
+    fold: int | None = None
+    folds: int | None = None
+    """Which fold of how many was held out; None outside a k-fold evaluation."""
     broken: str = ""
     """What is wrong with its files, in short."""
+
+    @property
+    def fold_of(self) -> str:
+        """The fold as '1 of 5' (counted from 0); '' outside a k-fold evaluation."""
+        return f"{self.fold} of {self.folds}" if self.folds else ""
+
+    def name(self, place: str | Path) -> str:
+        """The folder's name as seen from `place`."""
+        inside = self.folder != Path(place) and self.folder.is_relative_to(place)
+        return str(self.folder.relative_to(place)) if inside else str(self.folder)
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,7 @@ def _read_run(folder: Path) -> Run:
     best = kept_row(rows, training.get("step") if isinstance(training, dict) else None)
     seconds = number(rows[-1], "seconds") if rows else None
     calibrated = _at(training, "calibrated_accuracy")
+    folds = _whole(config, "description.recipe.data.folds") or None
     return Run(
         folder,
         recipe=_text(config, "description.recipe.name"),
@@ -125,8 +143,18 @@ def _read_run(folder: Path) -> Run:
         accuracy=calibrated if isinstance(calibrated, float) else number(best, "validation_accuracy"),
         calibrated=isinstance(calibrated, float),
         minutes=None if seconds is None else seconds / 60,
+        network=_text(config, "model.network.name"),
+        strategy=_text(config, "model.fusion.strategy"),
+        seed=_whole(config, "description.training.seed"),
+        fold=_whole(config, "description.recipe.data.fold") if folds else None,
+        folds=folds,
         broken=broken,
     )
+
+
+def _whole(config: dict[str, Any], path: str) -> int | None:
+    found = _at(config, path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _text(config: dict[str, Any], path: str) -> str:

@@ -53,8 +53,8 @@ class TrainingConfig:
     focus_share: float = 0.9
     include_validation: bool = False
     """Train on the validation images too; then no validation figures are shown."""
-    validate_every: float = 1.0
-    """Epochs between validations; more where they would take over a tenth of the time."""
+    validate_every: float | None = None
+    """Epochs between validations, whatever they cost; not given: one, or more so that they take a tenth of the time."""
     validation_pairs: int = 40_000
     """Most pairs of an image and a class in one validation; beyond, a fixed subset is taken, and said."""
     select: Select = "bits_per_dim"
@@ -63,8 +63,9 @@ class TrainingConfig:
     """Validations without a better figure after which training stops; 0: it never stops early."""
     calibrate: bool = True
     """Fit a temperature and one offset a class on validation at the end."""
-    sample_every: float = 10.0
-    """Epochs between sample sheets (0: none but the last); they take a twentieth of the time at most."""
+    sample_every: float | None = None
+    """Epochs between sample sheets, whatever they cost (0: none but the last); not given: five in a run, in a twentieth
+    of the time at most."""
     checkpoint_seconds: float = 60.0
     """Seconds between states from which a run can be resumed; one is written at each validation too."""
     init_data_dependent: bool = False
@@ -85,8 +86,10 @@ class TrainingConfig:
         _at_least(1, batch=self.batch, accumulate=self.accumulate, tolerate=self.tolerate)
         _at_least(1, validation_pairs=self.validation_pairs)
         _at_least(0, clip=self.clip, weight_decay=self.weight_decay, patience=self.patience)
-        _at_least(0, sample_every=self.sample_every, checkpoint_seconds=self.checkpoint_seconds)
-        _positive(epochs=self.epochs, learning_rate=self.learning_rate, validate_every=self.validate_every)
+        _at_least(0, sample_every=self.sample_every or 0.0, checkpoint_seconds=self.checkpoint_seconds)
+        _positive(epochs=self.epochs, learning_rate=self.learning_rate)
+        if self.validate_every is not None:
+            _positive(validate_every=self.validate_every)
         _share(warmup=self.warmup, ema=self.ema, focus_share=self.focus_share, final_rate=self.final_rate)
         _share(decay=self.decay, ema_decay=self.ema_decay or 0.0)
         _share(beta_1=self.betas[0], beta_2=self.betas[1])

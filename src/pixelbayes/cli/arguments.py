@@ -5,12 +5,14 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
 from ..errors import UserError
+from ..names import nearest
 
 T = TypeVar("T")
 
@@ -41,9 +43,43 @@ def read(kind: type[T], arguments: Sequence[str], command: str) -> T:
             return tyro.cli(kind, args=list(arguments), prog=f"pixelbayes {command}")
     except SystemExit as stop:
         if stop.code:
+            _refuse_unknown(kind, arguments, command)
             raise UserError(_one_line(complaint.getvalue(), command)) from None
         print(complaint.getvalue(), end="", file=sys.stderr)
         raise
+
+
+def _refuse_unknown(kind: type[Any], arguments: Sequence[str], command: str) -> None:
+    """UserError for the first option that there is not, with the one that is meant."""
+    known, positional = _options(kind)
+    for word in arguments:
+        name = word.partition("=")[0].removeprefix("--").replace("_", "-")
+        plain = ".".join(part.removeprefix("no-") for part in name.split("."))
+        if not word.startswith("--") or {name, plain} & {*known, "help", ""}:
+            continue
+        if name in positional:
+            hint = f": {name.upper()} is given without --{name}, as in  pixelbayes {command} {' '.join(positional).upper()}"
+        else:
+            near = nearest(name, known)
+            hint = f": did you mean '--{near}'?" if near else ""
+        raise UserError(f"unrecognized option --{name}{hint} (see pixelbayes {command} --help)")
+
+
+def _options(kind: type[Any], before: str = "") -> tuple[list[str], list[str]]:
+    """The options of a command (without dashes in front), and its positional arguments, as the user writes them."""
+    options, positional = [], []
+    hints = get_type_hints(kind, include_extras=True)
+    for each in fields(kind):
+        marks = getattr(hints[each.name], "__metadata__", ())
+        given = next((mark for mark in marks if hasattr(mark, "metavar")), None)
+        name = (getattr(given, "name", None) or each.name).replace("_", "-")
+        if any("POSITIONAL" in str(mark).upper() for mark in marks if mark is not given):
+            positional.append((getattr(given, "metavar", None) or name).lower())
+        elif is_dataclass(hints[each.name]):
+            options += _options(hints[each.name], f"{before}{name}.")[0]
+        else:
+            options.append(before + name)
+    return options, positional
 
 
 def _one_line(box: str, command: str) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError, unknown
-from .arguments import optional, read
+from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ..runs import Run
 
 WHAT = ("recipes", "runs", "models")
@@ -35,6 +37,8 @@ class List:
     """What to list."""
     name: Annotated[str | None, Positional, optional("NAME")] = None
     """One of them, or the folder to look in."""
+    csv: Flag = False
+    """Runs: all columns, as CSV (with the data, the seed of the split and the whole numbers)."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with parts of your own, which a recipe may name; may be repeated."""
 
@@ -50,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
     if options.what == "recipes":
         _recipes(options.name)
     elif options.what == "runs":
-        _runs(_place(options.name))
+        _runs(_place(options.name), options.csv)
     elif options.name is None:
         _ready_models()
     else:
@@ -85,33 +89,57 @@ def _recipes(name: str | None) -> None:
     show(table)
 
 
-def _runs(place: str) -> None:
+def _runs(place: str, as_csv: bool) -> None:
     from pathlib import Path
 
     from ..runs import find_runs
-    from .presenting import number, plain_table, show
+    from .presenting import show
 
     found = find_runs(place)
     if not found:
         raise UserError(f"there are no runs in {place}")
-    table = plain_table(f"runs in {place}", "run", "recipe", "data")
-    for heading in ("steps", "bits/dim", "accuracy", "minutes"):
-        table.add_column(heading, justify="right")
+    if as_csv:
+        _write_csv(found)
+        return
+    show(_table_of_runs(found, place))
+    summary = Path(place) / "training.json"
+    if found[0].folder == Path(place) and summary.is_file():
+        print(summary.read_text(encoding="utf-8"), end="")
+
+
+def _write_csv(found: "list[Run]") -> None:
+    """Every field of every run, on stdout."""
+    import csv
+    import sys
+    from dataclasses import fields
+
+    names = [each.name for each in fields(found[0])]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([getattr(each, name) for name in names] for each in found)
+
+
+def _table_of_runs(found: "list[Run]", place: str) -> "Table":
+    """What tells runs apart, in 80 columns; names are folded only where they are longer than their column."""
+    from .presenting import number, plain_table
+
+    table = plain_table(f"runs in {place} (--csv has all columns)")
+    for heading in ("run", "network", "strategy"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("seed", "folds", "steps", "bits", "acc.", "min"):
+        table.add_column(heading, justify="right", no_wrap=True)
     if any(each.broken for each in found):
         table.add_column(WRONG, overflow="fold")
     for each in found:
         table.add_row(
-            str(each.folder), each.recipe, each.data, number(each.steps, ",d"),
-            number(each.bits_per_dim, ".4f"), _accuracy(each), number(each.minutes, ".1f"),
-            *([each.broken] if each.broken else []),
+            each.name(place), each.network, each.strategy, number(each.seed, "d"), each.fold_of,
+            number(each.steps, "d"), number(each.bits_per_dim, ".4f"), _accuracy(each),
+            number(each.minutes, ".1f"), *([each.broken] if each.broken else []),
         )  # fmt: skip
     if any(each.accuracy is not None and not each.calibrated for each in found):
         table.caption = "accuracy on validation, calibrated; ~: not calibrated (yet)"
         table.caption_justify = "left"
-    show(table)
-    summary = Path(place) / "training.json"
-    if found[0].folder == Path(place) and summary.is_file():
-        print(summary.read_text(encoding="utf-8"), end="")
+    return table
 
 
 def _accuracy(run: "Run") -> str:

@@ -1,5 +1,6 @@
 """What several commands share when they check words and show answers."""
 
+import os
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
@@ -14,9 +15,9 @@ from ..folders import refuse_unwritable
 
 
 def show(table: Table) -> None:
-    """Print a table on stdout; wide ones are not cut where there is no terminal. Names are no markup."""
+    """Print a table on stdout; wide ones are not cut where there is no terminal and no COLUMNS. Names are no markup."""
     console = Console(markup=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
         console = Console(markup=False, emoji=False, width=200)
     console.print(table)
 

@@ -107,6 +107,7 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
     from .. import api
     from ..distributed import is_first
     from ..progress import say
+    from ..tasks.classify import can_classify
 
     asked = {
         "recipe": options.recipe,
@@ -125,7 +126,7 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
         return
     model = api.train(options.source, start=options.start, **asked)
     if is_first():
-        for line in next_steps(out, bool(len(model.classes))):
+        for line in next_steps(out, can_classify(model)):
             say(line)
 
 

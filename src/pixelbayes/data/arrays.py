@@ -32,8 +32,8 @@ def from_arrays(
 
     images: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` (see `stacks.channels_last`); labels: N numbers or
     names (-1 unknown), or None; validation, test: images, or a pair (images, labels); maximum: the value of
-    white (chosen by type and values). Sizes stay as they are unless `config.size` or `shape` says otherwise.
-    Raises UserError.
+    white (chosen by type and values). Images of more than 32 pixels are shrunk, as those of folders are, unless
+    `config.size` or `shape` says otherwise. Raises UserError.
 
     >>> data = from_arrays(np.zeros((20, 4, 4), dtype=np.uint8), [0, 1] * 10)
     >>> len(data.train), len(data.validation)
@@ -51,12 +51,11 @@ def from_arrays(
     if groups is not None:
         _check_length(groups, len(splits["train"]), "groups", name)
         splits["train"].groups = [str(group) for group in groups]
-    train = splits["train"].pictures.facts()[0]
     if class_names is not None:
         config = _with_names(config, class_names)
     whites = {part.pictures.facts()[0].maximum for part in splits.values() if maximum is None}
     notices = told + [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
-    collection = Collection(name, splits, notices=notices, natural_size=(train.height, train.width))
+    collection = Collection(name, splits, notices=notices)
     return assemble(collection, config, shape)
 
 

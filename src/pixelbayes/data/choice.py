@@ -14,6 +14,8 @@ from .raw import Facts
 LARGEST_SIDE = 32
 """Pixels of the longer side that are chosen at most: the cost of a model grows with the square."""
 
+SHRUNK = 1.25  # times, from which on it is said
+
 
 def choose(
     facts: Sequence[Facts],
@@ -96,7 +98,7 @@ def about_size(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
             f"{low[0]}x{low[1]} to {top[0]}x{top[1]}) and become {preparation.height}x{preparation.width}"
         ]
     change = f"images of {high}x{wide} are %s to {preparation.height}x{preparation.width}"
-    if max(high / preparation.height, wide / preparation.width) >= 2:
+    if max(high / preparation.height, wide / preparation.width) >= SHRUNK:
         return [
             *odd,
             change % "shrunk" + "; details are lost (--data.size sets another size, which costs more time)",

@@ -63,4 +63,4 @@ def advice(suffix: str) -> str:
     >>> advice(".txt")
     ''
     """
-    return f"pip install 'pixelbayes[{BY_EXTRA[suffix][0]}]' reads them" if suffix in BY_EXTRA else ""
+    return f"pip install {BY_EXTRA[suffix][1].replace('_', '-')} reads them" if suffix in BY_EXTRA else ""

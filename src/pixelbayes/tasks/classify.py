@@ -151,14 +151,14 @@ def require_classes(model: AutoregressiveImageModel) -> None:
         )
 
 
+def can_classify(model: AutoregressiveImageModel) -> bool:
+    """Whether it has classes, and the label enters it somewhere."""
+    return bool(len(model.classes)) and not ignores_labels(model)
+
+
 def ignores_labels(model: AutoregressiveImageModel) -> bool:
     """Whether the label enters nowhere; a module from outside is handed the label itself."""
-    config = getattr(model, "config", None)
-    if config is None or not len(model.classes):
-        return False
-    if hasattr(config.network, "label"):
-        return bool(config.network.label == "none")
-    return not config.fusion.row().acts
+    return getattr(model, "network_ignores_labels", False)
 
 
 def from_log_likelihoods(

@@ -4,8 +4,12 @@ from typing import Any
 
 from ..data import cuts_nothing
 from ..progress import say, spell_seconds, warn
-from .pacing import ValidationPace, run_seconds
+from ..tasks.classify import ignores_labels
+from .duties import steps_between_sheets
+from .pacing import SHEET_SHARE, ValidationPace, run_seconds
 from .run import Run
+from .sheets import expected_seconds
+from .validation import SHARE
 
 
 def announce(run: Run, pace: ValidationPace) -> None:
@@ -13,6 +17,12 @@ def announce(run: Run, pace: ValidationPace) -> None:
     for line in (_model(run), _training(run), _speed(run, pace), _checks(run, pace)):
         if line:
             say(line)
+    _tell_costs(run, pace)
+    if ignores_labels(run.model):
+        warn(
+            "the label enters this network nowhere (strategy 'none'): the model will draw and give likelihoods, but it "
+            "cannot classify"
+        )
     if run.state.step:
         say(f"resumed at step {run.state.step:,}")
     elif run.validation is None and not run.config.include_validation:
@@ -24,6 +34,24 @@ def announce(run: Run, pace: ValidationPace) -> None:
         warn(
             "the model to start from was trained on images that are held out now (all of them, or another division of "
             "the same data): the validation figures flatter this run"
+        )
+
+
+def _tell_costs(run: Run, pace: ValidationPace) -> None:
+    """What validations and sheets take of the time, where they were asked for so often that it is more than the usual
+    share."""
+    if pace.asked and pace.share > SHARE:
+        warn(
+            f"a validation every {run.config.validate_every:g} epochs, as asked for, takes about {pace.share:.0%} of the "
+            f"time (without --training.validate-every: {SHARE:.0%} at most)"
+        )
+    steps = steps_between_sheets(run)
+    sheet = expected_seconds(run.model)
+    share = sheet / (sheet + steps * pace.step_seconds)
+    if run.config.sample_every and share > SHEET_SHARE:
+        warn(
+            f"a sheet of samples every {run.config.sample_every:g} epochs, as asked for, takes about {share:.0%} of the "
+            f"time (without --training.sample-every: {SHEET_SHARE:.0%} at most)"
         )
 
 
@@ -77,5 +105,6 @@ def _checks(run: Run, pace: ValidationPace) -> str:
         return ""
     of = run.validation.describe(len(run.model.classes))
     every = pace.every * run.config.batch / len(run.images)
-    often = "as the clock allows" if run.state.minutes else f"every {every:.3g} epochs"
+    clock = run.state.minutes and not pace.asked
+    often = "as the clock allows" if clock else f"every {every:.3g} epochs"
     return f"validation: {often}, {len(run.validation.images):,} images" + (f" ({of})" if of else "")

@@ -189,7 +189,6 @@ def _training(facts: Facts, epochs: float, resnets: int, filters: int, kind: str
         clip=1.0,
         init_data_dependent=resnets == 1 and facts.pixels >= LEAST_PIXELS,
         balanced=facts.ratio > UNBALANCED,
-        sample_every=max(1.0, epochs / 5),
     )
 
 

@@ -9,6 +9,8 @@ from .pacing import Moment, RowPace, ValidationPace, reserve, sheet_due
 from .run import Run
 from .sheets import draw_samples, expected_seconds
 
+SHEETS = 5  # of samples in a run, where nothing else is asked for
+
 
 class Duty:
     """A duty of a run. Of several ranks each has its own; what they all do together must be due on all at once.
@@ -83,9 +85,10 @@ class DrawSheet(Duty):
 
     def due(self, moment: Moment) -> bool:
         run, state = self.run, self.run.state
-        every = run.config.sample_every * len(run.images) / run.config.batch if run.first else 0.0
+        every = steps_between_sheets(run) if run.first else 0.0
         cost = state.sheet_last if state.sheet_step >= 0 else expected_seconds(run.model)
-        return sheet_due(moment, every, state.sheet_step, cost, state.sheet_seconds, self.expected)
+        asked = run.config.sample_every is not None
+        return sheet_due(moment, every, state.sheet_step, cost, state.sheet_seconds, self.expected, asked)
 
     def do(self, moment: Moment) -> None:
         begun, run = time.monotonic(), self.run
@@ -95,6 +98,13 @@ class DrawSheet(Duty):
         seconds = time.monotonic() - begun
         run.state.sheet_step, run.state.sheet_last = moment.step, seconds
         run.state.sheet_seconds += seconds
+
+
+def steps_between_sheets(run: Run) -> float:
+    """Those that the user asks for (0: no sheets), else for five sheets in the run, an epoch apart or more."""
+    config = run.config
+    epochs = max(1.0, config.epochs / SHEETS) if config.sample_every is None else config.sample_every
+    return epochs * len(run.images) / config.batch
 
 
 class SaveState(Duty):

@@ -110,7 +110,7 @@ def require_wandb() -> Any:
     try:
         import wandb
     except ImportError:
-        raise UserError("the extra 'wandb' is not installed: pip install 'pixelbayes[wandb]'") from None
+        raise UserError("Weights & Biases is not installed: pip install 'wandb>=0.18'") from None
     return wandb
 
 

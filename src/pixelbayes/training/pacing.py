@@ -59,7 +59,8 @@ def affordable_pairs(
 
 @dataclass
 class ValidationPace:
-    """Every so many steps; in a run by the clock as often as keeps to a tenth of the time."""
+    """Every so many steps; in a run by the clock as often as keeps to a tenth of the time, unless the user says how
+    often."""
 
     every: int
     """Steps between validations, in a run by steps."""
@@ -68,6 +69,8 @@ class ValidationPace:
     """Seconds of a validation, lately."""
     last: float = 0.0
     """When the last one had ended, in seconds of the run."""
+    asked: bool = False
+    """Whether the user says how often: then `every` is kept to, also in a run by the clock while its time lasts."""
 
     def due(self, moment: Moment, validated: int) -> bool:
         """Returns whether it is time to validate; `validated` is the step of the last one. The end is not asked."""
@@ -75,11 +78,18 @@ class ValidationPace:
             return False
         if moment.left is None:
             return moment.step % self.every == 0
+        if self.asked:
+            return moment.step % self.every == 0 and moment.left > self.cost
         pause = self.cost * (1 - SHARE) / SHARE
         wait = max(
             pause, min(self.every * self.step_seconds, (moment.elapsed + moment.left) / LEAST_VALIDATIONS)
         )
         return moment.elapsed - self.last >= wait and moment.left > pause / 2
+
+    @property
+    def share(self) -> float:
+        """Of the time of a run by steps, that validations take."""
+        return self.cost / (self.cost + self.every * self.step_seconds) if self.cost else 0.0
 
     def done(self, begun: float, ended: float) -> None:
         """Note when one began and ended, in seconds of the run."""
@@ -102,15 +112,25 @@ class RowPace:
 
 
 def sheet_due(
-    moment: Moment, every: float, last_step: int, last_cost: float, spent: float, expected: float
+    moment: Moment,
+    every: float,
+    last_step: int,
+    last_cost: float,
+    spent: float,
+    expected: float,
+    asked: bool = False,
 ) -> bool:
     """Returns whether a sheet of samples is wanted and affordable; one at the start, too.
 
     `every`: steps between them (0: none); `last_step` (-1: there was none) and `last_cost` are of the last one; `spent`
-    are seconds of all of them, and `expected` of the whole run. Before the first, `last_cost` is a guess.
+    are seconds of all of them, and `expected` of the whole run. Before the first, `last_cost` is a guess. Where the
+    user says how often (`asked`), they are drawn whatever they cost, while the time of a run by the clock lasts.
     """
     if not every or moment.over:
         return False
+    if asked:
+        in_time = moment.left is None or moment.left > last_cost
+        return in_time and (last_step < 0 or moment.step - last_step >= every)
     if last_step < 0:
         return last_cost < SHEET_SHARE * expected
     return moment.step - last_step >= every and spent + last_cost < SHEET_SHARE * moment.elapsed

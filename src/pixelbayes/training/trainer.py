@@ -116,10 +116,11 @@ def _pace(run: Run) -> ValidationPace:
         if state.validation_pairs:
             run.validation = fewer(run.validation, state.validation_pairs, state.seed)
     pairs = run.validation.pairs if run.validation is not None else 0
-    wanted = round(config.validate_every * len(run.images) / config.batch)
-    every = steps_between(round(pairs * PROBE_COST / passes), wanted, config.batch)
+    asked = config.validate_every is not None
+    wanted = max(1, round((config.validate_every or 1.0) * len(run.images) / config.batch))
+    every = wanted if asked else steps_between(round(pairs * PROBE_COST / passes), wanted, config.batch)
     leave_time_to_finish(run, pairs * pair)
-    return ValidationPace(every, step_seconds, cost=pairs * pair)
+    return ValidationPace(every, step_seconds, cost=pairs * pair, asked=asked)
 
 
 def _open(run: Run) -> None:

@@ -132,7 +132,7 @@ def _library() -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise UserError("hub: needs the extra 'hub': pip install 'pixelbayes[hub]'") from error
+        raise UserError("hub: needs a library that is not installed: pip install 'datasets>=3.0'") from error
     return datasets
 
 
