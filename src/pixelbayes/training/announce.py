@@ -42,16 +42,16 @@ def _tell_costs(run: Run, pace: ValidationPace) -> None:
     share."""
     if pace.asked and pace.share > SHARE:
         warn(
-            f"a validation every {run.config.validate_every:g} epochs, as asked for, takes about {pace.share:.0%} of the "
-            f"time (without --training.validate-every: {SHARE:.0%} at most)"
+            f"a validation every {run.config.validate_every:g} epochs, as asked for, takes about {pace.share:.0%} of "
+            f"the time (without --training.validate-every: {SHARE:.0%} at most)"
         )
     steps = steps_between_sheets(run)
     sheet = expected_seconds(run.model)
     share = sheet / (sheet + steps * pace.step_seconds)
     if run.config.sample_every and share > SHEET_SHARE:
         warn(
-            f"a sheet of samples every {run.config.sample_every:g} epochs, as asked for, takes about {share:.0%} of the "
-            f"time (without --training.sample-every: {SHEET_SHARE:.0%} at most)"
+            f"a sheet of samples every {run.config.sample_every:g} epochs, as asked for, takes about {share:.0%} of "
+            f"the time (without --training.sample-every: {SHEET_SHARE:.0%} at most)"
         )
 
 
