@@ -63,7 +63,7 @@ def test_it_learns_and_its_answers_hang_together(fitted: Any, digits: Any) -> No
 
 def test_it_is_the_model_itself(fitted: Any, digits: Any) -> None:
     levels = torch.tensor(digits[0][:6]).to(torch.uint8)[:, None]
-    nats = torch.stack([fitted.model_.log_prob(levels, [c] * 6) for c in range(3)], 1)
+    nats = torch.stack([fitted.model_.log_prob(levels, torch.full((6,), c)) for c in range(3)], 1)
     wanted = torch.logsumexp(nats.detach(), 1) - np.log(3)
     assert fitted.score_samples(digits[0][:6]) == pytest.approx(wanted.numpy(), abs=1e-3)
 

@@ -109,3 +109,15 @@ def test_what_has_been_seen_sums_to_the_whole_image(tiny_model_folder: Path) -> 
     assert found.shares[-1] == 1.0
     by_hand = (along[:, :, 9].argmax(1) == images.labels).double().mean()
     assert found.accuracies[9] == pytest.approx(float(by_hand))
+
+
+def test_one_accuracy_in_the_log_the_list_and_the_evaluation(
+    tiny_model_folder: Path, evaluated: Path, capsys: Captured
+) -> None:
+    found = json.loads((evaluated / "metrics.json").read_text())["accuracy"]
+    training = json.loads((tiny_model_folder / "training.json").read_text())
+    assert training["calibrated_accuracy"] == pytest.approx(found)
+    assert main(["list", "runs", str(tiny_model_folder.parent)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{found:.1%}" in shown
+    assert "~" not in shown

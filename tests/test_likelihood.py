@@ -5,10 +5,10 @@ import torch
 from tests.stub_model import BernoulliModel, images
 
 import pixelbayes as pb
+from pixelbayes.distributed import Shard
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question, collect, log_likelihoods, total
 from pixelbayes.regions import pixel_weights
-from pixelbayes.tasks.share import Share
 
 ALL = Question()
 
@@ -80,9 +80,9 @@ def test_no_pass_is_larger_than_a_batch_however_many_classes_there_are():
 
 def test_shares_make_up_the_whole_and_are_the_same_numbers(model, levels):
     question = Question(batch=6)
-    parts = [of(model, levels, question, share=Share(rank, 3)) for rank in range(3)]
+    parts = [of(model, levels, question, share=Shard(rank, 3)) for rank in range(3)]
     assert torch.equal(sum(parts), of(model, levels, question))
-    assert [rows for rows, _ in log_likelihoods(model, levels, question, Share(1, 3))] == [range(2, 4)]
+    assert [rows for rows, _ in log_likelihoods(model, levels, question, Shard(1, 3))] == [range(2, 4)]
 
 
 def test_work_goes_on_at_a_chunk(model, levels):

@@ -37,12 +37,17 @@ def test_a_sink_receives_everything_until_its_end(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "three\n"
 
 
+def fail_within(sink: Collecting) -> None:
+    with pb.set_sink(sink):
+        say("inner")
+        raise KeyError
+
+
 def test_sinks_stand_in_for_each_other_and_a_failure_ends_them() -> None:
     first, second = Collecting(), Collecting()
     with pb.set_sink(first):
-        with pytest.raises(KeyError), pb.set_sink(second):
-            say("inner")
-            raise KeyError
+        with pytest.raises(KeyError):
+            fail_within(second)
         say("outer")
     assert (first.said, second.said) == (["outer"], ["inner"])
 

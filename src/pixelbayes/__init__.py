@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .explaining import explain as explain
     from .fusion import register_operation as register_operation
     from .fusion import register_strategy as register_strategy
+    from .generation_quality import measure_generation as measure_generation
     from .labels import Labels as Labels
     from .levels import ImageShape as ImageShape
     from .measure import bits_per_dim as bits_per_dim
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .reference_weights import import_weights as import_weights
     from .reporting import report as report
     from .reports import register_section as register_section
+    from .studying import study as study
     from .tasks.complete import complete as complete
     from .tasks.detect import save_detector as save_detector
     from .tasks.generate import generate as generate
@@ -89,6 +91,7 @@ _PLACES = {
     "load_recipe": "recipe",
     "log_prob": "asking",
     "measure_foreign": "detecting",
+    "measure_generation": "generation_quality",
     "open_dataset": "data",
     "register_distribution": "distributions",
     "register_duty": "training.duties",
@@ -102,6 +105,7 @@ _PLACES = {
     "save_detector": "tasks.detect",
     "save_image": "data",
     "set_sink": "progress",
+    "study": "studying",
     "train": "api",
 }
 

@@ -281,8 +281,16 @@ def open_data(
         data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
-        return open_dataset(data, settings.data, shape)
+        return open_dataset(data, settings.data, shape, known=_held_out_by(origin))
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
+
+
+def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> Mapping[str, Any] | None:
+    """What a model to start from knows of its data, unless it was trained on its validation images too."""
+    if not isinstance(origin, AutoregressiveImageModel):
+        return None
+    seen = (origin.description.get("training") or {}).get("trained_on_validation")
+    return None if seen else origin.description.get("data")
 
 
 def _continued(shape: ImageShape, data: DataConfig) -> ImageShape:

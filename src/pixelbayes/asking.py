@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .data import ImageSet
 from .data.for_model import levels_for
 from .data.torch_sets import arrays_of, is_torch_set
 from .errors import UserError, check_whole
-from .likelihood import ImageSource, Precision, arithmetic, pairs_at_once
-from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, evaluating, require_model
+from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
+from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, require_model
 from .progress import warn
 from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
@@ -58,7 +57,6 @@ def classify(
     )
 
 
-@torch.no_grad()
 def log_prob(
     model: AutoregressiveImageModel,
     images: Images | ImageSet | Any,
@@ -84,13 +82,8 @@ def log_prob(
         raise UserError("this model has no classes: it takes no labels")
     index = None if labels is None else as_indices(labels, model.classes)
     label = model.check_labels(index, len(levels))
-    size = batch or pairs_at_once(model)
-    found = torch.zeros(len(levels), dtype=torch.float64)
-    with evaluating(model), arithmetic(model.device, "float32"):
-        for start in range(0, len(levels), size):
-            part = None if label is None else label[start : start + size]
-            found[start : start + size] = model.log_prob(levels[start : start + size], part).cpu()
-    return found
+    question = Question(candidates=None if label is None else label[:, None], batch=batch)
+    return collect(log_likelihoods(model, levels, question), len(levels), 1)[:, 0]
 
 
 def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) -> tuple[Any, list[Any] | None]:

@@ -42,9 +42,10 @@ def calibrate(
 ) -> CalibrationResult:
     """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 
-    model: a folder, whose config.json is then written anew (the weights stay as they are), or a model, which is changed
-    in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts the
-    same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets may.
+    model: a folder, whose config.json is then written anew (the weights stay as they are), or a model, which is
+    changed in memory; data, labels, split: as in `evaluate`, by default what the training held out. Every class counts
+    the same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets
+    may.
     Raises UserError, and changes nothing, where fewer than two of the model's classes occur among the labels.
     """
     folder = Path(model) if isinstance(model, str | Path) else None

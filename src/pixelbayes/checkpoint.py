@@ -19,6 +19,7 @@ from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
 from .products import Products
 from .ready import ready_models
+from .records import TrainingRecord
 
 FORMAT = 1
 COOLEST, WARMEST = 1e-3, 1e9
@@ -190,6 +191,7 @@ def _description(data: Any) -> dict[str, Any]:
     told = dict(_table(data, "description"))
     for name in ("data", "recipe", "training"):
         _table(told.get(name) or {}, f"description.{name}")
+    TrainingRecord.of(told)
     prepared = told.get("data") or {}
     _table(prepared.get("config", {}), "description.data.config")
     _table(prepared.get("asked_shape") or {}, "description.data.asked_shape")

@@ -25,6 +25,7 @@ from .pictures import confusion
 from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
+from .records import TrainingRecord
 from .tasks.classify import Classification, class_log_likelihoods
 from .tasks.share import Share
 from .training.budget import check_budget
@@ -161,10 +162,10 @@ def finished(
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
-    training = model.description.get("training") or {}
-    if not training.get("finished"):
+    training = TrainingRecord.of(model.description)
+    if not training.finished:
         return None
-    if training.get("data") != dataset.fingerprint():
+    if training.data != dataset.fingerprint():
         raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
     known = recipe_of(model, place)
     asked = override(known if recipe is None else resolve(recipe, {}), fields)
@@ -172,9 +173,9 @@ def finished(
         if getattr(known, part) != getattr(asked, part):
             raise UserError(f"{place} was trained by another recipe ({part}): begin anew with another --out")
     for name, value in limits.items():
-        if value is not None and value != training.get(name):
+        if value is not None and value != getattr(training, name):
             raise UserError(
-                f"{place} was trained with {name} {training.get(name)}, not {value}: begin anew with another --out"
+                f"{place} was trained with {name} {getattr(training, name)}, not {value}: begin anew with another --out"
             )
     return model
 

@@ -1,6 +1,7 @@
 """From nothing to a report in under three minutes: train on the bundled digits, and show what the model can do."""
 
 from pathlib import Path
+from shlex import quote
 from time import monotonic
 
 from .api import train
@@ -15,6 +16,7 @@ from .pictures import confusion, curves, sheet
 from .products import Products
 from .progress import say, spell_seconds
 from .recipe import load_recipe
+from .records import TrainingRecord
 from .reports import Command, Comparison, Source, write_report
 from .tasks.classify import classify
 from .tasks.generate import generate
@@ -100,7 +102,7 @@ def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed:
     labels = [name for name in names for _ in range(SAMPLES_PER_CLASS)]
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
-    kept = (model.description.get("training") or {}).get("step")
+    kept = TrainingRecord.of(model.description).step
     curves(folder / JOURNAL, folder / "curves.png", kept)
 
 
@@ -121,14 +123,14 @@ def _comparisons(dataset: Dataset, images: ImageSet, metrics: Metrics) -> list[C
 
 def next_commands(folder: Path) -> list[Command]:
     """What to try with the demo's model."""
-    out = folder.parent / f"{folder.name}-digits"
+    model, out = quote(str(folder)), quote(str(folder.parent / f"{folder.name}-digits"))
     return [
         Command(
-            f"pixelbayes generate {folder} --per-class 25 --out {out}", "draw 25 new digits of each class"
+            f"pixelbayes generate {model} --per-class 25 --out {out}", "draw 25 new digits of each class"
         ),
-        Command(f"pixelbayes classify {folder} {out}", "read them back by Bayes' rule"),
+        Command(f"pixelbayes classify {model} {out}", "read them back by Bayes' rule"),
         Command(
-            f"pixelbayes evaluate {folder} --split test", "measure the model on the held-out digits again"
+            f"pixelbayes evaluate {model} --split test", "measure the model on the held-out digits again"
         ),
         Command(
             "pixelbayes train YOUR-IMAGES --minutes 10", "the same for your own: a folder for each class"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoint
+from .asking import prepared
 from .data import Dataset, ImageSet, canonical, open_images
 from .errors import UserError
 from .evaluating import held_out
@@ -70,9 +71,9 @@ def detect(
 ) -> Detection:
     """How foreign images are to a model, by several scores (higher: more foreign), and a verdict for each.
 
-    model: a model, or its folder, whose own detector is then taken; images: integer levels `(n, C, H, W)`, an
-    `ImageSet`, or a word or path as on the command line (their classes do not matter). Raises UserError for what
-    does not fit, and where there is no detector.
+    model: a model, or its folder, whose own detector is then taken; images: an array or tensor, prepared as in the
+    training; an `ImageSet`; a word or path as on the command line (their classes do not matter). Raises UserError for
+    what does not fit, and where there is no detector.
     """
     if isinstance(model, str | Path):
         folder, model = model, checkpoint.load(model)
@@ -126,13 +127,16 @@ def unlabelled(
             split=split, skip_bad_images=skip_bad_images, root=root,
         )  # fmt: skip
     else:
-        levels = as_levels(images)
+        levels = as_levels(prepared(model, images)[0])
         model.check(levels)
         unknown = torch.full((len(levels),), -1)
         paths = [f"[{row}]" for row in range(len(levels))]
         found = ImageSet(levels, unknown, paths, Labels(()), model.shape)
     if not len(found):
         raise UserError("there are no images to judge")
+    size, own = tuple(found.levels.shape[1:]), model.shape
+    if size != (own.channels, own.height, own.width) or found.shape.levels != own.levels:
+        raise UserError(f"the model takes images of {own}, not {found.shape}")
     return found
 
 

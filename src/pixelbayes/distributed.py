@@ -114,19 +114,6 @@ def my_part(fabric: Any, total: int) -> slice:
     return slice(start, start + share + (fabric.global_rank < rest))
 
 
-def gather_rows(fabric: Any, rows: Tensor, total: int) -> Tensor:
-    """The rows that `my_part` gave each rank [n, ...] -> all of them [total, ...] in order, on every rank."""
-    if fabric.world_size == 1:
-        return rows
-    most = -(-total // fabric.world_size)
-    padded = torch.zeros(most, *rows.shape[1:], dtype=rows.dtype, device=fabric.device)
-    padded[: len(rows)] = rows.to(fabric.device)
-    gathered = fabric.all_gather(padded).flatten(0, 1).cpu()
-    share, rest = divmod(total, fabric.world_size)
-    kept = [rank * most + row for rank in range(fabric.world_size) for row in range(share + (rank < rest))]
-    return gathered[kept]
-
-
 def agree(fabric: Any, *numbers: float) -> list[float]:
     """The same numbers on every rank: the largest of each."""
     if fabric.world_size == 1:

@@ -186,7 +186,7 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):
             if not len(found):
                 raise ValueError(f"there is no class {label!r}; the classes are {list(self.classes_)}")
             index = np.full(n, found[0])
-        levels = generate(self.model_, labels=index, seed=seed)
+        levels = generate(self.model_, labels=[self.model_.classes[each] for each in index], seed=seed)
         pixels = np.moveaxis(np.asarray(levels), 1, -1)
         return pixels.reshape(n, *self.layout_)
 

@@ -14,6 +14,7 @@ from .errors import UserError
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
 from .progress import warn
+from .records import TrainingRecord
 from .tasks.share import ALONE, Share
 
 
@@ -23,11 +24,14 @@ def held_out(
     split: str | None = None,
     skip_bad_images: bool = False,
     root: str | None = None,
+    *,
+    label_column: str | None = None,
+    path_column: str | None = None,
 ) -> ImageSet:
     """The images to evaluate a model on: those that it was not trained on, unless others are named.
 
     Without `split` it is the validation split where the data have one, else all of the images. `root` is the folder
-    of a standard set's files, where it is not the one of the training.
+    of a standard set's files, where it is not the one of the training; `label_column`, `path_column`: of a table.
     """
     preparation = model.description.get("data") or {}
     source = data if data is not None else preparation.get("source")
@@ -35,7 +39,7 @@ def held_out(
         raise UserError("the model does not know which data it was trained on: name them with --data")
     if split is None:
         split = default_split(source, preparation)
-        trained = (model.description.get("training") or {}).get("trained_on_validation")
+        trained = TrainingRecord.of(model.description).trained_on_validation
         if trained and canonical(source) == preparation.get("source"):
             raise UserError(
                 "the model was trained on its validation images too: name other images with --data, or --split test"
@@ -43,6 +47,7 @@ def held_out(
     return open_images(
         source, model.shape, preparation, model.classes,
         split=split, skip_bad_images=skip_bad_images, root=root,
+        label_column=label_column, path_column=path_column,
     )  # fmt: skip
 
 

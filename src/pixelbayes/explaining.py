@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from .asking import prepared
 from .data import ImageSet, open_images
 from .errors import UserError, unknown
 from .files import write_tensors
@@ -40,9 +41,10 @@ def explain(
 ) -> Evidence:
     """What each pixel says for the most probable class (or `of`) and against its best rival (or `against`).
 
-    images: integer levels `(n, C, H, W)`, an `ImageSet`, or a word or path as on the command line. With `out`, the
-    folder is written as by `pixelbayes explain`: evidence.csv, pictures, and with `maps` ("npy" or "safetensors") the
-    maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what does not fit.
+    images: an array or tensor, prepared as in the training; an `ImageSet`; or a word or path as on the command line.
+    With `out`, the folder is written as by `pixelbayes explain`: evidence.csv, pictures, and with `maps` ("npy" or
+    "safetensors") the maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what
+    does not fit.
 
     >>> import numpy as np
     >>> from pixelbayes import create
@@ -73,7 +75,7 @@ def as_image_set(model: AutoregressiveImageModel, images: Any) -> ImageSet:
         return images
     if isinstance(images, str | Path):
         return open_images(images, model.shape, model.description.get("data") or {}, model.classes)
-    levels = as_levels(images)
+    levels = as_levels(prepared(model, images)[0])
     model.check(levels)
     labels = torch.full((len(levels),), UNKNOWN)
     return ImageSet(levels, labels, [f"[{row}]" for row in range(len(levels))], model.classes, model.shape)

@@ -39,7 +39,7 @@ class ImageSource(Protocol):
 
 
 class Sharing(Protocol):
-    """Who works on which chunks, as `tasks.share.Share` says."""
+    """Who works on which chunks, as `distributed.Shard` says."""
 
     def of(self, chunks: Sequence[int], /) -> Sequence[int]: ...
 

@@ -112,6 +112,8 @@ def _convert_tuple(options: tuple[Any, ...], hint: Any, value: Any, where: str) 
 def _matches(hint: Any, value: Any) -> bool:
     if hint is Any:
         return True
+    if get_origin(hint) is dict:  # what lies within is checked by whoever reads it
+        return isinstance(value, dict)
     if hint in (int, float) and isinstance(value, bool):
         return False
     if hint is float:
@@ -131,6 +133,8 @@ def spell(hint: Any) -> str:
         return " or ".join(spell(option) for option in options if option is not NoneType)
     if origin is Literal:
         return "one of " + ", ".join(str(option) for option in options)
+    if origin is dict:
+        return "a table"
     if origin is tuple:
         several = len(options) == 2 and options[1] is Ellipsis
         return f"a list of {'' if several else f'{len(options)} '}({spell(options[0])})"

@@ -22,6 +22,8 @@ class Run:
     steps: int | None = None
     bits_per_dim: float | None = None
     accuracy: float | None = None
+    """Calibrated, as `evaluate` finds it on the validation images, where `calibrated`; else of Bayes' rule alone."""
+    calibrated: bool = False
     minutes: float | None = None
     network: str = ""
     strategy: str = ""
@@ -130,6 +132,7 @@ def _read_run(folder: Path) -> Run:
     training = _at(config, "description.training")
     best = kept_row(rows, training.get("step") if isinstance(training, dict) else None)
     seconds = number(rows[-1], "seconds") if rows else None
+    calibrated = _at(training, "calibrated_accuracy")
     folds = _whole(config, "description.recipe.data.folds") or None
     return Run(
         folder,
@@ -137,7 +140,8 @@ def _read_run(folder: Path) -> Run:
         data=Path(_text(config, "description.data.source")).name,
         steps=int(rows[-1]["step"]) if rows else None,
         bits_per_dim=number(best, "validation_bits_per_dim"),
-        accuracy=number(best, "validation_accuracy"),
+        accuracy=calibrated if isinstance(calibrated, float) else number(best, "validation_accuracy"),
+        calibrated=isinstance(calibrated, float),
         minutes=None if seconds is None else seconds / 60,
         network=_text(config, "model.network.name"),
         strategy=_text(config, "model.fusion.strategy"),

@@ -343,7 +343,7 @@ def test_list_shows_runs_models_and_recipes(tiny_model_folder: Path, capsys: Cap
     assert main(["list", "runs", str(tiny_model_folder.parent)]) == 0
     shown = capsys.readouterr().out
     assert tiny_model_folder.name in shown
-    assert "digits" in shown
+    assert "pixelcnn_pp" in shown
     assert main(["list", "models", str(tiny_model_folder.parent)]) == 0
     assert "pixelcnn_pp" in capsys.readouterr().out
     assert main(["list", "models", str(tiny_model_folder)]) == 0

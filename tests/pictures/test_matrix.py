@@ -1,7 +1,9 @@
 import numpy as np
+import torch
 from PIL import Image
 
-from pixelbayes.pictures import confusion
+from pixelbayes.levels import ImageShape
+from pixelbayes.pictures import confusion, sheet
 from pixelbayes.pictures.matrix import most_confused
 
 
@@ -40,3 +42,22 @@ def test_a_class_without_images_and_a_single_class_are_drawn(tmp_path):
     confusion([[3, 0], [0, 0]], ["seen", "absent"], tmp_path / "absent.png")
     confusion([[3]], ["only"], tmp_path / "only.png")
     assert (tmp_path / "only.png").stat().st_size > 1000
+
+
+def test_any_class_name_is_drawn(tmp_path):
+    names = [
+        "$",
+        "$$",
+        "\\frac{1}{2}",
+        "$\\frac$",
+        "\u4ef7\u683c",
+        "\u05e9\u05dc\u05d5\u05dd",
+        "a\nb",
+        "_^{",
+        "<b>&",
+    ]
+    confusion(np.eye(len(names), dtype=int), names, tmp_path / "c.png", title="$\\frac of 50 %")
+    levels = torch.zeros(2 * len(names), 1, 8, 8, dtype=torch.uint8)
+    sheet(levels, ImageShape(1, 8, 8), tmp_path / "s.png", rows=names, title="$\\frac")
+    assert (tmp_path / "c.png").stat().st_size > 1000
+    assert (tmp_path / "s.png").stat().st_size > 1000

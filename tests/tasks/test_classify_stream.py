@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import pixelbayes as pb
+from pixelbayes.distributed import Shard
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question
 from pixelbayes.measure import confusion_matrix, scores
 from pixelbayes.tasks.answer_table import AnswerTable
 from pixelbayes.tasks.classify_stream import Outputs, classify_to_files
-from pixelbayes.tasks.share import Share
 
 N = 23
 BY_FOUR = Question(batch=12)
@@ -145,9 +145,9 @@ def test_several_processes_share_the_work_of_one(model, levels, outputs, whole, 
         other[:4] = 0  # the first chunk is this process's own
         return found + other
 
-    monkeypatch.setattr(Share, "merge", merge)
+    monkeypatch.setattr(Shard, "merge", merge)
     source = Source(levels)
-    work(model, source, outputs, share=Share(0, 2))
+    work(model, source, outputs, share=Shard(0, 2))
     assert source.read == 4 + 4 + 4
     assert same(outputs, whole)
 

@@ -22,8 +22,7 @@ from pixelbayes.runs import find_runs
 from pixelbayes.training import train
 from pixelbayes.training.guard import Guard
 from pixelbayes.training.journal import read_rows
-from pixelbayes.training.run import memory_of
-from pixelbayes.training.state_files import list_states
+from pixelbayes.training.state_files import list_states, load_state
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -231,10 +230,10 @@ def test_a_kill_while_pictures_are_drawn_finds_the_kept_weights_in_the_state(
     monkeypatch.setattr("pixelbayes.training.assess.draw_curves", killed)
     with pytest.raises(SystemExit):
         train(digits, recipe(2, validate_every=0.5, checkpoint_seconds=1e6), tmp_path, seed=3, device="cpu")
-    memory, _ = memory_of(tmp_path) or pytest.fail("there is no state")
+    saved = load_state(tmp_path) or pytest.fail("there is no state")
     kept = pb.load(tmp_path).description["training"]
-    assert kept["step"] == memory.best_step > 0
-    assert kept["validation"] == memory.best_figures
+    assert kept["step"] == saved.state.best_step > 0
+    assert kept["validation"] == saved.state.best_figures
 
 
 def test_the_size_of_a_batch_stays(digits: Dataset, tmp_path: Path) -> None:

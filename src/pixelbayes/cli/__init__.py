@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "which pixels speak for an answer, and which against it",
     "detect": "images that are foreign to a model",
     "report": "one page on a run or a model, to hand over",
+    "study": "compare settings over seeds: which is better, and is it sure?",
     "list": "recipes, runs and models",
     "import": "turn a reference checkpoint (.pth) into a model",
 }

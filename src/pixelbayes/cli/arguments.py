@@ -58,8 +58,8 @@ def _refuse_unknown(kind: type[Any], arguments: Sequence[str], command: str) -> 
         if not word.startswith("--") or {name, plain} & {*known, "help", ""}:
             continue
         if name in positional:
-            usage = f"pixelbayes {command} {' '.join(positional).upper()}"
-            hint = f": {name.upper()} is given without --{name}, as in  {usage}"
+            usual = f"pixelbayes {command} {' '.join(positional).upper()}"
+            hint = f": {name.upper()} is given without --{name}, as in  {usual}"
         else:
             near = nearest(name, known)
             hint = f": did you mean '--{near}'?" if near else ""

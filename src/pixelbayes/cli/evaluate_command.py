@@ -1,14 +1,15 @@
 """`pixelbayes evaluate`: likelihood and accuracy on held-out images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
 from ..errors import UserError
 from .arguments import Flag, optional, read
+from .comparison_options import Comparisons
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -31,6 +32,8 @@ class Evaluate:
       pixelbayes evaluate runs/photos-001 --split test --out results
       pixelbayes evaluate runs/photos-001 --data other-photos/ --no-baselines
       pixelbayes evaluate runs/demo --split test --seen
+      pixelbayes evaluate runs/photos-001 --generation
+      pixelbayes evaluate runs/photos-001 --against cnn --against-minutes 10
     """
 
     model: Annotated[str, Positional, arg(metavar="MODEL")]
@@ -41,6 +44,10 @@ class Evaluate:
     """train, validation or test; when not given: validation where the data have one, else all of the images."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files (that of the training when not given)."""
+    label_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of classes (name or number; 'none': there is none)."""
+    path_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of the images' paths."""
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-evaluation-001, counted up, when not given."""
     batch: Annotated[int | None, optional("N")] = None
@@ -61,6 +68,7 @@ class Evaluate:
     """Replace what an earlier `evaluate` wrote there; no other file is touched."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    comparisons: Annotated[Comparisons, OmitArgPrefixes] = field(default_factory=Comparisons)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -79,13 +87,22 @@ def run(arguments: Sequence[str]) -> None:
     from .presenting import check_positive, default_out, show
 
     check_positive(options.batch, "--batch")
+    options.comparisons.check()
     import_extensions(options.imports)
     share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     if options.seen:
         require_classes(model)
     foreign = _foreign_images(model, options)
-    images = held_out(model, options.data, options.split, options.skip_bad_images, options.root)
+    images = held_out(
+        model,
+        options.data,
+        options.split,
+        options.skip_bad_images,
+        options.root,
+        label_column=options.label_column,
+        path_column=options.path_column,
+    )
     for notice in images.notices if share.first else ():
         warn(notice)
     train = _training_images(model, options) if options.baselines and share.first else None
@@ -96,10 +113,11 @@ def run(arguments: Sequence[str]) -> None:
     name = f"{Path(options.model).resolve().name}-evaluation"
     with claimed(options.out or default_out(name), options.overwrite) as out:
         products = Products(out, "evaluation")
-        products.refuse_foreign(FILES)
+        products.refuse_foreign((*FILES, *options.comparisons.files))
         found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
         assert found is not None
         written = found.write(products)
+        written += options.comparisons.run(model, options.model, images, products)
         products.finish()
     present(found, calibrated=model.calibration.active)
     if foreign is not None:

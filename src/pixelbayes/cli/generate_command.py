@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
@@ -92,7 +93,9 @@ def run(arguments: Sequence[str]) -> None:
         write(draw(model, wanted, options, share), model, wanted, names, products)
     say(f"{len(names)} images are in {out}, all of them at a glance in {out / SHEET}")
     if len(model.classes):
-        say(f"Does the model recognise them?  pixelbayes classify {options.model} {as_folder(out)}")
+        say(
+            f"Does the model recognise them?  pixelbayes classify {quote(options.model)} {quote(as_folder(out))}"
+        )
 
 
 def as_folder(out: Path) -> str:

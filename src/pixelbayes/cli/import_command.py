@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -47,4 +48,4 @@ def run(arguments: Sequence[str]) -> None:
     checkpoint.save(model, out)
     count = sum(parameter.numel() for parameter in model.parameters())
     say(f"a model of {count:,} parameters for images of {model.shape} is in {out}")
-    say(f"Draw from it:  pixelbayes generate {out} --per-class 16")
+    say(f"Draw from it:  pixelbayes generate {quote(str(out))} --per-class 16")

@@ -133,10 +133,20 @@ def _table_of_runs(found: "list[Run]", place: str) -> "Table":
     for each in found:
         table.add_row(
             each.name(place), each.network, each.strategy, number(each.seed, "d"), each.fold_of,
-            number(each.steps, "d"), number(each.bits_per_dim, ".4f"), number(each.accuracy, ".1%"),
+            number(each.steps, "d"), number(each.bits_per_dim, ".4f"), _accuracy(each),
             number(each.minutes, ".1f"), *([each.broken] if each.broken else []),
         )  # fmt: skip
+    if any(each.accuracy is not None and not each.calibrated for each in found):
+        table.caption = "accuracy on validation, calibrated; ~: not calibrated (yet)"
+        table.caption_justify = "left"
     return table
+
+
+def _accuracy(run: "Run") -> str:
+    """The accuracy on validation; marked where it is that of Bayes' rule alone."""
+    if run.accuracy is None:
+        return ""
+    return f"{'' if run.calibrated else '~'}{run.accuracy:.1%}"
 
 
 def _ready_models() -> None:

@@ -74,6 +74,13 @@ class Train:
     """Names of the classes with commas, in the order of their indices."""
     group_by: Annotated[str | None, optional("COLUMN|PATTERN")] = None
     """A CSV column, or a pattern of the file name, whose groups are never split."""
+    label_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of classes (name or number); several of 0 and 1 with commas; 'none': images without labels."""
+    path_column: Annotated[str | None, optional("COLUMN")] = None
+    """A table's column of the images' paths."""
+    class_from: Annotated[str | None, optional("first|parent|path|PATTERN")] = None
+    """Which folder on the way to an image is its class: the first, the last (parent), all (path), or the first group of
+    a pattern of the path."""
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
@@ -169,19 +176,15 @@ def folder_of(options: Train) -> AbstractContextManager[Path]:
 
 
 def next_steps(out: Path, classes: bool) -> list[str]:
-    """The folder, and what to try next, in words that a shell takes as they are."""
-    place = quote(str(out))
-    last = (
-        f"pixelbayes classify {place} DATA --csv predictions.csv"
-        if classes
-        else f"pixelbayes list models {place}"
-    )
+    """The folder, and what to try next."""
+    model = quote(str(out))
+    last = f"classify {model} DATA --csv predictions.csv" if classes else f"list models {model}"
     return [
         "",
         f"The model, its curves and samples are in {out}. Try next:",
-        f"  pixelbayes generate {place} --per-class 25",
-        f"  pixelbayes evaluate {place}",
-        f"  {last}",
+        f"  pixelbayes generate {model} --per-class 25",
+        f"  pixelbayes evaluate {model}",
+        f"  pixelbayes {last}",
     ]
 
 
@@ -236,6 +239,9 @@ def _shortcuts(options: Any) -> dict[str, Any]:
         "data.root": options.root,
         "data.class_names": _words(options.class_names),
         "data.group_by": options.group_by,
+        "data.label_column": options.label_column,
+        "data.path_column": options.path_column,
+        "data.class_from": options.class_from,
         "data.skip_bad_images": options.skip_bad_images or None,
         "training.focus": _words(options.classes),
         "training.focus_share": options.share,

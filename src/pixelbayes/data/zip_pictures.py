@@ -1,7 +1,6 @@
 """Images inside a zip, read without unpacking it."""
 
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -52,5 +51,5 @@ class ZipPictures:
     def _content(self, index: int) -> bytes:
         try:
             return self._opened.read(self.names[index])
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-            raise BadImageError("damaged within the zip") from error
+        except Exception as error:  # also for a password, and for a way of packing that is not known
+            raise BadImageError("damaged within the zip, or packed in a way that is not read") from error

@@ -70,7 +70,7 @@ def likelihoods_along(
             part = levels[start : start + images]
             model.check(part)
             for classes in torch.arange(len(model.classes)).split(pairs):
-                maps = model.class_log_prob_maps(part, classes).double().flatten(2)
+                maps = model.class_log_prob_maps(part, classes.tolist()).double().flatten(2)
                 result[start : start + images, classes] = maps.cumsum(2)[..., points.to(maps.device)].cpu()
     nats = share.merge(result)
     if bool(nats.isnan().any()):

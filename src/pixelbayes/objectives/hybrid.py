@@ -93,7 +93,9 @@ class Hybrid(Objective):
         self.register_buffer("weight", torch.zeros(()), persistent=False)  # a function of the progress
         self.active = False
         if config.weight > 0:
-            self.passes = len(model.classes) + float(config.augmented)
+            shared = model.network.shares_classes
+            each = model.config.fusion.row().passes(len(model.classes)) if shared else len(model.classes)
+            self.passes = each + float(config.augmented)
         self._augment = Augment(config.strong, model.shape) if config.augmented else None
 
     def begin(self, progress: float) -> None:

@@ -2,6 +2,7 @@
 
 from .matrix import confusion
 from .mistakes import mistakes_sheet
+from .nearest import nearest_sheet
 from .reliability import reliability_diagram
 from .seen import accuracy_seen
 from .sheets import preview, sheet
@@ -12,6 +13,7 @@ __all__ = [
     "confusion",
     "curves",
     "mistakes_sheet",
+    "nearest_sheet",
     "preview",
     "reliability_diagram",
     "sheet",

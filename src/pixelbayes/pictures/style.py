@@ -3,12 +3,14 @@
 import warnings
 from functools import cache
 from pathlib import Path
+from unicodedata import category
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ..files import whole
 from ..progress import warn
@@ -44,8 +46,16 @@ def tidy(axes: Axes, title: str) -> None:
 
 
 def save(finished: Figure, path: str | Path) -> None:
-    """Write the figure to `path`, whole or not at all; letters that no font here has are told once."""
+    """Write the figure to `path`, whole or not at all; letters that no font here has are told once.
+
+    No text is read as mathematics, the numbers of an axis included (a logarithmic one would be spelled in it).
+    """
     families = ["DejaVu Sans", *further_fonts()]
+    for axes in finished.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_formatter(NullFormatter())
     for text in finished.findobj(Text):
         text.set_fontfamily(families)
         text.set_parse_math(False)  # a class may be called '$'
@@ -67,6 +77,6 @@ def further_fonts() -> tuple[str, ...]:
 def shorten(name: str, length: int = 18) -> str:
     """A class name that fits beside a row; what is left out is in the middle, since endings often differ; letters that
     cannot be shown (a line break, say) are blanks."""
-    name = "".join(letter if letter.isprintable() else " " for letter in name)
+    name = "".join(" " if category(letter) in ("Cc", "Zl", "Zp") else letter for letter in name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..allocation import keep_freed_memory
+from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
 from ..likelihood import (
@@ -27,10 +29,9 @@ from ..likelihood import (
     pairs_at_once,
 )
 from ..model import AutoregressiveImageModel
-from ..progress import counting, say
+from ..progress import say, show_progress, spell_seconds
 from .answer_table import AnswerTable
 from .classify import Classification, from_log_likelihoods
-from .share import ALONE, Share
 from .unfinished import Unfinished, beside
 
 LEFT_OUT = torch.inf
@@ -128,7 +129,7 @@ def classify_to_files(
     question: Question,
     outputs: Outputs,
     prior: Sequence[float] | None = None,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tally:
     """Classify images `levels` of names `paths` and labels [N] (-1 unknown), and write the answers as they come.
 
@@ -179,7 +180,7 @@ def in_order(
     levels: ImageSource | Tensor,
     paths: Sequence[str],
     question: Question,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     start: int = 0,
 ) -> Iterator[tuple[range, Tensor]]:
     """Yields (rows, log p(x | c)), float64, in the order of the images, on every process; several chunks at a time
@@ -209,7 +210,7 @@ def _sound(nats: Tensor, rows: range, levels: ImageSource | Tensor, paths: Seque
     return torch.where(lost[:, None], LEFT_OUT, nats)
 
 
-def _begun(done: int, share: Share) -> int:
+def _begun(done: int, share: Shard) -> int:
     """How many images are done already, as the first process knows."""
     return int(share.merge(torch.tensor([done if share.first else 0]))[0])
 
@@ -219,12 +220,17 @@ def _whole_chunks(done: int, count: int, size: int) -> int:
 
 
 def _told(chunks: Iterator[tuple[range, Tensor]], done: int, count: int) -> Iterator[tuple[range, Tensor]]:
-    """The same, telling how far it is."""
-    with counting("classifying", count) as advance:
-        advance(done)
+    """The same, telling how far it is, and the time left at the pace so far."""
+    begun = time.monotonic()
+    try:
         for rows, nats in chunks:
             yield rows, nats
-            advance(len(rows))
+            left = (time.monotonic() - begun) / (rows.stop - done) * (count - rows.stop)
+            if rows.stop < count:
+                detail = f"{rows.stop:,} of {count:,} images, {spell_seconds(left)} left"
+                show_progress("classifying", rows.stop / count, detail)
+    finally:
+        show_progress("classifying", 1.0)
 
 
 class _Writer:

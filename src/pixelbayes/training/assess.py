@@ -1,7 +1,5 @@
 """A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
 
-from typing import Any
-
 from torch import Tensor
 
 from .. import checkpoint
@@ -9,6 +7,7 @@ from ..data import ImageSet
 from ..measure import Metrics
 from ..model import evaluating
 from ..progress import say, warn
+from ..records import TrainingRecord
 from .journal import COLUMNS
 from .options import figure_of_merit
 from .run import Run
@@ -44,40 +43,39 @@ def assess(run: Run) -> None:
 def keep(run: Run) -> None:
     """Make the averaged weights the model in the run's folder."""
     if run.first:
-        run.averaged.description = {**run.model.description, "training": account(run)}
+        run.averaged.description = {**run.model.description, "training": record(run).to_dict()}
         checkpoint.save(run.averaged, run.out)
 
 
-def account(run: Run) -> dict[str, Any]:
-    """How the model came about, as plain data."""
-    state = run.state
-    return {
-        "config": state.training,
-        "augment": state.augment,
-        "objective": state.objective,
-        "seed": state.seed,
-        "minutes": state.minutes,
-        "max_steps": state.max_steps,
-        "step": state.best_step if state.best_step >= 0 else state.step,
-        "steps": state.step,
-        "epochs": round(run.epoch, 3),
-        "seconds": round(state.elapsed, 1),
-        "skipped_steps": state.skipped,
-        "precision": state.precision,
-        "compiled": state.compiled,
-        "device": str(run.fabric.device.type),
-        "ranks": run.fabric.world_size,
-        "images": len(run.images),
-        "data": state.data,
-        "parameters": sum(p.numel() for p in run.model.parameters()),
-        "validation": state.best_figures if run.validation is not None else None,
-        "validation_of": run.validation.describe(len(run.model.classes))
-        if run.validation is not None
-        else "",
-        "trained_on_validation": run.config.include_validation or state.seen_validation,
-        "finished": run.over,
-        "stopped": state.stopped,
-    }
+def record(run: Run, calibrated: bool = False) -> TrainingRecord:
+    """How the model came about."""
+    state, plan = run.state, run.validation
+    return TrainingRecord(
+        config=state.training,
+        augment=state.augment,
+        objective=state.objective,
+        seed=state.seed,
+        minutes=state.minutes,
+        max_steps=state.max_steps,
+        step=state.best_step if state.best_step >= 0 else state.step,
+        steps=state.step,
+        epochs=round(run.epoch, 3),
+        seconds=round(state.elapsed, 1),
+        skipped_steps=state.skipped,
+        precision=state.precision,
+        compiled=state.compiled,
+        device=str(run.fabric.device.type),
+        ranks=run.fabric.world_size,
+        images=len(run.images),
+        data=state.data,
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        validation=state.best_figures if plan is not None else None,
+        validation_of=plan.describe(len(run.model.classes)) if plan is not None else "",
+        trained_on_validation=run.config.include_validation or state.seen_validation,
+        finished=run.over,
+        stopped=state.stopped,
+        calibrated=calibrated,
+    )
 
 
 def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
@@ -152,7 +150,7 @@ def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
     accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
     text = f"epoch {run.epoch:.1f}, step {run.state.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
     if accuracy is not None and len(run.model.classes) > 1:
-        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%}"
+        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%} (not calibrated)"
     if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
         text += f" ({of})"
     say(text + (", the best so far" if better else ""))

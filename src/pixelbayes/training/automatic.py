@@ -13,7 +13,7 @@ from ..data import AugmentConfig, Dataset
 from ..distributed import pick_device, world_size
 from ..distributions import CONFIGS as DISTRIBUTIONS
 from ..errors import UserError
-from ..fusion import FusionConfig
+from ..fusion import STRATEGIES, FusionConfig
 from ..labels import UNKNOWN
 from ..model import build
 from ..networks import CONFIGS as NETWORKS
@@ -33,6 +33,8 @@ MOST_EPOCHS = 60.0
 LEAST_PIXELS = 28 * 28  # below, and in deeper networks, initialisation from the data was seen to diverge
 UNBALANCED = 1.5  # the largest class over the smallest
 LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
+HYBRID_STRATEGY = "left"
+"""With the label in the left stream, the one above is computed once for all classes."""
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
 MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
@@ -81,8 +83,8 @@ class Facts:
 
     @property
     def passes(self) -> float:
-        """What a step costs, in passes of one class: with the label in the left stream, the one above is shared."""
-        return 0.6 + 0.4 * len(self.counts) if self.tells_classes_apart else 1.0
+        """What a step costs, in passes of one class."""
+        return STRATEGIES[HYBRID_STRATEGY].passes(len(self.counts)) if self.tells_classes_apart else 1.0
 
     @property
     def photographs(self) -> bool:
@@ -114,7 +116,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
         distribution=_distribution(facts),
-        fusion=FusionConfig("left" if facts.tells_classes_apart else "mild"),
+        fusion=FusionConfig(HYBRID_STRATEGY if facts.tells_classes_apart else "mild"),
         objective=_objective(facts),
         training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),

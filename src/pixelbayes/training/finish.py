@@ -1,14 +1,15 @@
 """The end of a run: calibration, the last pictures, and what is said."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from .. import checkpoint
 from ..files import whole
-from ..measure import fit_calibration
+from ..measure import fit_calibration, scores
 from ..model import AutoregressiveImageModel, Calibration
 from ..progress import say, spell_seconds
-from .assess import account, assess
+from .assess import assess, record
 from .own_files import SUMMARY
 from .run import Run
 from .sheets import MOST_ROWS as MOST_CLASSES
@@ -27,13 +28,28 @@ def finish(run: Run) -> AutoregressiveImageModel:
     model = checkpoint.load(run.out, run.fabric.device)
     run.fabric.barrier()
     told = _calibrate(run, model)
-    model.description["training"] = {**account(run), "calibrated": told}
+    kept = replace(record(run, calibrated=told), **_calibrated_figures(run, model, told))
+    model.description["training"] = kept.to_dict()
     if run.first:
         checkpoint.save(model, run.out)
         draw_samples(model, run.out / "samples.png", run.state.seed, f"{run.out.name}, the best weights")
         _write_summary(run, model.description["training"])
         _tell(run, model.calibration if told else None)
+        if kept.calibrated_accuracy is not None:
+            say(f"accuracy on validation: {kept.calibrated_accuracy:.1%}, calibrated")
     return model
+
+
+def _calibrated_figures(run: Run, model: AutoregressiveImageModel, told: bool) -> dict[str, Any]:
+    """The calibrated accuracies on the validation images of this run, which `list runs` shows and `evaluate` finds."""
+    if not told or run.validation is None or run.nats is None:
+        return {}
+    sound = scored(run.nats)
+    posterior = model.calibration.posterior(run.nats[sound], model.log_prior())
+    found = scores(posterior, run.validation.images.labels[sound])
+    if found is None:
+        return {}
+    return {"calibrated_accuracy": found.accuracy, "calibrated_balanced_accuracy": found.balanced_accuracy}
 
 
 def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
@@ -43,7 +59,7 @@ def _calibrate(run: Run, model: AutoregressiveImageModel) -> bool:
         return False
     nats = run.nats
     if nats is None:
-        nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
+        nats = run.nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
     sound = scored(nats)
     nats, labels = nats[sound], plan.images.labels[sound]
     if not nats.isfinite().all():  # of an image under classes that are no candidates

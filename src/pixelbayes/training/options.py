@@ -15,6 +15,7 @@ from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
+from ..records import TrainingRecord
 from .own_files import SUMMARY, claim_files
 from .run_state import RunState
 from .state_files import SavedState, list_states
@@ -79,8 +80,8 @@ def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str
     if start is None or not known.get("source") or known["source"] != preparation.get("source"):
         return False
     before, now = known.get("config") or {}, preparation.get("config") or {}
-    all_of_them = (start.description.get("training") or {}).get("trained_on_validation")
-    return bool(all_of_them) or any(before.get(name) != now.get(name) for name in DIVISION)
+    all_of_them = TrainingRecord.of(start.description).trained_on_validation
+    return all_of_them or any(before.get(name) != now.get(name) for name in DIVISION)
 
 
 def continued(state: RunState, options: RunOptions) -> RunState:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 import torch
 
@@ -186,6 +187,6 @@ def _leave(run: Run) -> None:
     at = f"the state of step {int(saved[-1].stem):,} is" if saved else "no state is"
     say(
         f"stopped by a signal at step {run.state.step:,}; {at} saved in {run.out}: continue with "
-        f"pixelbayes train DATA --out {run.out} --resume"
+        f"pixelbayes train DATA --out {quote(str(run.out))} --resume"
     )
     run.guard.leave()

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
-from ..distributed import gather_rows, my_part
+from ..distributed import Shard
+from ..likelihood import Question, log_likelihoods
 from ..measure import Metrics, bits_per_dim
 from ..measure.evaluation import measure
 from ..model import AutoregressiveImageModel
-from ..tasks.classify import pairs_at_once
 from .seeds import generator
 
 MANY_CLASSES = 20  # beyond which the candidate classes of an image may be thinned out
@@ -89,7 +89,6 @@ def steps_between(pairs: int, wanted: int, batch: int) -> int:
     return max(1, wanted, round(affordable))
 
 
-@torch.inference_mode()
 def score(
     fabric: Any,
     model: AutoregressiveImageModel,
@@ -102,15 +101,13 @@ def score(
     `check` is called now and then and may raise to stop.
     """
     width = candidates.shape[1] if candidates is not None else 1
-    total = len(levels) * width
-    own = torch.arange(total)[my_part(fabric, total)]
-    parts = []
-    for chunk in own.split(pairs_at_once(model)):
+    shard = Shard(fabric.global_rank, fabric.world_size, fabric.device)
+    own = torch.zeros(len(levels), width, dtype=torch.float64)
+    check()
+    for rows, found in log_likelihoods(model, levels, Question(candidates), shard):
+        own[rows.start : rows.stop] = found
         check()
-        labels = candidates.flatten()[chunk].to(model.device) if candidates is not None else None
-        parts.append(model.log_prob(levels[chunk // width].to(model.device), labels).double().cpu())
-    found = torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64)
-    nats = gather_rows(fabric, found, total).view(len(levels), width)
+    nats = shard.merge(own)
     if candidates is None or width == len(model.classes):
         return nats
     full = torch.full([len(levels), len(model.classes)], -torch.inf, dtype=torch.float64)

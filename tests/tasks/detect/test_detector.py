@@ -103,6 +103,9 @@ def test_rejecting_answers_none_of_these_and_is_less_sure_of_foreign_images(ramp
     assert bool((rejecting.predicted[found.foreign] == -1).all())
     assert torch.equal(rejecting.predicted[~found.foreign], answer.predicted[~found.foreign])
     assert bool((rejecting.posterior.sum(1) <= 1 + 1e-12).all())
+    assert torch.equal(rejecting.runner_up[found.foreign], answer.predicted[found.foreign])
+    rows = list(rejecting.rows([str(number) for number in range(15)]))
+    assert [row[3] == "none of these" for row in rows] == found.foreign.tolist()
     # The least p-value is 1/60; of 5 % false alarms that is a third.
     assert torch.allclose(rejecting.probability[10:], answer.probability[10:] * (1 / 60) / 0.05)
     with pytest.raises(UserError, match="15 detections"):

@@ -105,7 +105,10 @@ class Rejection(Classification):
     @property
     def runner_up(self) -> Tensor:
         """The next best answer [N]: where it is none of these, the most probable class."""
-        return torch.where(self.none, self.posterior.argmax(1), super().runner_up)
+        plain = Classification(
+            self.log_likelihoods, self.posterior, self.classes
+        )  # whose answers are all classes
+        return torch.where(self.none, plain.predicted, plain.runner_up)
 
     @property
     def predicted_names(self) -> list[str]:

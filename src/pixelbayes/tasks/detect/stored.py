@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -52,7 +53,9 @@ def load_detector(folder: str | Path, model: AutoregressiveImageModel) -> Detect
     """
     path = Path(folder) / FILE
     if not path.is_file():
-        raise UserError(f"{folder} has no detector yet: fit one with  pixelbayes detect {folder} --fit")
+        raise UserError(
+            f"{folder} has no detector yet: fit one with  pixelbayes detect {quote(str(folder))} --fit"
+        )
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -66,7 +69,8 @@ def load_detector(folder: str | Path, model: AutoregressiveImageModel) -> Detect
         raise UserError(f"{path} is damaged or no detector ({error})") from error
     if detector.fingerprint != fingerprint(model):
         raise UserError(
-            f"{path} was fitted for other weights of the model: fit it anew with  pixelbayes detect {folder} --fit"
+            f"{path} was fitted for other weights of the model: fit it anew with  "
+            f"pixelbayes detect {quote(str(folder))} --fit"
         )
     return detector
 

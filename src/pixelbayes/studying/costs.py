@@ -1,0 +1,101 @@
+"""What a study costs before it starts, and what differences its seeds and images could show."""
+
+from dataclasses import replace
+from math import sqrt
+from time import monotonic
+
+import torch
+
+from ..cost import remembered_cost
+from ..data import Dataset
+from ..labels import Labels
+from ..model import build
+from ..recipe import Recipe
+from .definition import Study, Trial
+
+AROUND = 1.25
+"""Validation, samples and starting, as a factor of the steps alone."""
+Z95 = 1.959963984540054
+
+
+def minutes_of(trials: list[Trial], dataset: Dataset, device: torch.device) -> list[float]:
+    """About how many minutes each trial takes on this device: its budget, or its steps at the measured speed.
+
+    Raises UserError for a trial whose settings do not go together.
+    """
+    flop = [
+        remembered_cost(_of_shape(trial.recipe, dataset)).flop for trial in trials
+    ]  # what cannot be built is said
+    if all(trial.minutes is not None for trial in trials):
+        return [float(trial.minutes or 0) for trial in trials]
+    smallest = min(range(len(trials)), key=flop.__getitem__)
+    seconds_per_flop = _seconds_an_image(trials[smallest].recipe, dataset, device) / flop[smallest]
+    return [
+        trial.minutes
+        if trial.minutes is not None
+        else seconds_per_flop * each * images_of(trial, dataset) * AROUND / 60
+        for trial, each in zip(trials, flop, strict=True)
+    ]
+
+
+def images_of(trial: Trial, dataset: Dataset) -> float:
+    """How many images a trial's steps go through."""
+    training = trial.recipe.training
+    whole = training.epochs * len(dataset.train)
+    return whole if trial.max_steps is None else min(whole, trial.max_steps * training.batch)
+
+
+def _of_shape(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe for the images that there are."""
+    shape = dataset.shape
+    data = replace(
+        recipe.data,
+        size=(shape.height, shape.width),
+        channels=shape.channels,
+        levels=shape.levels,
+        signal=shape.signal,  # type: ignore[arg-type]
+    )
+    return replace(recipe, classes=dataset.classes.names, data=data)
+
+
+def _seconds_an_image(recipe: Recipe, dataset: Dataset, device: torch.device) -> float:
+    """Of one training step without the optimiser; the second of two, since the first one warms up."""
+    shape, count = dataset.shape, min(recipe.training.batch, 8, len(dataset.train))
+    model = build(
+        shape, Labels(dataset.classes.names), recipe.network, recipe.distribution, recipe.fusion
+    ).to(device)
+    levels = dataset.train.levels[:count]
+    labels = torch.arange(count) % max(1, len(dataset.classes)) if len(dataset.classes) else None
+    for _ in range(2):
+        start = monotonic()
+        model.log_prob(levels, labels).sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    return (monotonic() - start) / count
+
+
+def least_difference(images: int, accuracy: float = 0.8) -> float:
+    """The difference of two accuracies near `accuracy` that so many images show with 95 % (binomial), seeds left aside.
+
+    >>> round(least_difference(519), 3)
+    0.049
+    """
+    return Z95 * sqrt(2 * accuracy * (1 - accuracy) / max(1, images))
+
+
+def told_before(study: Study, images: int, minutes: list[float], left: int) -> list[str]:
+    """What a user should know before the work: how many trials, how long, what they can show."""
+    total = f"{sum(minutes):.0f}" if sum(minutes) >= 10 else f"{sum(minutes):.1f}"
+    done = f" ({len(study.trials) - left} are done)" if left < len(study.trials) else ""
+    lines = [
+        f"{len(study.variants)} variants x {len(study.seeds)} seeds: {len(study.trials)} trials{done}; "
+        f"about {total} minutes on this device, in one process"
+    ]
+    if images:
+        lines.append(
+            f"{images:,} images judge each: accuracies near 80 % have a standard error of {sqrt(0.16 / images):.1%}, "
+            f"and a difference below {least_difference(images):.1%} is chance whatever the seeds say"
+        )
+    if len(study.seeds) < 2:
+        lines.append("one seed shows no spread: of a difference nobody can say that it is more than chance")
+    return lines
