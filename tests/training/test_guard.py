@@ -9,6 +9,14 @@ from pixelbayes.training.guard import Guard
 
 
 def test_a_second_interrupt_is_the_notebooks() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    try:
+        _interrupt_twice()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt_twice() -> None:
     with Guard() as guard:
         os.kill(os.getpid(), signal.SIGINT)
         assert guard.asked

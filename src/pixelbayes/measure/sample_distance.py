@@ -68,7 +68,7 @@ def frechet(samples: np.ndarray, real: np.ndarray) -> float:
     With S1 = A'A and S2 = B'B the trace of the root is the sum of the singular values of A B', which is exact also
     where there are fewer images than features.
 
-    >>> frechet(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]]))
+    >>> round(frechet(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]])), 9)
     1.0
     """
     first, second = (

@@ -132,7 +132,7 @@ def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) 
     model = make_model(options, state, dataset).to(fabric.device)
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    counts = dict(zip(dataset.classes, dataset.train.counts(), strict=True))
+    counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
     model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": state.recipe}
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
