@@ -94,8 +94,10 @@ def test_what_values_are_taken_for_is_said(highest, maximum, levels, notices) ->
     assert [notice for notice in data.notices if "taken as" in notice] == notices
 
 
-def test_sizes_stay_unless_asked() -> None:
-    assert from_arrays(random(3, 50, 40)).shape.height == 50
+def test_small_sizes_stay_and_large_ones_are_shrunk_as_those_of_folders() -> None:
+    assert from_arrays(random(3, 30, 20)).shape.height == 30
+    assert from_arrays(random(3, 50, 40)).shape.height == 32
+    assert from_arrays(random(3, 50, 40), config=DataConfig(size=(50, 40))).shape.height == 50
     assert from_arrays(random(3, 50, 40), config=DataConfig(size=(25, 20))).shape.width == 20
 
 
