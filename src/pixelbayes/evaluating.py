@@ -12,7 +12,7 @@ from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.assembling import the_split
 from .errors import UserError
 from .labels import UNKNOWN
-from .model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
+from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
 from .records import TrainingRecord
 from .tasks.share import ALONE, Share

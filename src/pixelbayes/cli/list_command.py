@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from ..errors import UserError, unknown
+from ..errors import UserError, printable, unknown
 from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..runs import Run
 
 WHAT = ("recipes", "runs", "models")
-WRONG = "what is wrong"  # a column that is there only for files that cannot be read as they should
+WRONG = "what is wrong"
 
 
 @dataclass
@@ -102,6 +102,7 @@ def _runs(place: str, as_csv: bool) -> None:
         _write_csv(found)
         return
     show(_table_of_runs(found, place))
+    _tell_broken({each.name(place): each.broken for each in found})
     summary = Path(place) / "training.json"
     if found[0].folder == Path(place) and summary.is_file():
         print(summary.read_text(encoding="utf-8"), end="")
@@ -124,22 +125,33 @@ def _table_of_runs(found: "list[Run]", place: str) -> "Table":
     from .presenting import number, plain_table
 
     table = plain_table(f"runs in {place} (--csv has all columns)")
-    for heading in ("run", "network", "strategy"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("seed", "folds", "steps", "bits", "acc.", "min"):
+    table.add_column("run", overflow="fold")
+    for heading in ("network", "strategy"):
+        table.add_column(heading, no_wrap=True)
+    folds = ["folds"] if any(each.fold_of for each in found) else []
+    for heading in ("seed", *folds, "steps", "bits", "acc.", "min"):
         table.add_column(heading, justify="right", no_wrap=True)
-    if any(each.broken for each in found):
-        table.add_column(WRONG, overflow="fold")
     for each in found:
         table.add_row(
-            each.name(place), each.network, each.strategy, number(each.seed, "d"), each.fold_of,
+            each.name(place), each.network, each.strategy, number(each.seed, "d"),
+            *([each.fold_of] if folds else []),
             number(each.steps, "d"), number(each.bits_per_dim, ".4f"), _accuracy(each),
-            number(each.minutes, ".1f"), *([each.broken] if each.broken else []),
+            number(each.minutes, ".1f"),
         )  # fmt: skip
     if any(each.accuracy is not None and not each.calibrated for each in found):
         table.caption = "accuracy on validation, calibrated; ~: not calibrated (yet)"
         table.caption_justify = "left"
     return table
+
+
+def _tell_broken(reasons: dict[str, str]) -> None:
+    """What is wrong with the entries whose files cannot be read as they should, by name."""
+    broken = {name: reason for name, reason in reasons.items() if reason}
+    if not broken:
+        return
+    print(f"{WRONG}:")
+    for name, reason in broken.items():
+        print(f"  {printable(name)}: {printable(reason)}")
 
 
 def _accuracy(run: "Run") -> str:
@@ -184,12 +196,11 @@ def _models(place: str) -> None:
         print(json.dumps(found[0].config, indent=2))
         return
     table = plain_table(f"models in {place}", "model", "network", "images", "classes")
-    if any(each.broken for each in found):
-        table.add_column(WRONG, overflow="fold")
     for each in found:
-        spelled = ("", "", "", each.broken) if each.broken else _spell(each.config)
-        table.add_row(str(each.folder), *spelled)
+        if not each.broken:
+            table.add_row(str(each.folder), *_spell(each.config))
     show(table)
+    _tell_broken({str(each.folder): each.broken for each in found})
 
 
 def _spell(config: dict[str, Any]) -> tuple[str, str, str]:
