@@ -80,7 +80,7 @@ def test_finished_folds_are_kept_when_it_is_resumed(
     with pytest.raises(pb.UserError, match="another recipe"):
         pb.cross_validate(*images, **{**options, "filters": 5}, resume=True)
     for changed in ({"seed": 7}, {"max_steps": 9}, {"training.learning_rate": 0.5}):
-        with pytest.raises(pb.UserError, match="begin anew with another --out"):
+        with pytest.raises(pb.UserError, match="begin anew with another out="):
             pb.cross_validate(*images, **{**options, **changed}, resume=True)
 
 

@@ -387,9 +387,9 @@ def test_a_broken_entry_is_a_row_beside_the_others(
 def test_a_journal_that_cannot_be_read_is_a_row_too(
     tiny_model_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    for name, text in (("good", "step\n7777\n"), ("spoiled", f"step\n{'1' * 200_000}\n")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "journal.csv").write_text(text)
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "journal.csv").write_text("step\n7777\n")
+    (tmp_path / "spoiled" / "journal.csv").mkdir(parents=True)
     assert main(["list", "runs", str(tmp_path)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "7777" in shown

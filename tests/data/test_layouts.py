@@ -95,7 +95,7 @@ def test_files_that_are_not_read_and_classes_without_pictures_are_counted(write_
     monkeypatch.setattr(formats, "is_installed", lambda suffix: False)
     data = open_dataset(root)
     (notice,) = (notice for notice in data.notices if notice.startswith("not read"))
-    assert "3 .heic (pip install 'pixelbayes[heic]' reads them), 1 .xml" in notice
+    assert "3 .heic (pip install pillow-heif reads them), 1 .xml" in notice
     assert "the folders bird, fish" in notice
     (root / "bird" / "3.heic").write_bytes(b"\0\0\0\x18nothing")
     assert any("4 .heic" in notice for notice in open_dataset(root).notices)

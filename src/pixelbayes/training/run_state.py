@@ -8,6 +8,9 @@ from ..distributed import Arithmetic
 from ..errors import UserError
 from ..plain import field_types
 
+EARLIER_DEFAULTS = {"validate_every": 1.0, "sample_every": 10.0}
+"""What earlier versions wrote where nothing was asked for; as a wish of the user's it would be kept to."""
+
 
 @dataclass
 class RunState:
@@ -74,9 +77,14 @@ class RunState:
             if not _fits(hints[name], value):
                 raise UserError(f"its memory of the run has no usable '{name}'")
         try:
-            return cls(**known)
+            state = cls(**known)
         except TypeError:
             raise UserError("its memory of the run is incomplete") from None
+        if "objective" not in data:  # of an earlier version
+            state.training = {
+                name: v for name, v in state.training.items() if EARLIER_DEFAULTS.get(name) != v
+            }
+        return state
 
     @property
     def augment_words(self) -> list[str]:

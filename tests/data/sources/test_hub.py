@@ -80,5 +80,5 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match=r"pip install 'pixelbayes\[hub\]'"):
+    with pytest.raises(UserError, match=r"pip install 'datasets>=3\.0'"):
         open_dataset(f"hub:{tmp_path}")
