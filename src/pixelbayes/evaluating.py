@@ -9,7 +9,7 @@ import torch
 from . import measure
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, default_split, open_images
-from .data.assembling import the_split
+from .data.held_out import the_split
 from .errors import UserError
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model

@@ -1,12 +1,12 @@
 """A collection as found -> a data set ready for training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ..errors import UserError, unknown
+from ..errors import UserError
 from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import to_plain
@@ -14,7 +14,7 @@ from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
 from .decode_all import decode_all
-from .held_out import Pair, keep_out, remember
+from .held_out import Before, remember
 from .image_set import Dataset, ImageSet
 from .labelling import class_names, indices
 from .preparation import Preparation
@@ -34,9 +34,9 @@ def assemble(
     config: DataConfig,
     shape: ImageShape | None = None,
     allocate: AllocateSplit = _in_memory,
-    held_out: Mapping[str, Sequence[Pair]] | None = None,
+    before: Before | None = None,
 ) -> Dataset:
-    """Divide, choose a preparation, decode; `held_out` is what a model to start from remembers of its division.
+    """Divide, choose a preparation, decode; `before` is what a model to start from remembers of its images.
 
     Raises UserError for whatever the user has to mend.
     """
@@ -46,7 +46,7 @@ def assemble(
         )
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
-    parts, notices = divide(collection, classes, config, held_out)
+    parts, notices = divide(collection, classes, config, before.held_out if before else None)
     for part in collection.splits.values():
         indices(part, classes)  # a label outside the classes is found before hours of decoding
     facts = facts_of(list(collection.splits.values()))
@@ -63,12 +63,13 @@ def assemble(
         remarks += _about_skipped(skipped, split)
     if bad:
         raise BadImagesError(bad)
-    splits = keep_out(splits, held_out) if held_out else splits
+    if before is not None:
+        splits, moved = before.keep_apart(splits)
+        remarks += moved
     remarks += [*about_classes(splits["train"], _words(collection)), *about_same_images(splits)]
     remarks += about_range(splits, preparation)
-    drawn = [name for name in splits if name != "train" and parts[name] is not collection.splits.get(name)]
     record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
-    record |= {"held_out": {name: remember(splits[name]) for name in drawn}}
+    record |= {"held_out": {name: remember(images) for name, images in splits.items() if name != "train"}}
     record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}
     record |= {"asked_shape": to_plain(shape)} if shape else {}
     notices = [*collection.notices, *notices, *remarks]
@@ -144,10 +145,3 @@ def _about_skipped(skipped: list[str], split: str) -> list[str]:
         return []
     more = f" and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
     return [f"{len(skipped):,} unreadable {split} files are left out: {', '.join(skipped[:5])}{more}"]
-
-
-def the_split(dataset: Dataset, split: str) -> ImageSet:
-    """One split by name. Raises UserError where the data set has no such split."""
-    if split not in dataset.splits:
-        raise unknown(f"split of {dataset.name}:", split, dataset.splits)
-    return dataset.splits[split]

@@ -11,12 +11,12 @@ from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
-from .assembling import as_stated, assemble, decode_part, facts_of, the_split
+from .assembling import as_stated, assemble, decode_part, facts_of
 from .cache import Entry
 from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
-from .held_out import found_again, recall
+from .held_out import Before, as_remembered, recall, recall_trained, the_split
 from .image_set import Dataset, ImageSet
 from .labelling import foreign, index_of, indices
 from .lazy import LazyLevels, too_many_to_decode_at_once
@@ -48,17 +48,25 @@ def open_dataset(
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """
-    config = config or DataConfig()
+    return _opened(source, config or DataConfig(), shape, known or {})
+
+
+def _opened(
+    source: Data, config: DataConfig, shape: ImageShape | None, known: Mapping[str, Any], left: bool = False
+) -> Dataset:
+    """What `open_dataset` says; `left`: images that a table names and that are gone are no error."""
     if config.root is not None:  # the description must hold in another working folder too
         config = replace(config, root=str(Path(config.root).resolve()))
     found = find_source(source, config)
+    gone = left and isinstance(found, CsvSplits) and found.leave_out_missing()
     word = canonical(source)
-    files, before = found.files(), _held_out_before(known or {}, word, config)
-    held_out = recall(before)
+    files, record = found.files(), _known_before(known, word, config)
+    before = Before(recall(record.get("held_out")), recall_trained(record)) if record else None
     if not files:
-        return _named(assemble(found.read(config, None), config, shape, held_out=held_out), word)
+        return _named(assemble(found.read(config, None), config, shape, before=before), word)
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
-    question |= {"held_out": before} if before else {}
+    question |= {"before": record} if record else {}
+    question |= {"left": True} if gone else {}
     entry = Entry(question, files)
     dataset = entry.load()
     if dataset is not None:
@@ -68,19 +76,22 @@ def open_dataset(
         if dataset is None:
             try:
                 collection = found.read(config, None)
-                dataset = _named(assemble(collection, config, shape, entry.allocate, held_out), word)
+                dataset = _named(assemble(collection, config, shape, entry.allocate, before), word)
                 entry.store(dataset)
             finally:
                 entry.discard()
     return dataset
 
 
-def _held_out_before(known: Mapping[str, Any], word: str, config: DataConfig) -> dict[str, str]:
-    """The record of the images that a model held out, where the data and the way to divide them are the same."""
-    if known.get("source") != word:
-        return {}
+def _known_before(known: Mapping[str, Any], word: str, config: DataConfig) -> dict[str, Any]:
+    """What a model to start from held out and was trained on; nothing where the same data are to be divided otherwise
+    now, and of other data only what it was trained on."""
     now, before = to_plain(config), known.get("config") or {}
-    return (known.get("held_out") or {}) if all(before.get(n) == now.get(n) for n in DIVISION) else {}
+    same = known.get("source") == word
+    if same and any(before.get(name) != now.get(name) for name in DIVISION):
+        return {}
+    names = ("held_out", "trained_on") if same else ("trained_on",)
+    return {name: known[name] for name in names if known.get(name)}
 
 
 def open_images(
@@ -197,17 +208,14 @@ def _open_split(
 ) -> ImageSet:
     asked = preparation.get("asked_shape")
     shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
-    dataset = open_dataset(source, config, shape) if preparation.get("source") == canonical(source) else None
+    same = preparation.get("source") == canonical(source)
+    dataset = _opened(source, config, shape, {}, left=True) if same else None
     if dataset is None or dataset.shape != stored.shape:
         config = replace(config, size=None, channels=None, levels=None, signal="linear")
-        dataset = open_dataset(source, config, stored.shape)
+        dataset = _opened(source, config, stored.shape, {}, left=same)
     kinds = preparation.get("file_channels") or ()
     check_channels(dataset.preparation["file_channels"], stored, kinds, dataset.name)
-    same = preparation.get("source") == canonical(source)
-    remembered = recall(preparation.get("held_out")).get(split) if same else None
-    images, changes = (
-        found_again(remembered, dataset, split) if remembered else (the_split(dataset, split), [])
-    )
+    images, changes = as_remembered(preparation, dataset, split) if same else (the_split(dataset, split), [])
     labels = torch.tensor(
         [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]
     )

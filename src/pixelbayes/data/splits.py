@@ -71,11 +71,9 @@ def _as_before(parts: dict[str, Part], held_out: Mapping[str, Sequence[Pair]]) -
     found = {split: pool.select(np.flatnonzero(splits == split)) for split in ("train", "validation", "test")}
     if not len(found["train"]) or not len(found["validation"]):
         return None
-    return {
-        name: part
-        for name, part in ({**parts, **{k: v for k, v in found.items() if len(v)}}).items()
-        if name != "all"
-    }
+    if "test" in parts:
+        found["test"] = join([parts["test"], found["test"]])
+    return {split: part for split, part in found.items() if len(part)}
 
 
 def shared_groups(parts: dict[str, Part], other: str) -> int:

@@ -9,6 +9,8 @@ import torch
 
 from .. import objectives
 from ..data import Dataset
+from ..data.held_out import count_trained
+from ..data.opening import DIVISION
 from ..errors import UserError
 from ..files import sweep
 from ..folders import FolderLock, claim_folder, next_run, run_name
@@ -65,19 +67,20 @@ def new_state(options: RunOptions) -> RunState:
         augment=to_plain(recipe.augment),
         objective=objectives.CONFIGS.to_table(recipe.objective),
         recipe=recipe.to_dict(),
-        seen_validation=saw_validation(options.start, options.dataset.preparation),
+        seen_validation=saw_validation(options.start, options.dataset),
     )
 
 
-DIVISION = ("validation_share", "split_seed", "group_by", "folds", "fold")
-"""Of the settings of data, that say which images are held out."""
-
-
-def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str, Any]) -> bool:
-    """Whether a model to start from may have been trained on images that its new run holds out: the data are the same,
-    and it was trained on its validation images too, or on another division of them."""
+def saw_validation(start: AutoregressiveImageModel | None, dataset: Dataset) -> bool:
+    """Whether a model to start from may have been trained on images that its new run holds out: it remembers one of
+    them, or the data are the same, and it was trained on its validation images too, or on another division of them."""
     known = (start.description.get("data") if start is not None else None) or {}
-    if start is None or not known.get("source") or known["source"] != preparation.get("source"):
+    if start is None or dataset.validation is None:
+        return False
+    if count_trained(known, dataset.validation):
+        return True
+    preparation = dataset.preparation
+    if not known.get("source") or known["source"] != preparation.get("source"):
         return False
     before, now = known.get("config") or {}, preparation.get("config") or {}
     all_of_them = TrainingRecord.of(start.description).trained_on_validation

@@ -11,6 +11,7 @@ from torch import Tensor
 from .. import checkpoint
 from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
+from ..data.held_out import remember_trained
 from ..distributed import is_first, launch, on_first
 from ..errors import UserError
 from ..folders import FolderLock, refuse_occupied
@@ -55,7 +56,7 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     if options.start is not None:
         _tell_new_classes(options.start, dataset)
     images = training_images(dataset, config)
-    model = _model(options, state, dataset, fabric)
+    model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
     budget = _budget(config, state, len(images))
     batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
@@ -128,12 +129,20 @@ def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None
         warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
 
 
-def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
+def _model(
+    options: RunOptions, state: RunState, dataset: Dataset, images: ImageSet, fabric: Any
+) -> AutoregressiveImageModel:
     model = make_model(options, state, dataset).to(fabric.device)
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
-    model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": state.recipe}
+    before = options.start.description.get("data") if options.start is not None else None
+    data = {
+        **dataset.preparation,
+        "class_counts": counts,
+        "trained_on": remember_trained(images, before or {}),
+    }
+    model.description = {"data": data, "recipe": state.recipe}
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
     if imports := [module for modules in named for module in modules]:  # to train on, not to use the model
