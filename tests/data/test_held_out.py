@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pixelbayes.data import DataConfig, Dataset, open_dataset, open_images
-from pixelbayes.data.held_out import count_trained, prints, recall, recall_trained, remember_trained
+from pixelbayes.data.held_out import count_trained, prints, recall, recall_prints, remember_trained
 from pixelbayes.errors import UserError
 
 from .conftest import noise
@@ -151,7 +151,7 @@ def test_in_other_data_images_that_were_trained_on_are_not_held_out(write_images
     before = trained(open_dataset(given(write_images, train=6, val=3))).preparation
     other = write_images({"cat": 9, "dog": 9}, folder="other")  # the first six of them are images of before
     data = open_dataset(other, DataConfig(validation_share=0.5), known=before)
-    seen = recall_trained(before)
+    seen = recall_prints(before, "trained_on")
     assert len(data.validation) > 0
     assert not any(content in seen for content in prints(data.validation))
     assert count_trained(before, data.train) == len(seen & set(prints(data.train))) > 0

@@ -44,6 +44,8 @@ def assemble(
         raise UserError(
             f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
         )
+    if before is not None:
+        collection = replace(collection, splits=before.begun_with(collection.splits))
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
     parts, notices = divide(collection, classes, config, before.held_out if before else None)

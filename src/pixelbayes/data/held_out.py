@@ -5,14 +5,16 @@ by content.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import UserError, unknown
+from .collection import Part
 from .image_set import Dataset, ImageSet
 
 SIZE = 6
@@ -66,16 +68,21 @@ def remember_trained(images: ImageSet, before: Mapping[str, Any]) -> str:
     `before`); '' of too many."""
     if len(images) > MOST_TRAINED:
         return ""
-    known = sorted({*prints(images), *recall_trained(before)})
-    return b64encode(b"".join(known)).decode() if len(known) <= MOST_TRAINED else ""
+    known = {*prints(images), *recall_prints(before, "trained_on")}
+    return remember_prints(known) if len(known) <= MOST_TRAINED else ""
 
 
-def recall_trained(record: Mapping[str, Any]) -> frozenset[bytes]:
-    """The prints of the images that a model was trained on, of its record of data; none where it does not know."""
+def remember_prints(known: Iterable[bytes]) -> str:
+    """Prints, of which the order says nothing, as text of 8 letters each."""
+    return b64encode(b"".join(sorted(known))).decode()
+
+
+def recall_prints(record: Mapping[str, Any], key: str) -> frozenset[bytes]:
+    """Prints of a record, such as those of what a model was trained on; none where it does not know."""
     try:
-        content = b64decode(record.get("trained_on") or "", validate=True)
+        content = b64decode(record.get(key) or "", validate=True)
     except (ValueError, TypeError) as error:
-        raise UserError(f"the model's record of its training images is damaged ({error})") from error
+        raise UserError(f"the record '{key}' of images is damaged ({error})") from error
     return frozenset(content[at : at + SIZE] for at in range(0, len(content), SIZE))
 
 
@@ -84,7 +91,7 @@ def as_remembered(record: Mapping[str, Any], dataset: Dataset, split: str) -> tu
 
     record: the model's, of its data. Raises UserError where none of the images is left, or there is no such split.
     """
-    held_out, trained = recall(record.get("held_out")), recall_trained(record)
+    held_out, trained = recall(record.get("held_out")), recall_prints(record, "trained_on")
     if split in held_out:
         return found_again(held_out[split], dataset, split)
     images = the_split(dataset, split)
@@ -130,7 +137,7 @@ def _among(images: ImageSet, known: Collection[bytes]) -> torch.Tensor:
 
 def count_trained(record: Mapping[str, Any], images: ImageSet) -> int | None:
     """How many of the images, pixel by pixel, a model was trained on; None where its record of data does not know."""
-    trained = recall_trained(record)
+    trained = recall_prints(record, "trained_on")
     return int(_among(images, trained).sum()) if trained else None
 
 
@@ -191,10 +198,34 @@ def _gathered(places: Sequence[tuple[ImageSet, int]], like: ImageSet) -> ImageSe
 
 @dataclass(frozen=True)
 class Before:
-    """What a model to start from held out, split by split, and what it was trained on."""
+    """What is known of images from before: what a model to start from held out, split by split, what it was trained
+    on, and the names of those that the folds of an evaluation were begun with (None: all)."""
 
     held_out: Mapping[str, Sequence[Pair]] = field(default_factory=dict)
     trained: frozenset[bytes] = frozenset()
+    names: frozenset[bytes] | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Before | None":
+        """From the record of a model's data; None where it says nothing. Raises UserError for a damaged one."""
+        if not record:
+            return None
+        names = recall_prints(record, "names") if "names" in record else None
+        return cls(recall(record.get("held_out")), recall_prints(record, "trained_on"), names)
+
+    def begun_with(self, parts: Mapping[str, Part]) -> dict[str, Part]:
+        """The splits without images that came later."""
+        if self.names is None:
+            return dict(parts)
+        rows = {
+            split: [row for row, name in enumerate(part.names) if name_print(name) in self.names]
+            for split, part in parts.items()
+        }
+        return {
+            split: part.select(np.array(rows[split], dtype=np.int64))
+            for split, part in parts.items()
+            if rows[split]
+        }
 
     def keep_apart(self, splits: dict[str, ImageSet]) -> tuple[dict[str, ImageSet], list[str]]:
         """The splits, training images that were held out before held out again, and validation images that were trained

@@ -16,7 +16,7 @@ from .cache import Entry
 from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
-from .held_out import Before, as_remembered, recall, recall_trained, the_split
+from .held_out import Before, as_remembered, the_split
 from .image_set import Dataset, ImageSet
 from .labelling import foreign, index_of, indices
 from .lazy import LazyLevels, too_many_to_decode_at_once
@@ -61,7 +61,7 @@ def _opened(
     gone = left and isinstance(found, CsvSplits) and found.leave_out_missing()
     word = canonical(source)
     files, record = found.files(), _known_before(known, word, config)
-    before = Before(recall(record.get("held_out")), recall_trained(record)) if record else None
+    before = Before.of(record)
     if not files:
         return _named(assemble(found.read(config, None), config, shape, before=before), word)
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
@@ -88,9 +88,8 @@ def _known_before(known: Mapping[str, Any], word: str, config: DataConfig) -> di
     now, and of other data only what it was trained on."""
     now, before = to_plain(config), known.get("config") or {}
     same = known.get("source") == word
-    if same and any(before.get(name) != now.get(name) for name in DIVISION):
-        return {}
-    names = ("held_out", "trained_on") if same else ("trained_on",)
+    otherwise = same and any(before.get(name) != now.get(name) for name in DIVISION)
+    names = ["names"] + ["trained_on"] * (not otherwise) + ["held_out"] * (same and not otherwise)
     return {name: known[name] for name in names if known.get(name)}
 
 
