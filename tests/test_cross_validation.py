@@ -116,7 +116,9 @@ def test_images_that_came_later_are_left_out_of_folds_that_go_on(
     assert folds(cv) == begun
     assert "5 images of" in capsys.readouterr().err
     (folder / "b/b0.png").unlink()
-    with pytest.raises(pb.UserError, match=r"1 of the 10 images that the folds in .* were begun with are gone"):
+    with pytest.raises(
+        pb.UserError, match=r"1 of the 10 images that the folds in .* were begun with are gone"
+    ):
         folds(cv)
     (cv / "folds.json").write_text("[1")
     with pytest.raises(pb.UserError, match=r"folds.json cannot be read"):

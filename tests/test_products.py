@@ -41,7 +41,9 @@ def test_a_file_of_the_users_stays_under_a_products_name(tmp_path: Path) -> None
 
 def test_a_folder_of_an_earlier_version_has_no_list_and_what_to_do_is_said(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("{}")
-    with pytest.raises(UserError, match=r"metrics\.json.*no list.*earlier versions.*another --out, or delete them"):
+    with pytest.raises(
+        UserError, match=r"metrics\.json.*no list.*earlier versions.*another --out, or delete them"
+    ):
         Products(tmp_path, "evaluation").refuse_foreign(["metrics.json"])
     assert (tmp_path / "metrics.json").exists()
 

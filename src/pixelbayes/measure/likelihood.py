@@ -13,4 +13,4 @@ def bits_per_dim(log_prob: Tensor, shape: ImageShape) -> float:
     `-log2 p(levels) / (C*H*W)`, of the integer levels. Give all images at once: the mean of the means of
     batches is another number when the last batch is smaller.
     """
-    return float(-log_prob.detach().double().mean()) / (shape.dims * log(2))
+    return float(-log_prob.detach().cpu().double().mean()) / (shape.dims * log(2))

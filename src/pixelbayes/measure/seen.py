@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data import ImageSet
 from ..errors import UserError, check_whole
-from ..model import AutoregressiveImageModel, evaluating
+from ..model import AutoregressiveImageModel, evaluating, in_float64
 from ..progress import track
 from ..tasks.classify import pairs_at_once, require_classes
 from ..tasks.share import ALONE, Share
@@ -70,7 +70,7 @@ def likelihoods_along(
             part = levels[start : start + images]
             model.check(part)
             for classes in torch.arange(len(model.classes)).split(pairs):
-                maps = model.class_log_prob_maps(part, classes.tolist()).double().flatten(2)
+                maps = in_float64(model.class_log_prob_maps(part, classes.tolist())).flatten(2)
                 result[start : start + images, classes] = maps.cumsum(2)[..., points.to(maps.device)].cpu()
     nats = share.merge(result)
     if bool(nats.isnan().any()):

@@ -1,6 +1,5 @@
 """An unpickler that builds nothing but dictionaries, lists, strings, numbers and arrays."""
 
-import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,15 @@ class PlainUnpickler(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
-def read_plain(content: bytes, path: Path) -> dict[str, Any]:
+def read_plain(path: Path) -> dict[str, Any]:
     """A pickled dictionary with its keys as text. Raises UserError naming a file that is anything else."""
     try:
-        found = PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        with path.open("rb") as file:
+            found = PlainUnpickler(file, encoding="bytes").load()
     except EOFError as error:
         raise UserError(f"{path} is truncated") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle can make any of its operations fail
         reason = str(error) if isinstance(error, pickle.UnpicklingError) else "damaged or truncated"
         raise UserError(f"{path} is refused: not a plain batch of images ({reason})") from error
