@@ -34,10 +34,9 @@ def divide(
         parts = {"train": whole, **parts}
         if collection.test_share and not config.folds:
             parts["train"], parts["test"] = _hold_out(parts["train"], classes, collection.test_share, config)
-    if "train" not in parts:
-        raise UserError(
-            f"{collection.name} has no training images (found: {', '.join(parts) or 'nothing'}){collection.hint}"
-        )
+    if not len(parts.get("train", [])):
+        found = ", ".join(split for split, part in parts.items() if len(part)) or "nothing"
+        raise UserError(f"{collection.name} has no training images (found: {found}){collection.hint}")
     share = config.validation_share
     if config.folds:
         pool = join([parts["train"], *([parts["validation"]] if "validation" in parts else [])])

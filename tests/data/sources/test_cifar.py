@@ -72,6 +72,18 @@ def test_the_official_batches(shared: Path, tmp_path: Path) -> None:
     assert batch["labels"] == labels
 
 
+def batch_of(images: int) -> bytes:
+    data = np.random.default_rng(images).integers(0, 256, (images, 3072), dtype=np.uint8)
+    return pickle.dumps({b"data": data, b"fine_labels": [0] * images}, protocol=2)  # bytes as Python 3 writes them
+
+
+def test_a_split_without_images_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "train").write_bytes(batch_of(0))
+    (tmp_path / "test").write_bytes(batch_of(3))
+    with pytest.raises(UserError, match=r"cifar100 has no training images \(found: test\)"):
+        open_dataset("cifar100", DataConfig(root=str(tmp_path)))
+
+
 class Trap:
     def __reduce__(self):
         return os.mkdir, ("trapped",)

@@ -21,7 +21,15 @@ def _number_type(code: Any, *flags: object) -> np.dtype:
     return kind
 
 
+def _latin(text: str, code: str) -> bytes:
+    """How Python 3 writes bytes into pickles that Python 2 could read."""
+    if code != "latin1":
+        raise pickle.UnpicklingError(f"it asks for text in {code}")
+    return text.encode(code)
+
+
 ALLOWED = {
+    ("_codecs", "encode"): _latin,
     ("numpy.core.multiarray", "_reconstruct"): _blank,
     ("numpy._core.multiarray", "_reconstruct"): _blank,
     ("numpy", "ndarray"): "ndarray",  # only named by the pickle, never called
@@ -34,7 +42,7 @@ class PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it asks for {ascii(f'{module}.{name}')[1:-1]}")
         return ALLOWED[module, name]
 
 
