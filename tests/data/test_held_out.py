@@ -112,6 +112,15 @@ def test_given_splits_are_held_out_wherever_their_images_lie_now(write_images) -
     assert "train/cat/moved.png" not in train.paths
 
 
+def test_held_out_images_are_measured_though_those_of_the_training_are_gone(write_images) -> None:
+    root = given(write_images, train=6, val=3)
+    data = trained(open_dataset(root))
+    rmtree(root / "train")
+    assert validation(data)[0] == data.validation.paths
+    with pytest.raises(UserError, match="no training images"):
+        open_dataset(root)
+
+
 def test_a_validation_folder_that_went_away_is_not_drawn_from_the_training_images(write_images) -> None:
     root = given(write_images, train=6, val=3)
     data = trained(open_dataset(root))
@@ -143,8 +152,8 @@ def test_a_model_to_start_from_keeps_apart_what_was_given(write_images) -> None:
     assert "val/dog/moved.png" in data.train.paths
     assert (len(data.train), len(data.validation)) == (12, 6)
     said = " ".join(data.notices)
-    assert "1 training images were held out by the model to start from" in said
-    assert "was trained on 1 of the 7 validation images" in said
+    assert "validation images again: 1 of the 12 training images" in said
+    assert "training images again: 1 of the 7 validation images" in said
 
 
 def test_in_other_data_images_that_were_trained_on_are_not_held_out(write_images) -> None:

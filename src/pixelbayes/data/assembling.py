@@ -35,8 +35,10 @@ def assemble(
     shape: ImageShape | None = None,
     allocate: AllocateSplit = _in_memory,
     before: Before | None = None,
+    to_train: bool = True,
 ) -> Dataset:
-    """Divide, choose a preparation, decode; `before` is what a model to start from remembers of its images.
+    """Divide, choose a preparation, decode; `before` is what a model to start from remembers of its images;
+    without `to_train`, held-out images alone will do.
 
     Raises UserError for whatever the user has to mend.
     """
@@ -48,7 +50,7 @@ def assemble(
         collection = replace(collection, splits=before.begun_with(collection.splits))
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
-    parts, notices = divide(collection, classes, config, before.held_out if before else None)
+    parts, notices = divide(collection, classes, config, before.held_out if before else None, to_train)
     for part in collection.splits.values():
         indices(part, classes)  # a label outside the classes is found before hours of decoding
     facts = facts_of(list(collection.splits.values()))
@@ -68,7 +70,8 @@ def assemble(
     if before is not None:
         splits, moved = before.keep_apart(splits)
         remarks += moved
-    remarks += [*about_classes(splits["train"], _words(collection)), *about_same_images(splits)]
+    remarks += about_classes(splits["train"], _words(collection)) if "train" in splits else []
+    remarks += about_same_images(splits)
     remarks += about_range(splits, preparation)
     record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
     record |= {"held_out": {name: remember(images) for name, images in splits.items() if name != "train"}}

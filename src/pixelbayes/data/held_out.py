@@ -236,16 +236,16 @@ class Before:
             if split in result and bool(again.any()) and not bool(again.all()):
                 result["train"], result[split] = _moved(result["train"], result[split], again)
                 notices.append(
-                    f"{int(again.sum()):,} training images were held out by the model to start from: they are {split} "
-                    "images again"
+                    f"held out by the model to start from, and {split} images again: {int(again.sum()):,} of the "
+                    f"{len(again):,} training images"
                 )
         if "validation" in result:
             seen = _among(result["validation"], self.trained)
             if bool(seen.any()) and not bool(seen.all()):
                 result["validation"], result["train"] = _moved(result["validation"], result["train"], seen)
                 notices.append(
-                    f"the model to start from was trained on {int(seen.sum()):,} of the {len(seen):,} validation "
-                    "images: they are training images again"
+                    f"trained on by the model to start from, and training images again: {int(seen.sum()):,} of the "
+                    f"{len(seen):,} validation images"
                 )
         return result, notices
 

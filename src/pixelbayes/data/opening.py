@@ -54,7 +54,8 @@ def open_dataset(
 def _opened(
     source: Data, config: DataConfig, shape: ImageShape | None, known: Mapping[str, Any], left: bool = False
 ) -> Dataset:
-    """What `open_dataset` says; `left`: images that a table names and that are gone are no error."""
+    """What `open_dataset` says; `left`: what is left will do, where images that a table names or all training images
+    are gone."""
     if config.root is not None:  # the description must hold in another working folder too
         config = replace(config, root=str(Path(config.root).resolve()))
     found = find_source(source, config)
@@ -63,7 +64,9 @@ def _opened(
     files, record = found.files(), _known_before(known, word, config)
     before = Before.of(record)
     if not files:
-        return _named(assemble(found.read(config, None), config, shape, before=before), word)
+        return _named(
+            assemble(found.read(config, None), config, shape, before=before, to_train=not left), word
+        )
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
     question |= {"before": record} if record else {}
     question |= {"left": True} if gone else {}
@@ -76,8 +79,9 @@ def _opened(
         if dataset is None:
             try:
                 collection = found.read(config, None)
-                dataset = _named(assemble(collection, config, shape, entry.allocate, before), word)
-                entry.store(dataset)
+                dataset = _named(assemble(collection, config, shape, entry.allocate, before, not left), word)
+                if "train" in dataset.splits:
+                    entry.store(dataset)
             finally:
                 entry.discard()
     return dataset

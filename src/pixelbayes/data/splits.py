@@ -20,10 +20,11 @@ def divide(
     classes: Labels,
     config: DataConfig,
     held_out: Mapping[str, Sequence[Pair]] | None = None,
+    to_train: bool = True,
 ) -> tuple[dict[str, Part], list[str]]:
     """The final splits, and notices; images that a model to start from held out (`held_out`) are held out again.
 
-    Raises UserError where nothing would be left to train on.
+    Raises UserError where nothing would be left `to_train` on.
     """
     parts = dict(collection.splits)
     notices: list[str] = []
@@ -34,6 +35,8 @@ def divide(
         parts = {"train": whole, **parts}
         if collection.test_share and not config.folds:
             parts["train"], parts["test"] = _hold_out(parts["train"], classes, collection.test_share, config)
+    if not len(parts.get("train", [])) and not to_train:
+        return {split: part for split, part in parts.items() if len(part)}, notices
     if not len(parts.get("train", [])):
         found = ", ".join(split for split, part in parts.items() if len(part)) or "nothing"
         raise UserError(f"{collection.name} has no training images (found: {found}){collection.hint}")
