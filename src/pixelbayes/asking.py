@@ -22,6 +22,7 @@ from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
 from .tasks.priors import Prior
 from .tasks.share import ALONE, Share
+from .views import Views
 
 
 def classify(
@@ -35,6 +36,7 @@ def classify(
     regions: Sequence[str | Slices | Region] | None = None,
     combine: Combine = "sum",
     precision: Precision = "float32",
+    views: Views = "none",
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
@@ -54,6 +56,7 @@ def classify(
         regions=regions,
         combine=combine,
         precision=precision,
+        views=views,
     )
 
 

@@ -16,6 +16,7 @@ from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, 
 from .progress import warn
 from .records import TrainingRecord
 from .tasks.share import ALONE, Share
+from .views import Views
 
 
 def held_out(
@@ -60,6 +61,7 @@ def evaluate(
     batch: int | None = None,
     progress: bool = True,
     share: Share = ALONE,
+    views: Views = "none",
 ) -> measure.Metrics:
     """Measure likelihood and, where classes are known, classification on images in any form.
 
@@ -67,7 +69,8 @@ def evaluate(
     `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which
     the validation split is taken unless `split` names another; or a word or path as on the command line; None: the
     images that the training held out. Classes are matched by name. `batch` counts pairs of an image and a class that
-    go through the network at once. With `share`, several processes take some batches each.
+    go through the network at once. With `share`, several processes take some batches each. `views`: the mean of the
+    densities over mirrored or turned images (`mirror`, `turns`, `all`).
     Raises UserError for what does not fit.
 
     >>> import numpy as np
@@ -75,7 +78,8 @@ def evaluate(
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
-    return measure.evaluate(model, images_for(model, images, labels, split, share), batch, progress, share)
+    chosen = images_for(model, images, labels, split, share)
+    return measure.evaluate(model, chosen, batch, progress, share, views)
 
 
 def images_for(

@@ -20,6 +20,7 @@ from .products import Products
 from .provenance import FEW, Provenance, provenance
 from .tasks.classify import Classification, class_log_likelihoods, from_log_likelihoods, ignores_labels
 from .tasks.share import ALONE, Share
+from .views import Views
 
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "reliability.png", "mistakes.png", "seen.png")
 """What an evaluation may write."""
@@ -151,10 +152,12 @@ def examine(
     batch: int | None = None,
     progress: bool = True,
     share: Share = ALONE,
+    views: Views = "none",
 ) -> Evaluation | None:
     """Measure `model` on `images`; with its training images `train` simple classifiers stand beside it.
 
-    With `seen`, accuracy along the raster order, too (no second pass). With `share`, several processes take some
+    With `seen`, accuracy along the raster order, too (no second pass). With `views`, by the mean of the densities over
+    them. With `share`, several processes take some
     batches each, and all but the first get None. Raises UserError where there are no images, or they do not fit.
     """
     if not len(images):
@@ -163,7 +166,7 @@ def examine(
         along = likelihoods_along(model, images.levels, batch, progress, share)
         nats = along[..., -1]
     else:
-        nats = class_log_likelihoods(model, images.levels, batch, progress, share)
+        nats = class_log_likelihoods(model, images.levels, batch, progress, share, views)
     if not share.first:
         return None
     metrics = measure(model, nats, images.labels)

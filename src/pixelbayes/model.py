@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import distributions, networks
+from . import distributions, networks, views
 from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError, check_whole
@@ -85,6 +85,7 @@ class AutoregressiveImageModel(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config, self.shape, self.classes = config, config.shape, Labels(config.classes)
+        views.check(config.fusion.views, config.shape)
         self.by_channel = config.network.by_channel(config.shape)
         outputs = config.distribution.parameters(config.shape, self.by_channel)
         fusion = Fusion(config.fusion, len(config.classes))
@@ -106,6 +107,7 @@ class AutoregressiveImageModel(nn.Module):
             "images": str(self.shape),
             "classes": f"{len(self.classes)} ({names})" if self.classes else "none: it cannot classify",
             "strategy": config.fusion.strategy if self.classes else "",
+            "views": config.fusion.views if config.fusion.views != "none" else "",
             "calibration": f"temperature {fitted.temperature:.3g}{offsets}" if fitted.active else "none",
         }
         if self.classes and self.network_ignores_labels:
@@ -194,22 +196,35 @@ class AutoregressiveImageModel(nn.Module):
             return self.log_prob(levels, labels)
         return in_float64(self.class_log_prob_maps(self.images(levels))).sum((2, 3))
 
-    def class_log_prob_maps(self, levels: Images, classes: Sequence[int] | None = None) -> Tensor:
+    def under(self, labels: Tensor | None, views: Tensor | None) -> Tensor | None:
+        """Labels `(n,)` of images that are shown under `views`, indices in the group `config.fusion.views` `(n,)`, as
+        the network takes them."""
+        if views is None or self.config.fusion.views == "none":
+            return labels
+        return views if labels is None else labels + len(self.classes) * views
+
+    def class_log_prob_maps(
+        self, levels: Images, classes: Sequence[int] | None = None, shown: Tensor | None = None
+    ) -> Tensor:
         """log p of each pixel given those before it, under each of `classes` (indices; all of them when None).
 
         Returns `(n, k, H, W)` in nats; k is 1 for a model without classes. Gradients flow. Features that the label
         has not reached are computed once for all classes, where the network shares them. The levels are taken as they
-        are: `check` them first where they come from outside.
+        are, upright or as `shown` (views: see `under`): `check` them first where they come from outside.
         """
         levels = as_levels(levels).to(self.device)
         if not self.classes:
-            return self.log_prob_map(levels)[:, None]
+            if not len(levels):
+                return self.log_prob_map(levels)[:, None]
+            return self.distribution(levels, self.under(None, shown)).log_prob(levels)[:, None]
         chosen = torch.arange(len(self.classes)) if classes is None else torch.tensor(tuple(classes))
         b, k = len(levels), len(chosen)
         if not b:  # networks need not know empty batches
             return levels.new_zeros(0, k, *levels.shape[2:], dtype=self.dtype)
         seen = levels if self.network.shares_classes else levels.repeat_interleave(k, 0)
-        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b), WholeImage(images=b))
+        each = None if shown is None else shown.repeat_interleave(k)
+        labels = self.under(chosen.to(self.device).repeat(b), each)
+        parameters = self.pixel_parameters(seen, labels, WholeImage(images=b))
         # Where the label has reached nothing, one row serves all classes.
         rows = levels.repeat_interleave(len(parameters) // b, 0)
         with torch.autocast(levels.device.type, enabled=False):

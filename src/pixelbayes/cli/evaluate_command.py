@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
@@ -50,6 +50,8 @@ class Evaluate:
     """A table's column of the images' paths."""
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-evaluation-001, counted up, when not given."""
+    views: Literal["none", "mirror", "turns", "all"] = "none"
+    """The mean of the densities over mirrored or turned images, each at the cost of a pass."""
     batch: Annotated[int | None, optional("N")] = None
     """Pairs of an image and a class that go through the network at once."""
     device: str = "auto"
@@ -83,6 +85,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..products import Products
     from ..progress import say, warn
     from ..tasks.classify import require_classes
+    from ..views import check as check_views
     from .evaluation_tables import foreign_table
     from .presenting import check_positive, default_out, show
 
@@ -93,6 +96,9 @@ def run(arguments: Sequence[str]) -> None:
     model = checkpoint.load(options.model, device=share.device)
     if options.seen:
         require_classes(model)
+    check_views(options.views, model.shape)
+    if options.seen and options.views != "none":
+        raise UserError("--seen is along the raster order of the upright image: leave out --views")
     foreign = _foreign_images(model, options)
     images = held_out(
         model,
@@ -106,7 +112,13 @@ def run(arguments: Sequence[str]) -> None:
     for notice in images.notices if share.first else ():
         warn(notice)
     train = _training_images(model, options) if options.baselines and share.first else None
-    words = {"train": train, "seen": options.seen, "batch": options.batch, "share": share}
+    words = {
+        "train": train,
+        "seen": options.seen,
+        "batch": options.batch,
+        "share": share,
+        "views": options.views,
+    }
     if not share.first:
         examine(model, images, progress=False, **words)  # type: ignore[arg-type]
         return

@@ -18,5 +18,5 @@ class Likelihood(Objective):
     """-log p(x | c) of each image."""
 
     def forward(self, batch: Batch) -> Losses:
-        loss = self.negative_log_likelihood(batch.levels, batch.labels)
+        loss = self.negative_log_likelihood(batch)
         return Losses(loss, {"likelihood": loss})

@@ -234,7 +234,7 @@ def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.state.compiled or run.config.accumulate > 1:
         return
-    if not run.objective.static:
+    if not run.objective.static or run.model.config.fusion.views != "none":
         return
     batch = run.batch(run.state.step)
     try:

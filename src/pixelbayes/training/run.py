@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import views
 from ..data import Augment, ImageSet
 from ..distributed import agree, is_first, my_part
 from ..model import AutoregressiveImageModel
@@ -135,18 +136,20 @@ class Run:
         mine = my_part(self.fabric, len(indices))
         torch.manual_seed(derive(self.state.seed, "step", step))
         coming = None if self.batches.resident else self.order.indices(step + 1)
-        strong = self.objective.strong
-        if self.augment is None and strong is None:
+        strong, group = self.objective.strong, self.model.config.fusion.views
+        if self.augment is None and strong is None and group == "none":
             return Batch(*self.batches.take(indices[mine], None if coming is None else coming[mine]))
         # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
         levels, labels = self.batches.take(indices, coming)
         levels = self.augment(levels) if self.augment is not None else levels
         copies = strong(levels, generator(self.state.seed, "strong", step)) if strong is not None else None
-        return Batch(
-            levels[mine],
-            labels[mine] if labels is not None else None,
-            copies[mine] if copies is not None else None,
-        )
+        shown = None
+        if group != "none":
+            shown = views.draw(levels, group, generator(self.state.seed, "views", step))
+            levels = views.each_under(levels, group, shown)
+            copies = views.each_under(copies, group, shown) if copies is not None else None
+        others = (None if part is None else part[mine] for part in (labels, copies, shown))
+        return Batch(levels[mine], *others)
 
     def _average(self) -> None:
         if self.average is None:
