@@ -270,7 +270,7 @@ def _costs(
     told: dict[str, Any] = model.description.get("training") or {}
     seconds = told.get("seconds")
     minutes = float(seconds) / 60 if isinstance(seconds, int | float) else None
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    parameters = model.num_parameters
     return [
         Row("minutes to train", minutes, cnn.seconds / 60, ".2f"),
         Row("milliseconds to classify an image", times[0] * 1000 / images, times[1] * 1000 / images, ".2f"),

@@ -13,6 +13,7 @@ from torch import Tensor
 from .data import ImageSet
 from .data.for_model import levels_for
 from .data.torch_sets import arrays_of, is_torch_set
+from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
 from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, require_model
@@ -21,7 +22,6 @@ from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
 from .tasks.priors import Prior
-from .tasks.share import ALONE, Share
 
 
 def classify(
@@ -29,7 +29,7 @@ def classify(
     images: Images | ImageSet | ImageSource | Any,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,

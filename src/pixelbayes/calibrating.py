@@ -8,13 +8,13 @@ from torch import Tensor
 
 from . import checkpoint
 from .data import ImageSet, canonical
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import images_for
 from .measure import Scores, fit_calibration, scores
 from .measure.calibration import cross_fitted
 from .model import AutoregressiveImageModel, Calibration, LabelsLike, require_model
 from .tasks.classify import class_log_likelihoods, require_classes
-from .tasks.share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def calibrate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> CalibrationResult:
     """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 

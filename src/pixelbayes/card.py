@@ -94,7 +94,7 @@ def _what(model: AutoregressiveImageModel) -> dict[str, str]:
         "network": _spell(parts["network"]),
         "distribution": _spell(parts["distribution"]),
         "label strategy": str(parts["fusion"]["strategy"]),
-        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+        "parameters": f"{model.num_parameters:,}",
         "classes": ", ".join(model.classes.names) or "none",
         "training": f"{training.get('epochs', 0):g} epochs, {training.get('seconds', 0) / 60:.1f} minutes on "
         f"{training.get('device', 'an unknown device')}, seed {training.get('seed', 'unknown')}",

@@ -13,7 +13,7 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
-from .distributed import my_shard
+from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
@@ -27,7 +27,6 @@ from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .records import TrainingRecord
 from .tasks.classify import Classification, class_log_likelihoods
-from .tasks.share import Share
 from .training.budget import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
@@ -185,7 +184,7 @@ def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
     return from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
 
 
-def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Share) -> Judged:
+def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Shard) -> Judged:
     """The model's answers to the fold that was its validation set."""
     images = dataset.validation
     if images is None or not len(images):

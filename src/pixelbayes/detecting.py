@@ -9,6 +9,7 @@ from torch import Tensor
 from . import checkpoint
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, open_images
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
 from .labels import Labels
@@ -17,7 +18,6 @@ from .model import AutoregressiveImageModel, as_levels, require_model
 from .tasks.detect import Detection, Detector
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for
-from .tasks.share import ALONE, Share
 
 
 def fit_detector(
@@ -34,7 +34,7 @@ def fit_detector(
     skip_bad_images: bool = False,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Detector:
     """A detector of images that are foreign to `model`: statistics of training images, thresholds of held-out ones.
 
@@ -67,7 +67,7 @@ def detect(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Detection:
     """How foreign images are to a model, by several scores (higher: more foreign), and a verdict for each.
 

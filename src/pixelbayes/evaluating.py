@@ -10,12 +10,12 @@ from . import measure
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.assembling import the_split
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
 from .records import TrainingRecord
-from .tasks.share import ALONE, Share
 
 
 def held_out(
@@ -59,7 +59,7 @@ def evaluate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> measure.Metrics:
     """Measure likelihood and, where classes are known, classification on images in any form.
 
@@ -83,7 +83,7 @@ def images_for(
     images: Any = None,
     labels: LabelsLike | None = None,
     split: str | None = None,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> ImageSet:
     """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
     require_model(model)

@@ -12,7 +12,7 @@ from .journals import JOURNAL, kept_row, number, read_rows
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """A training run: its folder, where its journal stands, and the figures of the weights that it keeps; None where
     nothing is known yet."""
 
@@ -47,7 +47,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSummary:
     """A model's folder, and its configuration as plain data."""
 
     folder: Path
@@ -71,14 +71,14 @@ OPTIONAL = {"description.recipe": dict, "description.data": dict, "description.d
 WORDS = {dict: "table", list: "list", str: "text"}
 
 
-def find_runs(place: str | Path) -> list[Run]:
+def find_runs(place: str | Path) -> list[RunSummary]:
     """The runs in a folder, or the folder itself where it is one; raises UserError when there is no such folder."""
     return [_read_run(folder) for folder in _folders(place, JOURNAL)]
 
 
-def find_models(place: str | Path) -> list[Model]:
+def find_models(place: str | Path) -> list[ModelSummary]:
     """The models in a folder, or the folder itself where it is one."""
-    return [Model(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
+    return [ModelSummary(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
@@ -122,7 +122,7 @@ def _folders(place: str | Path, sign: str) -> Iterator[Path]:
     yield from sorted(path.parent for path in (*root.glob(f"*/{sign}"), *folds))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> RunSummary:
     begun = (folder / "config.json").exists()  # a run that is being prepared has no model yet
     config, broken = _read_config(folder) if begun else ({}, "")
     try:
@@ -134,7 +134,7 @@ def _read_run(folder: Path) -> Run:
     seconds = number(rows[-1], "seconds") if rows else None
     calibrated = _at(training, "calibrated_accuracy")
     folds = _whole(config, "description.recipe.data.folds") or None
-    return Run(
+    return RunSummary(
         folder,
         recipe=_text(config, "description.recipe.name"),
         data=Path(_text(config, "description.data.source")).name,

@@ -13,7 +13,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.training import plan
-from pixelbayes.training.automatic import Facts, choose_dropout, choose_size, work
+from pixelbayes.training.automatic import DataFacts, choose_dropout, choose_size, work
 
 
 def made_up(counts: list[int], shape: ImageShape) -> Dataset:
@@ -46,7 +46,7 @@ def test_unbalanced_classes_are_balanced_and_it_is_said() -> None:
 
 
 def test_more_time_allows_a_larger_network_and_few_images_forbid_it() -> None:
-    many = Facts(images=20_000, pixels=1024, channels=3, levels=256, counts=())
+    many = DataFacts(images=20_000, pixels=1024, channels=3, levels=256, counts=())
     costs = [work(*choose_size(many, budget), 1024) for budget in (1e9, 1e12, 1e14)]
     assert costs == sorted(costs)
     assert costs[0] < costs[-1]

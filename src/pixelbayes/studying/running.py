@@ -201,5 +201,5 @@ def _of_training(model: AutoregressiveImageModel, place: Path) -> dict[str, Any]
         "gap_bits_per_dim": float(kept[-1]["gap_bits_per_dim"]) if kept else None,
         "steps": told.get("steps"),
         "minutes": round(float(seconds) / 60, 3) if isinstance(seconds, int | float) else None,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": model.num_parameters,
     }

@@ -150,9 +150,9 @@ def _watch(
     images: ImageSet,
 ) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name."""
-    culprits = nonfinite_images(objective.model, batches, order.indices, images)
+    nonfinite = nonfinite_images(objective.model, batches, order.indices, images)
     bits = objective.model.shape.uniform_bits
-    return LossWatch(state, bits, config.tolerate, culprits, parts=objective.parts)
+    return LossWatch(state, bits, config.tolerate, nonfinite, parts=objective.parts)
 
 
 def _order(
