@@ -99,7 +99,7 @@ def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) ->
         images, labels = arrays_of(images)
     if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
         return images, labels  # a lazy source, or what the task refuses
-    levels, notices = levels_for(images, model.shape, model.description.get("data") or {})
+    levels, notices = levels_for(images, model.shape, model.record.data)
     for notice in notices if told else ():
         warn(notice)
     return levels, labels

@@ -25,7 +25,6 @@ from .pictures import confusion
 from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
-from .records import TrainingRecord
 from .tasks.classify import Classification, class_log_likelihoods
 from .training.budget import check_budget
 
@@ -161,7 +160,7 @@ def finished(
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
-    training = TrainingRecord.of(model.description)
+    training = model.record.training
     if not training.finished:
         return None
     if training.data != dataset.fingerprint():
@@ -181,7 +180,7 @@ def finished(
 
 def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
     """The recipe that the model in `place` was trained by."""
-    return from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
+    return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {place}")
 
 
 def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Shard) -> Judged:

@@ -123,7 +123,7 @@ def unlabelled(
         found = images
     elif isinstance(images, str | Path):
         found = open_images(
-            images, model.shape, model.description.get("data") or {}, Labels(()),
+            images, model.shape, model.record.data, Labels(()),
             split=split, skip_bad_images=skip_bad_images, root=root,
         )  # fmt: skip
     else:
@@ -144,7 +144,7 @@ def _known_images(
     model: AutoregressiveImageModel, data: Any, held: Any, root: str | None, skip_bad_images: bool
 ) -> tuple[Tensor, Tensor]:
     """Levels to fit on, and levels for the threshold, of which none is among the first."""
-    source = (model.description.get("data") or {}).get("source")
+    source = model.record.data.source or None
     if data is None and held is None:
         known = held_out(model, None, None, skip_bad_images, root).levels
         return unlabelled(model, source, "train", skip_bad_images, root).levels, known

@@ -186,8 +186,8 @@ def training_images(
 
     `data`: what is evaluated, which is at hand.
     """
-    source = (model.description.get("data") or {}).get("source")
-    if source is None:
+    source = model.record.data.source
+    if not source:
         return None, "the model does not know which data it was trained on"
     if source.startswith("hub:") and data is not None and canonical(data) != source:
         return None, f"the training data are {source}"

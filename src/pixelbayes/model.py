@@ -20,6 +20,7 @@ from .labels import UNKNOWN, Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
 from .plain import from_plain
+from .records import ModelRecord
 
 Images = Tensor | np.ndarray
 """Integer levels `(n, C, H, W)`."""
@@ -78,8 +79,8 @@ class ModelConfig:
 class AutoregressiveImageModel(nn.Module):
     """p(image | class), exactly: a network, what its output means for a pixel, and the names of the classes.
 
-    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `description` holds plain data on
-    how the model came about (preparation of the data, recipe, training).
+    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `record` says
+    how the model came about (its data, recipe, training).
     """
 
     def __init__(self, config: ModelConfig):
@@ -91,8 +92,17 @@ class AutoregressiveImageModel(nn.Module):
         self.network = config.network.build(config.shape, outputs, fusion)
         fusion.check(networks.CONFIGS.called(config.network))
         self.calibration = Calibration()
-        self.description: dict[str, Any] = {}
+        self.record = ModelRecord()
         self.prior: tuple[float, ...] | None = None  # a weight for each class; None: all alike
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """`record` as plain data, as it lies in config.json."""
+        return self.record.to_dict()
+
+    @description.setter
+    def description(self, table: dict[str, Any]) -> None:
+        self.record = ModelRecord.from_dict(table)
 
     @property
     def num_parameters(self) -> int:

@@ -23,7 +23,7 @@ def made_up(counts: list[int], shape: ImageShape) -> Dataset:
     levels = torch.randint(0, shape.levels, size, generator=noise, dtype=torch.int64).to(shape.dtype)
     classes = Labels(tuple(f"class{index}" for index in range(len(counts))))
     images = ImageSet(levels, labels, [str(index) for index in range(len(labels))], classes, shape)
-    return Dataset("made up", {"train": images, "validation": images[::4]}, classes, shape, {})
+    return Dataset("made up", {"train": images, "validation": images[::4]}, classes, shape)
 
 
 PHOTOS, DIGITS = ImageShape(3, 32, 32, 256), ImageShape(1, 8, 8, 17)
@@ -72,9 +72,9 @@ def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.
     told = capsys.readouterr().out
     assert "images/s measured" in told
     assert "parameters" in told
-    training = model.description["training"]
-    assert training["minutes"] == 0.1
-    assert training["finished"]
+    training = model.record.training
+    assert training.minutes == 0.1
+    assert training.finished
     assert (out / "samples.png").exists()
 
 
