@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, Calibration
+from pixelbayes.records import ModelRecord
 
 
 class BernoulliModel(nn.Module):
@@ -19,7 +20,7 @@ class BernoulliModel(nn.Module):
         self.chances = torch.tensor(chances, dtype=torch.float64)
         self.classes, self.shape = Labels(names), ImageShape(1, *size, levels=2)
         self.calibration, self.prior = Calibration(1.0, (0.0,) * len(names)), None
-        self.device, self.description = torch.device("cpu"), {}
+        self.device, self.record = torch.device("cpu"), ModelRecord()
         self.passes: list[int] = []
 
     with_prior, log_prior = AutoregressiveImageModel.with_prior, AutoregressiveImageModel.log_prior

@@ -178,7 +178,7 @@ def image_set(labels: list[int], classes: tuple[str, ...], levels: int = 17) -> 
 
 def a_dataset(*splits: str) -> pb.Dataset:
     images = image_set(INDICES, ("a", "b", "c"))
-    return pb.Dataset("mine", dict.fromkeys(splits, images), images.classes, images.shape, {})
+    return pb.Dataset("mine", dict.fromkeys(splits, images), images.classes, images.shape)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(
     assert "--import my_objective" in capsys.readouterr().err
     more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]
     assert main([*more, "--import", "my_objective"]) == 0
-    assert pb.load("runs/objective").description["training"]["objective"] == {"name": "even", "weight": 0.2}
+    assert pb.load("runs/objective").record.training.objective == {"name": "even", "weight": 0.2}
 
 
 def test_the_pages_duty_is_done(page, capsys):

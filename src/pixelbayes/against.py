@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import torch
 from sklearn.metrics import roc_auc_score
@@ -267,12 +266,10 @@ def _area(own: Tensor, other: Tensor) -> float:
 def _costs(
     model: AutoregressiveImageModel, cnn: Classifier, times: tuple[float, float], images: int
 ) -> list[Row]:
-    told: dict[str, Any] = model.description.get("training") or {}
-    seconds = told.get("seconds")
-    minutes = float(seconds) / 60 if isinstance(seconds, int | float) else None
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    training = model.record.training
+    minutes = training.seconds / 60 if training.steps else None
     return [
         Row("minutes to train", minutes, cnn.seconds / 60, ".2f"),
         Row("milliseconds to classify an image", times[0] * 1000 / images, times[1] * 1000 / images, ".2f"),
-        Row("parameters", parameters, cnn.parameters, ",.0f"),
+        Row("parameters", model.num_parameters, cnn.parameters, ",.0f"),
     ]

@@ -25,6 +25,7 @@ from .levels import ImageShape
 from .model import AutoregressiveImageModel, ModelConfig, build, from_spec
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
+from .records import DataRecord, ModelRecord
 from .training import plan
 from .training import train as run_training
 from .training.budget import check_budget
@@ -56,7 +57,7 @@ def create(
         )
     names = chosen.classes if classes is None else _class_names(classes)
     model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
-    model.description["recipe"] = chosen.to_dict()
+    model.record = ModelRecord(recipe=chosen.to_dict())
     return model.eval()
 
 
@@ -209,13 +210,11 @@ def _refuse_code(settings: Recipe, found: Recipe | None, imports: Iterable[str])
 def _for_fine_tuning(origin: AutoregressiveImageModel, data: Any) -> Recipe:
     """The model's own recipe, at a lower learning rate; what belongs to its run alone is left behind, and what belongs
     to its data alone (groups, folds, names), too, unless the data are the same: their validation images stay unseen."""
-    known = from_dict(origin.description.get("recipe") or {"name": "own"}, "the model's recipe")
+    known = from_dict(origin.record.recipe or {"name": "own"}, "the model's recipe")
     config = origin.config
     parts = replace(known, network=config.network, distribution=config.distribution, fusion=config.fusion)
     settings = known.data
-    if not isinstance(data, str | Path) or canonical(data) != (origin.description.get("data") or {}).get(
-        "source"
-    ):
+    if not isinstance(data, str | Path) or canonical(data) != origin.record.data.source:
         settings = replace(
             known.data,
             class_names=None,
@@ -285,12 +284,11 @@ def open_data(
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
 
 
-def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> Mapping[str, Any] | None:
+def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> DataRecord | None:
     """What a model to start from knows of its data, unless it was trained on its validation images too."""
-    if not isinstance(origin, AutoregressiveImageModel):
+    if not isinstance(origin, AutoregressiveImageModel) or origin.record.training.trained_on_validation:
         return None
-    seen = (origin.description.get("training") or {}).get("trained_on_validation")
-    return None if seen else origin.description.get("data")
+    return origin.record.data
 
 
 def _continued(shape: ImageShape, data: DataConfig) -> ImageShape:

@@ -13,7 +13,7 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
-from .distributed import my_shard
+from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
@@ -25,9 +25,7 @@ from .pictures import confusion
 from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
-from .records import TrainingRecord
 from .tasks.classify import Classification, class_log_likelihoods
-from .tasks.share import Share
 from .training.budget import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
@@ -162,7 +160,7 @@ def finished(
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
-    training = TrainingRecord.of(model.description)
+    training = model.record.training
     if not training.finished:
         return None
     if training.data != dataset.fingerprint():
@@ -182,10 +180,10 @@ def finished(
 
 def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
     """The recipe that the model in `place` was trained by."""
-    return from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
+    return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {place}")
 
 
-def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Share) -> Judged:
+def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Shard) -> Judged:
     """The model's answers to the fold that was its validation set."""
     images = dataset.validation
     if images is None or not len(images):

@@ -16,7 +16,6 @@ from .pictures import confusion, curves, sheet
 from .products import Products
 from .progress import say, spell_seconds
 from .recipe import load_recipe
-from .records import TrainingRecord
 from .reports import Command, Comparison, Source, write_report
 from .tasks.classify import classify
 from .tasks.generate import generate
@@ -102,8 +101,7 @@ def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed:
     labels = [name for name in names for _ in range(SAMPLES_PER_CLASS)]
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
     confusion(metrics.confusion or [], names, folder / "confusion.png")
-    kept = TrainingRecord.of(model.description).step
-    curves(folder / JOURNAL, folder / "curves.png", kept)
+    curves(folder / JOURNAL, folder / "curves.png", model.record.training.step)
 
 
 def _comparisons(dataset: Dataset, images: ImageSet, metrics: Metrics) -> list[Comparison]:

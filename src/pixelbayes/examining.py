@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .data import ImageSet, canonical
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
 from .measure import Metrics, Rival, Scores, rivals, surest_mistakes
@@ -19,7 +20,6 @@ from .pictures import confusion, mistakes_sheet, reliability_diagram
 from .products import Products
 from .provenance import FEW, Provenance, provenance
 from .tasks.classify import Classification, class_log_likelihoods, from_log_likelihoods, ignores_labels
-from .tasks.share import ALONE, Share
 from .views import Views
 
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "reliability.png", "mistakes.png", "seen.png")
@@ -151,7 +151,7 @@ def examine(
     seen: bool = False,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     views: Views = "none",
 ) -> Evaluation | None:
     """Measure `model` on `images`; with its training images `train` simple classifiers stand beside it.
@@ -189,8 +189,8 @@ def training_images(
 
     `data`: what is evaluated, which is at hand.
     """
-    source = (model.description.get("data") or {}).get("source")
-    if source is None:
+    source = model.record.data.source
+    if not source:
         return None, "the model does not know which data it was trained on"
     if source.startswith("hub:") and data is not None and canonical(data) != source:
         return None, f"the training data are {source}"

@@ -74,7 +74,7 @@ def as_image_set(model: AutoregressiveImageModel, images: Any) -> ImageSet:
     if isinstance(images, ImageSet):
         return images
     if isinstance(images, str | Path):
-        return open_images(images, model.shape, model.description.get("data") or {}, model.classes)
+        return open_images(images, model.shape, model.record.data, model.classes)
     levels = as_levels(prepared(model, images)[0])
     model.check(levels)
     labels = torch.full((len(levels),), UNKNOWN)

@@ -20,6 +20,7 @@ from .labels import UNKNOWN, Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
 from .plain import from_plain
+from .records import ModelRecord
 
 Images = Tensor | np.ndarray
 """Integer levels `(n, C, H, W)`."""
@@ -78,8 +79,8 @@ class ModelConfig:
 class AutoregressiveImageModel(nn.Module):
     """p(image | class), exactly: a network, what its output means for a pixel, and the names of the classes.
 
-    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `description` holds plain data on
-    how the model came about (preparation of the data, recipe, training).
+    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `record` says
+    how the model came about (its data, recipe, training).
     """
 
     def __init__(self, config: ModelConfig):
@@ -92,14 +93,28 @@ class AutoregressiveImageModel(nn.Module):
         self.network = config.network.build(config.shape, outputs, fusion)
         fusion.check(networks.CONFIGS.called(config.network))
         self.calibration = Calibration()
-        self.description: dict[str, Any] = {}
+        self.record = ModelRecord()
         self.prior: tuple[float, ...] | None = None  # a weight for each class; None: all alike
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """`record` as plain data, as it lies in config.json."""
+        return self.record.to_dict()
+
+    @description.setter
+    def description(self, table: dict[str, Any]) -> None:
+        self.record = ModelRecord.from_dict(table)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def __repr__(self) -> str:
         """A few lines on what the model is; `model.network` shows the layers."""
         config, fitted = self.config, self.calibration
         names = ", ".join(self.classes.names[:8]) + (", ..." if len(self.classes) > 8 else "")
-        count = sum(parameter.numel() for parameter in self.parameters())
+        count = self.num_parameters
         offsets = ", an offset for each class" if any(fitted.offsets) else ""
         lines = {
             "network": f"{networks.CONFIGS.called(config.network)}, {count:,} parameters",
@@ -150,7 +165,7 @@ class AutoregressiveImageModel(nn.Module):
 
         `image` is integer levels, or already the signal if it is floating (then gradients reach it).
         """
-        return self.describe(self.pixel_parameters(image, label, scan))
+        return self.to_distribution(self.pixel_parameters(image, label, scan))
 
     def pixel_parameters(
         self, image: Tensor, label: Tensor | None = None, scan: Scan | None = None
@@ -159,7 +174,7 @@ class AutoregressiveImageModel(nn.Module):
         signal = image if image.is_floating_point() else self.signal(image)
         return self.network(signal, label, scan or WholeImage())
 
-    def describe(self, parameters: Tensor) -> PixelDistribution:
+    def to_distribution(self, parameters: Tensor) -> PixelDistribution:
         """Network output `(n, P, h, w)` -> what it means, always in float32 at least."""
         wide = parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
         return self.config.distribution(wide.contiguous(), self.shape, self.by_channel)
@@ -228,7 +243,7 @@ class AutoregressiveImageModel(nn.Module):
         # Where the label has reached nothing, one row serves all classes.
         rows = levels.repeat_interleave(len(parameters) // b, 0)
         with torch.autocast(levels.device.type, enabled=False):
-            maps = self.describe(parameters).log_prob(rows)
+            maps = self.to_distribution(parameters).log_prob(rows)
         return maps.unflatten(0, (b, -1)).expand(-1, k, -1, -1)
 
     @torch.no_grad()

@@ -47,14 +47,12 @@ def provenance(
 ) -> Provenance:
     """What `model` remembers of `images`; `train` are its training images, where they are at hand."""
     mark = images.fingerprint()
-    training = model.description.get("training") or {}
-    validation = (training.get("data") or "").partition("-")[2]
-    held_out = bool(validation) and mark == validation
-    anew = model.description.get("calibration") or {}
-    fitted = anew.get("images") == mark if anew else held_out and bool(training.get("calibrated"))
+    training, anew = model.record.training, model.record.calibration
+    held_out = mark == training.validation_print
+    fitted = anew.images == mark if anew.images else held_out and training.calibrated
     return Provenance(
-        chose_weights=held_out and bool(training.get("validation")),
-        fitted_calibration=bool(fitted),
+        chose_weights=held_out and bool(training.validation),
+        fitted_calibration=fitted,
         trained_on=None if train is None or train.levels.nbytes > MOST_BYTES else _shared(images, train),
     )
 

@@ -210,14 +210,14 @@ def _images(
     """Held-out images and the name of their split; those that the user names must be there."""
     if data is not None or split is not None:
         return held_out(model, data, split), split or ""
-    prepared = model.description.get("data") or {}
-    source = prepared.get("source")
+    prepared = model.record.data
+    source = prepared.source
     if not source:
         notes.append(
             "All figures: the model does not know which data it was trained on; name some with --data."
         )
         return None, ""
-    trained_on = (model.description.get("training") or {}).get("trained_on_validation")
+    trained_on = model.record.training.trained_on_validation
     reason = ""
     for name in ("test",) if trained_on else ("test", "validation"):
         try:
@@ -229,11 +229,11 @@ def _images(
 
 
 def _training_images(model: AutoregressiveImageModel) -> ImageSet | None:
-    prepared = model.description.get("data") or {}
-    if not prepared.get("source"):
+    prepared = model.record.data
+    if not prepared.source:
         return None
     try:
-        return open_images(prepared["source"], model.shape, prepared, model.classes, split="train")
+        return open_images(prepared.source, model.shape, prepared, model.classes, split="train")
     except (UserError, OSError):
         return None
 

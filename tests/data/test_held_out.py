@@ -1,5 +1,6 @@
 """Held-out images stay held out when the data change."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def root(write_images) -> Path:
 
 def validation(data: Dataset) -> tuple[list[str], tuple[str, ...]]:
     images = open_images(
-        data.preparation["source"], data.shape, data.preparation, data.classes, split="validation"
+        data.preparation.source, data.shape, data.preparation, data.classes, split="validation"
     )
     return images.paths, images.notices
 
@@ -72,9 +73,9 @@ def test_a_fold_is_remembered(root: Path) -> None:
 
 def test_a_test_split_that_was_drawn_is_remembered_and_one_that_was_given_is_not(write_images) -> None:
     digits = open_dataset("digits")
-    assert set(digits.preparation["held_out"]) == {"validation", "test"}
+    assert set(digits.preparation.held_out) == {"validation", "test"}
     given = open_dataset(write_images({f"{split}/{name}": 4 for split in ("train", "val") for name in "ab"}))
-    assert given.preparation["held_out"] == {}
+    assert given.preparation.held_out == {}
 
 
 def test_training_on_from_a_model_holds_out_what_it_held_out(root: Path) -> None:
@@ -92,12 +93,12 @@ def test_training_on_from_a_model_holds_out_what_it_held_out(root: Path) -> None
 
 def test_a_damaged_record_is_one_line(root: Path) -> None:
     data = open_dataset(root, CONFIG)
-    data.preparation["held_out"] = {"validation": "this is none"}
+    data.preparation = replace(data.preparation, held_out={"validation": "this is none"})
     with pytest.raises(UserError, match="record of its held-out images is damaged"):
         validation(data)
 
 
 def test_the_record_is_small(root: Path) -> None:
     data = open_dataset(root, CONFIG)
-    assert len(data.preparation["held_out"]["validation"]) == 16 * len(data.validation)
+    assert len(data.preparation.held_out["validation"]) == 16 * len(data.validation)
     assert np.array_equal(data.validation.levels, open_dataset(root, CONFIG).validation.levels)

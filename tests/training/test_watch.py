@@ -130,7 +130,7 @@ def test_a_learning_rate_that_makes_nan_leaves_a_model_and_a_good_state(digits: 
     assert list_states(out)
     # With a sane rate the run goes on from that state.
     model = train(digits, recipe(0.5), out, resume=True)
-    assert model.description["training"]["validation"]["validation_bits_per_dim"] < 10
+    assert model.record.training.validation["validation_bits_per_dim"] < 10
 
 
 def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
@@ -151,4 +151,4 @@ def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
     monkeypatch.undo()
     checkpoint.load(out)
     assert len(list_states(out)) == 2
-    assert train(digits, None, out, resume=True).description["training"]["finished"]
+    assert train(digits, None, out, resume=True).record.training.finished

@@ -116,7 +116,7 @@ def run(arguments: Sequence[str]) -> None:
     images = open_images(
         options.data,
         model.shape,
-        model.description.get("data") or {},
+        model.record.data,
         model.classes,
         split=options.split,
         skip_bad_images=options.skip_bad_images,

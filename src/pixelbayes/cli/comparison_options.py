@@ -132,8 +132,8 @@ class Comparisons:
     def _fit(self, model: "AutoregressiveImageModel") -> "FitConfig":
         from ..classifier import FitConfig
 
-        recipe = model.description.get("recipe") or {}
-        return FitConfig(minutes=self.against_minutes, flip=bool((recipe.get("augment") or {}).get("flip")))
+        flip = bool(model.record.training.augment.get("flip"))
+        return FitConfig(minutes=self.against_minutes, flip=flip)
 
 
 def _file_beside(place: str, out: Path) -> Path:

@@ -12,7 +12,7 @@ from .arguments import Flag, optional, read
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..runs import Run
+    from ..runs import RunSummary
 
 WHAT = ("recipes", "runs", "models")
 WRONG = "what is wrong"
@@ -108,7 +108,7 @@ def _runs(place: str, as_csv: bool) -> None:
         print(summary.read_text(encoding="utf-8"), end="")
 
 
-def _write_csv(found: "list[Run]") -> None:
+def _write_csv(found: "list[RunSummary]") -> None:
     """Every field of every run, on stdout."""
     import csv
     import sys
@@ -120,7 +120,7 @@ def _write_csv(found: "list[Run]") -> None:
     writer.writerows([getattr(each, name) for name in names] for each in found)
 
 
-def _table_of_runs(found: "list[Run]", place: str) -> "Table":
+def _table_of_runs(found: "list[RunSummary]", place: str) -> "Table":
     """What tells runs apart, in 80 columns; names are folded only where they are longer than their column."""
     from .presenting import number, plain_table
 
@@ -154,7 +154,7 @@ def _tell_broken(reasons: dict[str, str]) -> None:
         print(f"  {printable(name)}: {printable(reason)}")
 
 
-def _accuracy(run: "Run") -> str:
+def _accuracy(run: "RunSummary") -> str:
     """The accuracy on validation; marked where it is that of Bayes' rule alone."""
     if run.accuracy is None:
         return ""

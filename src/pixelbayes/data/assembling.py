@@ -10,6 +10,7 @@ from ..errors import UserError, unknown
 from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import to_plain
+from ..records import DataRecord
 from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
@@ -67,10 +68,15 @@ def assemble(
     remarks += [*about_classes(splits["train"], _words(collection)), *about_same_images(splits)]
     remarks += about_range(splits, preparation)
     drawn = [name for name in splits if name != "train" and parts[name] is not collection.splits.get(name)]
-    record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
-    record |= {"held_out": {name: remember(splits[name]) for name in drawn}}
-    record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}
-    record |= {"asked_shape": to_plain(shape)} if shape else {}
+    record = DataRecord(
+        **vars(preparation),
+        config=to_plain(config),
+        asked_shape=to_plain(shape) if shape else None,
+        original=original(facts),
+        file_channels=tuple(sorted({each.channels for each in facts})),
+        class_names=classes.names,
+        held_out={name: remember(splits[name]) for name in drawn},
+    )
     notices = [*collection.notices, *notices, *remarks]
     return Dataset(collection.name, splits, classes, preparation.shape, record, notices)
 

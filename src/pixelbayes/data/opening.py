@@ -1,9 +1,8 @@
 """DATA -> a data set for training, or images for a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,6 +10,7 @@ from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
+from ..records import DataRecord
 from .assembling import as_stated, assemble, decode_part, facts_of, the_split
 from .cache import Entry
 from .choice import about_kinds
@@ -36,7 +36,7 @@ def open_dataset(
     config: DataConfig | None = None,
     shape: ImageShape | None = None,
     *,
-    known: Mapping[str, Any] | None = None,
+    known: DataRecord | None = None,
 ) -> Dataset:
     """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
 
@@ -53,7 +53,7 @@ def open_dataset(
         config = replace(config, root=str(Path(config.root).resolve()))
     found = find_source(source, config)
     word = canonical(source)
-    files, before = found.files(), _held_out_before(known or {}, word, config)
+    files, before = found.files(), _held_out_before(known or DataRecord(), word, config)
     held_out = recall(before)
     if not files:
         return _named(assemble(found.read(config, None), config, shape, held_out=held_out), word)
@@ -75,18 +75,21 @@ def open_dataset(
     return dataset
 
 
-def _held_out_before(known: Mapping[str, Any], word: str, config: DataConfig) -> dict[str, str]:
+def _held_out_before(known: DataRecord, word: str, config: DataConfig) -> dict[str, str]:
     """The record of the images that a model held out, where the data and the way to divide them are the same."""
-    if known.get("source") != word:
-        return {}
-    now, before = to_plain(config), known.get("config") or {}
-    return (known.get("held_out") or {}) if all(before.get(n) == now.get(n) for n in DIVISION) else {}
+    same = known.source == word and alike_divided(known, DataRecord(config=to_plain(config)))
+    return known.held_out if same else {}
+
+
+def alike_divided(one: DataRecord, other: DataRecord) -> bool:
+    """Returns whether two records of the same data name the same way to divide them."""
+    return all(one.config.get(name) == other.config.get(name) for name in DIVISION)
 
 
 def open_images(
     source: Data,
     model_shape: ImageShape,
-    preparation: dict[str, Any],
+    preparation: DataRecord,
     classes: Labels,
     *,
     split: str | None = None,
@@ -105,7 +108,7 @@ def open_images(
     are asked for, and not now. Raises UserError for images of another depth, for grey ones where the model takes
     colour, and for labels outside.
     """
-    stored = Preparation.from_dict(preparation, model_shape)
+    stored = Preparation.of(preparation, model_shape)
     config = _stored_config(preparation, canonical(source), skip_bad_images, root)
     config = replace(
         config,
@@ -118,7 +121,7 @@ def open_images(
     collection = as_stated(found.read(replace(config, levels=stored.levels), classes), config)
     part = join(list(collection.splits.values()))
     facts = facts_of(list(collection.splits.values()))
-    kinds = preparation.get("file_channels") or ()
+    kinds = preparation.file_channels
     check_channels([each.channels for each in facts], stored, kinds, collection.name)
     if too_deep(max(each.maximum for each in facts), stored.levels):
         raise UserError(deep_message(collection.name, stored.levels))
@@ -142,11 +145,11 @@ def open_images(
     return replace(images, notices=tuple(notices))
 
 
-def default_split(source: Data, preparation: dict[str, Any]) -> str | None:
+def default_split(source: Data, preparation: DataRecord) -> str | None:
     """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
-    if preparation.get("source") == canonical(source):
+    if preparation.source == canonical(source):
         return "validation"
-    found = find_source(source, from_plain(DataConfig, preparation.get("config", {}), "the model's data"))
+    found = find_source(source, from_plain(DataConfig, preparation.config, "the model's data"))
     return "validation" if found.validates() else None
 
 
@@ -172,14 +175,14 @@ def check_channels(
 
 
 def _named(dataset: Dataset, source: str) -> Dataset:
-    return replace(dataset, preparation={"source": source, **dataset.preparation})
+    return replace(dataset, preparation=replace(dataset.preparation, source=source))
 
 
-def _stored_config(preparation: dict[str, Any], source: str, skip_bad: bool, root: str | None) -> DataConfig:
+def _stored_config(preparation: DataRecord, source: str, skip_bad: bool, root: str | None) -> DataConfig:
     """The user's settings at training; those about splits and files hold for that source alone."""
-    config = from_plain(DataConfig, preparation.get("config", {}), "the model's description of its data")
+    config = from_plain(DataConfig, preparation.config, "the model's description of its data")
     config = replace(config, skip_bad_images=config.skip_bad_images or skip_bad, root=root or config.root)
-    if preparation.get("source") != source:
+    if preparation.source != source:
         own = dict.fromkeys(
             ("group_by", "class_names", "label_column", "path_column", "path_prefix", "class_from")
         )
@@ -191,20 +194,19 @@ def _open_split(
     source: Data,
     split: str,
     stored: Preparation,
-    preparation: dict[str, Any],
+    preparation: DataRecord,
     config: DataConfig,
     classes: Labels,
 ) -> ImageSet:
-    asked = preparation.get("asked_shape")
+    asked = preparation.asked_shape
     shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
-    dataset = open_dataset(source, config, shape) if preparation.get("source") == canonical(source) else None
+    dataset = open_dataset(source, config, shape) if preparation.source == canonical(source) else None
     if dataset is None or dataset.shape != stored.shape:
         config = replace(config, size=None, channels=None, levels=None, signal="linear")
         dataset = open_dataset(source, config, stored.shape)
-    kinds = preparation.get("file_channels") or ()
-    check_channels(dataset.preparation["file_channels"], stored, kinds, dataset.name)
-    same = preparation.get("source") == canonical(source)
-    remembered = recall(preparation.get("held_out")).get(split) if same else None
+    check_channels(dataset.preparation.file_channels, stored, preparation.file_channels, dataset.name)
+    same = preparation.source == canonical(source)
+    remembered = recall(preparation.held_out).get(split) if same else None
     images, changes = (
         found_again(remembered, dataset, split) if remembered else (the_split(dataset, split), [])
     )

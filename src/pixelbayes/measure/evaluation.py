@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
+from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import class_log_likelihoods, from_log_likelihoods, ignores_labels
-from ..tasks.share import ALONE, Share
 from ..views import Views
 from .intervals import Interval, score_intervals
 from .likelihood import bits_per_dim
@@ -83,7 +83,7 @@ def evaluate(
     images: ImageSet,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     views: Views = "none",
 ) -> Metrics:
     """Measure `model` on `images`; one pass gives likelihood and classification.

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
+from ..distributed import ALONE, Shard
 from ..errors import UserError, check_whole
 from ..model import AutoregressiveImageModel, evaluating
 from ..progress import track
 from ..tasks.classify import pairs_at_once, require_classes
-from ..tasks.share import ALONE, Share
 from .intervals import Interval, wilson
 
 POINTS = 64  # at most, along the order
@@ -53,7 +53,7 @@ def likelihoods_along(
     levels: Tensor,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tensor:
     """log p(the first pixels | c), [N, K, S] float64 nats, after each of `points_along`; the last is log p(x | c).
 

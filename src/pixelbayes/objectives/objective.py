@@ -98,7 +98,7 @@ def log_likelihood(model: AutoregressiveImageModel, levels: Tensor, labels: Tens
     step would wait for the device."""
     parameters = model.pixel_parameters(levels, labels)
     with torch.autocast(levels.device.type, enabled=False):
-        return model.describe(parameters).log_prob(levels).flatten(1).sum(1)
+        return model.to_distribution(parameters).log_prob(levels).flatten(1).sum(1)
 
 
 def class_log_likelihoods(

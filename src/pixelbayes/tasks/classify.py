@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..allocation import keep_freed_memory
+from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
 from ..labels import UNKNOWN, Labels
@@ -29,7 +30,6 @@ from ..views import Views
 from .answer_table import HEADER as HEADER
 from .answer_table import AnswerTable
 from .priors import Prior, prior_weights
-from .share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def classify(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,
@@ -184,7 +184,7 @@ def class_log_likelihoods(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     views: Views = "none",
 ) -> Tensor:
     """log p(x | c) of every image under every class, [N, K] float64 nats on the CPU.
@@ -201,7 +201,7 @@ def _collected(
     levels: Images | ImageSource,
     question: Question,
     progress: bool,
-    share: Share,
+    share: Shard,
 ) -> Tensor:
     """All the answers at once, on every process."""
     keep_freed_memory()

@@ -59,11 +59,10 @@ def _model(run: Run) -> str:
     config: dict[str, Any] = run.state.model
     network = {name: value for name, value in config["network"].items() if name != "name"}
     settings = ", ".join(f"{name} {value}" for name, value in network.items())
-    parameters = sum(p.numel() for p in run.model.parameters())
     fusion = f", labels: {config['fusion']['strategy']}" if run.model.classes else ""
     return (
         f"model: {config['network']['name']} ({settings}), {config['distribution']['name']}{fusion}; "
-        f"{parameters:,} parameters, images {run.model.shape}"
+        f"{run.model.num_parameters:,} parameters, images {run.model.shape}"
     )
 
 

@@ -9,13 +9,14 @@ import torch
 
 from .. import objectives
 from ..data import Dataset
+from ..data.opening import alike_divided
 from ..errors import UserError
 from ..files import sweep
 from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
-from ..records import TrainingRecord
+from ..records import DataRecord
 from .own_files import SUMMARY, claim_files
 from .run_state import RunState
 from .state_files import SavedState, list_states
@@ -69,19 +70,12 @@ def new_state(options: RunOptions) -> RunState:
     )
 
 
-DIVISION = ("validation_share", "split_seed", "group_by", "folds", "fold")
-"""Of the settings of data, that say which images are held out."""
-
-
-def saw_validation(start: AutoregressiveImageModel | None, preparation: dict[str, Any]) -> bool:
+def saw_validation(start: AutoregressiveImageModel | None, data: DataRecord) -> bool:
     """Whether a model to start from may have been trained on images that its new run holds out: the data are the same,
     and it was trained on its validation images too, or on another division of them."""
-    known = (start.description.get("data") if start is not None else None) or {}
-    if start is None or not known.get("source") or known["source"] != preparation.get("source"):
+    if start is None or not start.record.data.source or start.record.data.source != data.source:
         return False
-    before, now = known.get("config") or {}, preparation.get("config") or {}
-    all_of_them = TrainingRecord.of(start.description).trained_on_validation
-    return all_of_them or any(before.get(name) != now.get(name) for name in DIVISION)
+    return start.record.training.trained_on_validation or not alike_divided(start.record.data, data)
 
 
 def continued(state: RunState, options: RunOptions) -> RunState:

@@ -1,6 +1,7 @@
 """Putting a run together: the folder, the data, the model, and where an earlier sitting left off."""
 
 from copy import deepcopy
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
+from ..records import ModelRecord
 from ..training_config import TrainingConfig
 from .batches import Batches
 from .budget import Budget, Clock
@@ -133,11 +135,13 @@ def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) 
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
-    model.description = {"data": {**dataset.preparation, "class_counts": counts}, "recipe": state.recipe}
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
-    if imports := [module for modules in named for module in modules]:  # to train on, not to use the model
-        model.description["imports"] = imports
+    model.record = ModelRecord(
+        data=replace(dataset.preparation, class_counts=counts),
+        recipe=state.recipe,
+        imports=tuple(module for modules in named for module in modules),
+    )
     return model
 
 
@@ -150,9 +154,9 @@ def _watch(
     images: ImageSet,
 ) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name."""
-    culprits = nonfinite_images(objective.model, batches, order.indices, images)
+    nonfinite = nonfinite_images(objective.model, batches, order.indices, images)
     bits = objective.model.shape.uniform_bits
-    return LossWatch(state, bits, config.tolerate, culprits, parts=objective.parts)
+    return LossWatch(state, bits, config.tolerate, nonfinite, parts=objective.parts)
 
 
 def _order(
