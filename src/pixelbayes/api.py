@@ -102,18 +102,10 @@ def train(
     between training and validation. The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
     """
-    if "folds" in overrides and "fold" not in overrides:
-        raise UserError(
-            "train makes one model: pb.cross_validate(data, labels, folds=...) judges every image by a model that has "
-            "not seen it (with fold=0, 1, ... beside folds, train makes the model of that fold alone)"
-        )
+    _refuse_all_folds(overrides)
     check_budget(minutes, max_steps, seed)
     pick_device(device)
-    if out is not None:  # before the images are read
-        check_path("the run's folder", out)
-        refuse_occupied(Path(out), overwrite or resume)
-        if not resume:
-            refuse_foreign(Path(out))
+    _check_folder(out, resume, overwrite)  # before the images are read
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     saved = load_state(Path(out)) if resume and out is not None else None
@@ -123,8 +115,6 @@ def train(
     if recipe is None or _is_models(recipe):
         _refuse_code(settings, base, imports)
     dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
-    if resume and out is None:
-        raise UserError("name the run to resume with --out")
     if base is None:
         dataset, settings = _with_fewer_levels(dataset, data, labels, settings, groups)
     _tell(dataset)
@@ -145,6 +135,26 @@ def train(
         overwrite=overwrite,
         start=origin,
     )
+
+
+def _refuse_all_folds(overrides: Mapping[str, Any]) -> None:
+    if "folds" in overrides and "fold" not in overrides:
+        raise UserError(
+            "train makes one model: pb.cross_validate(data, labels, folds=...) judges every image by a model that has "
+            "not seen it (with fold=0, 1, ... beside folds, train makes the model of that fold alone)"
+        )
+
+
+def _check_folder(out: str | Path | None, resume: bool, overwrite: bool) -> None:
+    """UserError where the run may not write, or has nothing to go on from."""
+    if out is None:
+        if resume:
+            raise UserError("name the run to resume with --out")
+        return
+    check_path("the run's folder", out)
+    refuse_occupied(Path(out), overwrite or resume)
+    if not resume:
+        refuse_foreign(Path(out))
 
 
 def _base(

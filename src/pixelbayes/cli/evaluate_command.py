@@ -78,7 +78,6 @@ def run(arguments: Sequence[str]) -> None:
     from .. import checkpoint
     from ..detecting import measure_foreign
     from ..distributed import my_shard
-    from ..evaluating import held_out
     from ..examining import FILES, examine
     from ..extensions import import_extensions
     from ..folders import claimed
@@ -100,15 +99,7 @@ def run(arguments: Sequence[str]) -> None:
     if options.seen and options.views != "none":
         raise UserError("--seen is along the raster order of the upright image: leave out --views")
     foreign = _foreign_images(model, options)
-    images = held_out(
-        model,
-        options.data,
-        options.split,
-        options.skip_bad_images,
-        options.root,
-        label_column=options.label_column,
-        path_column=options.path_column,
-    )
+    images = _images(model, options)
     for notice in images.notices if share.first else ():
         warn(notice)
     train = _training_images(model, options) if options.baselines and share.first else None
@@ -134,12 +125,24 @@ def run(arguments: Sequence[str]) -> None:
     present(found, calibrated=model.calibration.active)
     if foreign is not None:
         detector, others = foreign
-        show(
-            foreign_table(
-                measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
-            )
-        )
+        judged = measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
+        show(foreign_table(judged))
     say(f"written to {out}: {', '.join(written)}")
+
+
+def _images(model: "AutoregressiveImageModel", options: Evaluate) -> "ImageSet":
+    """The images to measure on."""
+    from ..evaluating import held_out
+
+    return held_out(
+        model,
+        options.data,
+        options.split,
+        options.skip_bad_images,
+        options.root,
+        label_column=options.label_column,
+        path_column=options.path_column,
+    )
 
 
 def _foreign_images(
