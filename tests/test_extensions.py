@@ -17,6 +17,7 @@ from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
 from pixelbayes.journals import read_rows
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
+from pixelbayes.progress import Console
 from pixelbayes.reports import SECTIONS
 from pixelbayes.training.duties import DUTIES
 from pixelbayes.walk import NaiveLook
@@ -127,6 +128,18 @@ def test_the_page_judges_a_network_that_one_has(page, capsys):
     assert "causal: no pixel sees itself or a later one (64 of 64 pixels" in capsys.readouterr().out
     assert names["images"].shape == (2, 1, 8, 8)
     assert names["answer"].posterior.shape == (2, 10)
+
+
+def test_a_sink_of_an_imported_file_hears_the_whole_command(page, tiny_model_folder, capsys):
+    text = FILES["my_page"].partition("page = Page()")[0] + "page = Page()\npb.set_sink(page)\n"
+    (page / "my_sink.py").write_text(text, encoding="utf-8")
+    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--device", "cpu", "--out", "drawn"]
+    with pb.set_sink(Console()):  # at the end it is as before
+        assert main([*words, "--import", "my_sink"]) == 0
+    heard = sys.modules.pop("my_sink").page
+    assert any("images are in drawn" in line for line in heard.lines)
+    assert heard.shares[-1][1] == 1.0
+    assert capsys.readouterr().out == ""
 
 
 def test_a_section_from_outside_stands_on_the_page(page, tiny_model_folder, capsys):

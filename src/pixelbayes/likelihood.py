@@ -94,6 +94,37 @@ def log_likelihoods(
     >>> [(rows, nats.shape) for rows, nats in log_likelihoods(model, np.zeros((2, 1, 8, 8), np.uint8))]
     [(range(0, 2), torch.Size([2, 10]))]
     """
+    for rows, levels in _chunks(model, images, question, share, start):
+        # An ordinary tensor on the CPU, that gradients and NumPy may meet.
+        found = torch.empty(len(rows), answers_an_image(model, question), dtype=torch.float64)
+        yield rows, found.copy_(_nats(model, levels, rows, question))
+
+
+def log_likelihood_maps(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSource,
+    batch: int | None = None,
+    share: Sharing | None = None,
+) -> Iterator[tuple[range, Tensor]]:
+    """Yields (rows, log p of each pixel given those before it and the class): of the chunks of `log_likelihoods`, which
+    sums them, all classes, float64 nats `(len(rows), K, H, W)` on the CPU."""
+    question = Question(batch=batch)
+    for rows, levels in _chunks(model, images, question, share):
+        width = answers_an_image(model, question)
+        found = torch.empty(len(rows), width, *levels.shape[2:], dtype=torch.float64)
+        for classes in _pieces(model, len(rows), question):
+            found[:, classes.start : classes.stop] = _class_maps(model, levels, classes)
+        yield rows, found
+
+
+def _chunks(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSource,
+    question: Question,
+    share: Sharing | None = None,
+    start: int = 0,
+) -> Iterator[tuple[range, Tensor]]:
+    """Yields (rows, their checked levels on the model's device), the model being in evaluation mode meanwhile."""
     check_views(question.views, model.shape)
     source = _source(model, images)
     _check_candidates(question.candidates, len(source), model)
@@ -102,7 +133,16 @@ def log_likelihoods(
     with evaluating(model):
         for first in chunks if share is None else share.of(chunks):
             rows = range(first, min(first + size, len(source)))
-            yield rows, _of_chunk(model, source[slice(rows.start, rows.stop)], rows, question)
+            levels = as_levels(source[slice(rows.start, rows.stop)])
+            model.check(levels)
+            yield rows, levels.to(model.device)
+
+
+def _pieces(model: AutoregressiveImageModel, images: int, question: Question) -> list[range]:
+    """The classes (or places of candidates) of a chunk, in pieces where they are more than a batch."""
+    width = answers_an_image(model, question)
+    piece = max(1, (question.batch or pairs_at_once(model)) // max(1, images))
+    return [range(first, min(first + piece, width)) for first in range(0, width, piece)]
 
 
 def collect(
@@ -165,15 +205,16 @@ def _check_candidates(candidates: Tensor | None, count: int, model: Autoregressi
 
 @torch.inference_mode()
 def _nats(model: AutoregressiveImageModel, levels: Tensor, rows: range, question: Question) -> Tensor:
-    """Of one chunk `(b, K)`, classes in pieces where they are more than a batch."""
-    width = answers_an_image(model, question)
-    piece = max(1, (question.batch or pairs_at_once(model)) // max(1, len(levels)))
-    pieces = []
+    """Of one chunk `(b, K)`."""
     with arithmetic(model.device, question.precision):
-        for start in range(0, width, piece):
-            classes = range(start, min(start + piece, width))
-            pieces.append(_over_views(model, levels, rows, classes, question))
-    return torch.cat(pieces, 1)
+        pieces = _pieces(model, len(levels), question)
+        return torch.cat([_over_views(model, levels, rows, classes, question) for classes in pieces], 1)
+
+
+@torch.inference_mode()
+def _class_maps(model: AutoregressiveImageModel, levels: Tensor, classes: range) -> Tensor:
+    with arithmetic(model.device, "float32"):
+        return model.class_log_prob_maps(levels, classes if len(model.classes) else None).cpu().double()
 
 
 def _over_views(
@@ -187,14 +228,6 @@ def _over_views(
         weights = None if question.weights is None else seen(question.weights, view)
         found.append(total(maps, weights))
     return torch.logsumexp(torch.stack(found), 0) - log(len(views)) if len(views) > 1 else found[0]
-
-
-def _of_chunk(model: AutoregressiveImageModel, levels: Tensor, rows: range, question: Question) -> Tensor:
-    """An ordinary tensor on the CPU, that gradients and NumPy may meet."""
-    levels = as_levels(levels)
-    model.check(levels)
-    found = torch.empty(len(levels), answers_an_image(model, question), dtype=torch.float64)
-    return found.copy_(_nats(model, levels.to(model.device), rows, question))
 
 
 def _maps(

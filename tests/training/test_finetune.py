@@ -18,7 +18,7 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training import train
-from pixelbayes.training.finetune import grow, join_classes, relabel
+from pixelbayes.training.material import grow, join_classes, relabel
 
 OLD, NEW = Labels(("a", "b", "c")), Labels(("a", "b", "c", "d", "e"))
 

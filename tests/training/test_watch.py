@@ -17,7 +17,7 @@ from pixelbayes.data import Dataset
 from pixelbayes.distributions import Categorical
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
-from pixelbayes.training.batches import Batches
+from pixelbayes.training.batches import ImageStore
 from pixelbayes.training.run_state import RunState
 from pixelbayes.training.state_files import list_states
 from pixelbayes.training.watch import LossWatch, nonfinite_images
@@ -64,11 +64,11 @@ def test_the_image_that_a_step_failed_at_is_found(digits: Dataset, monkeypatch: 
         "log_prob_map",
         lambda self, levels, labels: torch.where(labels[:, None, None] == 3, torch.nan, -1.0),
     )
-    batches = Batches(images.levels, images.labels, torch.device("cpu"))
+    batches = ImageStore(images.levels, images.labels, torch.device("cpu"))
     name = nonfinite_images(model, batches, lambda step: torch.arange(step, step + 20), images)
     threes = [images.paths[row] for row in range(20) if images.labels[row] == 3]
     assert name(0) == ", ".join(threes)
-    batches = Batches(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
+    batches = ImageStore(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
     name = nonfinite_images(model, batches, lambda step: torch.arange(9), images)
     assert name(0).endswith("... (9 in all)")  # none alone: the whole batch
 

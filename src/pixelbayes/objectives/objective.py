@@ -1,6 +1,8 @@
-"""What an objective is: a module from a batch to losses, which holds the model and may have parameters of its own."""
+"""What an objective is: a module from a batch to losses, which holds the model and may have parameters of its own; and
+the first of them, the likelihood alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
@@ -91,6 +93,22 @@ class ObjectiveConfig(Protocol):
     def build(self, model: AutoregressiveImageModel) -> Objective:
         """The objective. Raises UserError for a model that it does not go with."""
         ...
+
+
+@dataclass(frozen=True)
+class LikelihoodConfig:
+    """-log p(x | c), in nats/dim; it has no settings."""
+
+    def build(self, model: AutoregressiveImageModel) -> "Likelihood":
+        return Likelihood(model)
+
+
+class Likelihood(Objective):
+    """-log p(x | c) of each image."""
+
+    def forward(self, batch: Batch) -> Losses:
+        loss = self.negative_log_likelihood(batch)
+        return Losses(loss, {"likelihood": loss})
 
 
 def log_likelihood(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> Tensor:

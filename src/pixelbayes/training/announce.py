@@ -27,8 +27,8 @@ def announce(run: Run, pace: ValidationPace) -> None:
         say(f"resumed at step {run.state.step:,}")
     elif run.validation is None and not run.config.include_validation:
         warn("there is no validation set: the last weights are kept, and nothing is calibrated")
-    if run.augment is not None and cuts_nothing(run.augment.config.crop, run.model.shape):
-        crop = run.augment.config.crop
+    if run.batches.augment is not None and cuts_nothing(run.batches.augment.config.crop, run.model.shape):
+        crop = run.batches.augment.config.crop
         warn(f"augmentation: crop {crop} of {run.model.shape} cuts less than a pixel, and changes nothing")
     if run.state.seen_validation and run.validation is not None:
         warn(

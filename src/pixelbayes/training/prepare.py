@@ -21,22 +21,20 @@ from ..plain import from_plain
 from ..progress import warn
 from ..records import ModelRecord
 from ..training_config import TrainingConfig
-from .batches import Batches
+from .batches import Batches, ImageStore, Order, make_order
 from .budget import Budget, Clock
 from .duties import DUTIES
-from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
 from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .optimise import EMA, make_optimiser
 from .options import RunOptions, claim, continued, new_state
-from .order import Order, make_order
 from .run import Run
 from .run_state import RunState
 from .seeds import generator
 from .speed import choose_precision, compile_pays
-from .step import Stepper
+from .step import GradientGraph, Stepper
 from .validation import ValidationPlan, plan_validation
 from .watch import LossWatch, nonfinite_images
 
@@ -60,17 +58,16 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     model = _model(options, state, dataset, fabric)
     order = _order(images, model, config, state)
     budget = _budget(config, state, len(images))
-    batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
+    store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
     if options.saved is None:
-        first = batches.take(order.indices(0)[: config.at_once])
+        first = store.take(order.indices(0)[: config.at_once])
         if config.init_data_dependent and options.start is None:  # weights to start from stay as they are
             initialise(model, *first)
         _choose(state, config, model, *first, images=len(images), ranks=fabric.world_size)
     fabric = launch(options.device, state.precision) if state.precision != "32-true" else fabric
     average = EMA(model) if config.ema or config.ema_decay else None
     objective = _objective(model, state)
-    stepper, validation = _stepper(fabric, objective, config, state), _validation(dataset, config, state)
-    augment = _augment(state, images)
+    batches = Batches(fabric, store, order, state.seed, _augment(state, images), objective)
     out = on_first(fabric, lambda: claim(options, lock))
     run = Run(
         out=out,
@@ -80,16 +77,14 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
         model=model,
         average=average,
         objective=objective,
-        stepper=stepper,
+        stepper=_stepper(fabric, objective, config, state),
         images=images,
         batches=batches,
-        order=order,
-        augment=augment,
-        validation=validation,
+        validation=_validation(dataset, config, state),
         probe=_probe(images, state),
         budget=budget,
         clock=clock,
-        watch=_watch(state, objective, config, batches, order, images),
+        watch=_watch(state, config, batches, images),
         guard=guard,
         journal=_journal(out, state, config, objective, fabric.world_size) if is_first() else None,
     )
@@ -145,16 +140,10 @@ def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) 
     return model
 
 
-def _watch(
-    state: RunState,
-    objective: Objective,
-    config: TrainingConfig,
-    batches: Batches,
-    order: Order,
-    images: ImageSet,
-) -> LossWatch:
+def _watch(state: RunState, config: TrainingConfig, batches: Batches, images: ImageSet) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name."""
-    nonfinite = nonfinite_images(objective.model, batches, order.indices, images)
+    objective = batches.objective
+    nonfinite = nonfinite_images(objective.model, batches.store, batches.order.indices, images)
     bits = objective.model.shape.uniform_bits
     return LossWatch(state, bits, config.tolerate, nonfinite, parts=objective.parts)
 
@@ -240,7 +229,7 @@ def _capture(run: Run) -> None:
         return
     if not run.objective.static or run.model.config.fusion.views != "none":
         return
-    batch = run.batch(run.state.step)
+    batch = run.batches.at(run.state.step)
     try:
         run.stepper.graph = GradientGraph(
             lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),

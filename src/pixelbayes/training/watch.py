@@ -12,7 +12,7 @@ from ..data import ImageSet
 from ..errors import UserError
 from ..model import AutoregressiveImageModel, evaluating
 from ..progress import warn
-from .batches import Batches
+from .batches import ImageStore
 from .run_state import RunState
 
 NAMED = 3  # skipped steps that are told one by one
@@ -162,7 +162,7 @@ def name_some(paths: list[str]) -> str:
 
 
 def nonfinite_images(
-    model: AutoregressiveImageModel, batches: Batches, indices: Callable[[int], Tensor], images: ImageSet
+    model: AutoregressiveImageModel, store: ImageStore, indices: Callable[[int], Tensor], images: ImageSet
 ) -> Callable[[int], str]:
     """The function that names the images of a step whose likelihood is not finite; all of its images where each is.
 
@@ -173,7 +173,7 @@ def nonfinite_images(
     def name(step: int) -> str:
         chosen = indices(step)
         with evaluating(model):
-            nats = model.log_prob_map(*batches.take(chosen)).float().flatten(1).sum(1).cpu()
+            nats = model.log_prob_map(*store.take(chosen)).float().flatten(1).sum(1).cpu()
         lost = ~nats.isfinite()
         return name_some([images.paths[index] for index in (chosen[lost] if lost.any() else chosen).tolist()])
 
