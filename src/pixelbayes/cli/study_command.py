@@ -17,9 +17,9 @@ class StudyOptions:
 
     STUDY is one that comes with the package, or a TOML file. Without it, the studies are listed. The
     cost is printed before the work. OUT gets study.csv, study.md (means and spreads over seeds), study.png,
-    curves.png, and a plot along each number that was varied. The same command again continues where it was stopped,
-    also by a kill; run at the same time by several processes (on several machines with --storage), they share the
-    trials.
+    curves.png, a plot along each number that was varied, and report.html, one page with all of it. The same command
+    again continues where it was stopped, also by a kill; run at the same time by several processes (on several
+    machines with --storage), they share the trials.
 
     examples:
       pixelbayes study
@@ -72,6 +72,7 @@ def run(arguments: Sequence[str]) -> None:
             say(f"written: {path}")
         say((Path(options.study) / "study.md").read_text(encoding="utf-8"))
         return
+    from ..reporting import PAGE, report
     from ..studying import study
 
     result = study(
@@ -82,7 +83,9 @@ def run(arguments: Sequence[str]) -> None:
     if options.dry_run:
         return
     say((result.folder / "study.md").read_text(encoding="utf-8"))
-    say(f"written: {result.folder}/study.csv, study.md, study.png, curves.png")
+    if result.figures:
+        report(result.folder, result.folder / PAGE, overwrite=True)
+    say(f"written: {result.folder}/study.csv, study.md, study.png, curves.png, {PAGE}")
     if result.failed:
         name, reason = next(iter(result.failed.items()))
         raise UserError(f"{len(result.failed)} trials could not be done, such as {name}: {reason}")

@@ -49,7 +49,12 @@ def figures(source: Source) -> Mapping[str, Any] | None:
     ]
     if not rows:
         return None
-    return {"rows": rows, "on": source.measured, "calibrated": any(alone for *_, alone in rows)}
+    return {
+        "rows": rows,
+        "on": source.measured,
+        "calibrated": any(alone for *_, alone in rows),
+        "remarks": [remark.rstrip(".") for remark in source.remarks],
+    }
 
 
 @register_section("confusion", "Which classes are confused")
