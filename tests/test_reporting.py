@@ -208,18 +208,25 @@ def test_a_browser_shows_the_page(evaluated: Path, tmp_path: Path, width: int) -
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip("there is no Chromium to show the page")
-    page = shutil.copy(evaluated.parent / "run-evaluation-001" / "report.html", tmp_path / "page.html")
+    page, frame = tmp_path / "page.html", tmp_path / "frame.html"
+    text = (evaluated.parent / "run-evaluation-001" / "report.html").read_text(encoding="utf-8")
     # What is wider than the window would have to be scrolled to; pictures that are not whole have no width.
     probe = (
-        "<script>document.title = [document.documentElement.scrollWidth <= innerWidth, "
-        "[...document.images].every(image => image.naturalWidth > 0), document.images.length].join()</script>"
+        "<script>onload = () => parent.postMessage([document.documentElement.scrollWidth <= "
+        "document.documentElement.clientWidth, [...document.images].every(image => image.naturalWidth > 0), "
+        "document.images.length, innerWidth].join(), '*')</script>"
     )
-    page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    page.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    # A window has a least width, a frame has none.
+    frame.write_text(
+        "<title></title><script>onmessage = event => { document.title = event.data }</script>"
+        f'<iframe src="page.html" width="{width}" height="900" style="border: 0"></iframe>'
+    )
     command = [
-        browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},2000",
-        "--virtual-time-budget=2000", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri(),
+        browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000",
+        "--virtual-time-budget=2000", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", frame.as_uri(),
     ]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    fits, whole, count = re.search(r"<title>(.*?)</title>", shown)[1].split(",")
-    assert (fits, whole) == ("true", "true")
+    fits, whole, count, wide = re.search(r"<title>(.*?)</title>", shown)[1].split(",")
+    assert (fits, whole, wide) == ("true", "true", str(width))
     assert int(count) >= 5

@@ -89,6 +89,7 @@ def full(tmp_path_factory) -> Source:
     nats[torch.arange(15), (labels + (torch.arange(15) < 4)) % 5] = 3.0
     answers = from_log_likelihoods(model, nats)
     figures = {"images": 15, "accuracy": 11 / 15, "bits_per_dim": 1.5, "classes": list(HOSTILE)}
+    figures["intervals"] = {"accuracy": (0.5, 0.875), "bits_per_dim": "wide"}
     figures["confusion"] = [[3 if row == column else 0 for column in range(5)] for row in range(5)]
     return Source(
         title="A <report> & more",
@@ -140,6 +141,7 @@ def test_a_full_page_is_well_formed_and_needs_no_network(full) -> None:
         "has not come to its end",
         "filters = 2",
         "40.0% to 60.0%",
+        "50.00% to 87.50%",
         "1.50",
         "worse",
         "These images &lt;b&gt;flatter&lt;/b&gt;.",
