@@ -38,10 +38,10 @@ class Row:
     cnn_interval: Answer | None = None
 
     def spelled(self, value: float | None, interval: Answer | None) -> str:
-        """A number with its 95 % interval, as in the table."""
+        """A number and below it its 95 % interval, as in the table."""
         if value is None:
             return ""
-        ends = f" ({interval[0]:{self.form}} to {interval[1]:{self.form}})" if interval else ""
+        ends = f"\n{interval[0]:{self.form}} to {interval[1]:{self.form}}" if interval else ""
         return f"{value:{self.form}}{ends}"
 
 

@@ -171,26 +171,20 @@ def _training_images(model: "AutoregressiveImageModel") -> "ImageSet | None":
 
 
 def quality_table(found: "GenerationQuality") -> Table:
-    """The figures of all images, of one real half against the other, and of each class."""
+    """The figures of all images, of one real half against the other, and of each class; intervals stand below."""
+    from .evaluation_tables import short
     from .presenting import plain_table
 
-    table = plain_table(found.name)
-    for heading in (
-        "",
-        "samples",
-        "real",
-        "Frechet distance (95 %)",
-        "KID x 1000 (95 %)",
-        "precision",
-        "recall",
-    ):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = plain_table(f"{found.name}; below the figures 95 % intervals")
+    table.add_column("")
+    for heading in ("Frechet\ndistance", "KID\nx 1000", "precision\nrecall"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, row in (
         ("all", found.overall),
         ("one real half, other", found.halves),
         *found.by_class.items(),
     ):
-        table.add_row(name, str(row.samples), str(row.real), *_cells(row))
+        table.add_row(f"{short(name)}\n{row.samples} beside {row.real}", *_cells(row))
     return table
 
 
@@ -204,18 +198,19 @@ def _cells(row: "Distances") -> list[str]:
             continue
         ends = ""
         if estimate.low is not None and estimate.high is not None:
-            ends = f" ({estimate.low * scale:{form}} to {estimate.high * scale:{form}})"
+            ends = f"\n{estimate.low * scale:{form}} to {estimate.high * scale:{form}}"
         shown.append(f"{estimate.value * scale:{form}}{ends}")
-    return [*shown, number(row.precision, ".3f"), number(row.recall, ".3f")]
+    return [*shown, f"{number(row.precision, '.3f')}\n{number(row.recall, '.3f')}"]
 
 
 def against_table(found: "Against") -> Table:
-    """A row for each question, a column for each of the two."""
+    """A row for each question, a column for each of the two; intervals stand below."""
     from .presenting import plain_table
 
-    table = plain_table("the model beside a dedicated CNN")
-    for heading in ("", "model", "CNN"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = plain_table("the model beside a dedicated CNN; below accuracies their 95 % intervals")
+    table.add_column("", max_width=38)
+    for heading in ("model", "CNN"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
         table.add_row(
             row.name, row.spelled(row.model, row.model_interval), row.spelled(row.cnn, row.cnn_interval)
