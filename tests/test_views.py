@@ -162,7 +162,12 @@ def test_a_model_of_views_is_trained_resumed_and_asked(tmp_path, capsys):
         *("--fusion.views", "all", "--device", "cpu", "--training.precision", "32-true"),
     ]
     data = str(tmp_path / "set")
-    assert main(["train", data, *settings, "--training.epochs", "2", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        main(
+            ["train", data, *settings, "--training.epochs", "2", "--no-page", "--out", str(tmp_path / "run")]
+        )
+        == 0
+    )
     model = checkpoint.load(tmp_path / "run")
     assert model.config.fusion.views == "all"
     assert "views" in repr(model)
