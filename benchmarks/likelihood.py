@@ -22,7 +22,7 @@ def main() -> None:
     images = open_images(
         options.data,
         model.shape,
-        model.description.get("data") or {},
+        model.record.data,
         model.classes,
         split=options.split,
         root=options.root,

@@ -29,7 +29,7 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads or torch.get_num_threads())
     model = make_model(options)
-    count = sum(parameter.numel() for parameter in model.parameters())
+    count = model.num_parameters
     print(
         f"{options.network}, {model.shape}, {count:,} parameters, {torch.get_num_threads()} threads, {options.device}"
     )

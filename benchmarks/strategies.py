@@ -61,7 +61,7 @@ def acts(strategy: Strategy) -> str:
 def parameters(strategy: str, config: NetworkConfig, classes: int, shape: ImageShape) -> int:
     names = tuple(str(index) for index in range(classes))
     model = build(shape, Labels(names), config, LogisticMixture(5), FusionConfig(strategy))
-    return sum(parameter.numel() for parameter in model.parameters())
+    return model.num_parameters
 
 
 def added(strategy: str, config: NetworkConfig, classes: int, shape: ImageShape | None = None) -> int:

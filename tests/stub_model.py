@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from math import log
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
+from pixelbayes.fusion import FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, Calibration
+from pixelbayes.records import ModelRecord
 
 
 class BernoulliModel(nn.Module):
@@ -19,7 +22,8 @@ class BernoulliModel(nn.Module):
         self.chances = torch.tensor(chances, dtype=torch.float64)
         self.classes, self.shape = Labels(names), ImageShape(1, *size, levels=2)
         self.calibration, self.prior = Calibration(1.0, (0.0,) * len(names)), None
-        self.device, self.description = torch.device("cpu"), {}
+        self.device, self.record = torch.device("cpu"), ModelRecord()
+        self.config = SimpleNamespace(fusion=FusionConfig())
         self.passes: list[int] = []
 
     with_prior, log_prior = AutoregressiveImageModel.with_prior, AutoregressiveImageModel.log_prior
@@ -36,7 +40,9 @@ class BernoulliModel(nn.Module):
     def log_prob(self, levels: Tensor, labels: Tensor | None) -> Tensor:
         return self.log_prob_map(levels, labels).sum((1, 2))
 
-    def class_log_prob_maps(self, levels: Tensor, classes: Sequence[int] | None = None) -> Tensor:
+    def class_log_prob_maps(
+        self, levels: Tensor, classes: Sequence[int] | None = None, shown: object = None
+    ) -> Tensor:
         if not self.classes:
             return self.log_prob_map(levels)[:, None]
         chosen = torch.tensor(tuple(range(len(self.classes)) if classes is None else classes))

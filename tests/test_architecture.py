@@ -1,6 +1,8 @@
 """docs/architecture.md names what there is."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pixelbayes
@@ -8,6 +10,11 @@ from pixelbayes.causal import Glimpse, WholeImage
 
 PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
 SOURCE = Path(pixelbayes.__file__).parent
+VERBS = {
+    "adapt", "classify", "complete", "cross_validate", "explain", "fit_detector", "from_arrays", "generate",
+    "measure_generation", "open_images", "report", "study", "train", "__init__ of estimator",
+}  # fmt: skip
+"""What users call with many options by their names."""
 
 
 def test_every_room_and_every_layer_file_is_on_the_page():
@@ -26,3 +33,25 @@ def test_what_the_table_tells_of_a_scan_both_scans_answer():
     for scan in (WholeImage, Glimpse):
         assert told <= set(vars(scan))
     assert len(told) == 13
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield path.stem, node
+
+
+def test_no_function_is_longer_than_60_lines():
+    long = [f"{room}.{f.name}" for room, f in functions() if (f.end_lineno or 0) - f.lineno + 1 > 60]
+    assert not long
+
+
+def test_none_but_the_public_verbs_has_more_than_eight_parameters():
+    found = set()
+    for room, function in functions():
+        given = function.args
+        names = [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+        if len([name for name in names if name not in ("self", "cls")]) > 8:
+            found.add(f"__init__ of {room}" if function.name == "__init__" else function.name)
+    assert found <= VERBS

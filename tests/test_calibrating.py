@@ -46,7 +46,7 @@ def test_a_folders_calibration_is_replaced_and_its_weights_are_not(folder: Path,
     assert not provenance(stored, some[:20]).fitted_calibration
     assert stored.calibration == found.calibration != Calibration()
     assert (folder / "model.safetensors").read_bytes() == weights
-    assert stored.description["calibration"]["count"] == 30
+    assert stored.record.calibration.count == 30
     answers = pb.classify(stored, some.levels)
     assert found.after == scores(answers.posterior, some.labels)
     assert found.after.log_loss == pytest.approx(log_loss(some.labels, answers.posterior, labels=range(10)))

@@ -2,6 +2,7 @@
 
 import pixelbayes as pb
 from pixelbayes.card import model_card, write_card
+from pixelbayes.records import ModelRecord, TrainingRecord
 
 
 def head_of(card: str) -> list[str]:
@@ -12,9 +13,8 @@ def head_of(card: str) -> list[str]:
 
 def test_the_card_tells_network_classes_figures_and_command():
     model = pb.create("digits", filters=4)
-    model.description = {
-        "training": {"validation": {"validation_bits_per_dim": 1.5}, "epochs": 2.0, "seed": 3}
-    }
+    training = TrainingRecord(validation={"validation_bits_per_dim": 1.5}, steps=9, epochs=2.0, seed=3)
+    model.record = ModelRecord(training=training)
     card = model_card(model, "tiny", {"test accuracy": "98 %"}, command="pixelbayes train digits")
     assert "library_name: pixelbayes" in head_of(card)
     assert "- pixelcnn_pp" in head_of(card)

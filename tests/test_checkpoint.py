@@ -1,6 +1,7 @@
 """A model's folder: what is saved comes back, and what is no model is refused in one line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 import pixelbayes as pb
 from pixelbayes import checkpoint
 from pixelbayes.model import Calibration
+from pixelbayes.records import DataRecord, TrainingRecord
 
 
 def tiny(**changes) -> pb.AutoregressiveImageModel:
@@ -25,11 +27,11 @@ def folder(tmp_path: Path) -> Path:
 def test_what_belongs_to_a_model_is_kept(tmp_path: Path) -> None:
     model = tiny()
     model.calibration, model.prior = Calibration(12.5, (0.25, -0.25)), (3.0, 1.0)
-    model.description |= {"data": {"source": "photos", "size": [8, 8]}, "training": {"steps": 3}}
+    model.record = replace(model.record, data=DataRecord("photos"), training=TrainingRecord(steps=3))
     again = pb.load(pb.save(model, tmp_path))
     assert again.calibration == model.calibration
     assert again.prior == model.prior
-    assert again.description == model.description
+    assert again.record == model.record
     assert (again.config, again.classes, again.shape) == (model.config, model.classes, model.shape)
     assert not again.training
     levels = torch.randint(17, (2, 1, 8, 8), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
@@ -123,7 +125,7 @@ SPOILED = {
     "a description that is a list": (edit(description=[1]), "description must be a table"),
     "a recipe that is a text": (edit(description__recipe="mine"), "description.recipe must be a table"),
     "data that are a list": (edit(description__data=["photos"]), "description.data must be a table"),
-    "settings of null": (edit(description__data={"config": NULL}), "description.data.config must be a table"),
+    "settings of null": (edit(description__data={"config": NULL}), "description.data config must be a table"),
     "a source that is a number": (edit(description__data={"source": 5}), "source must be a text, not 5"),
     "an offset too few": (edit(calibration__offsets=[0.5]), "2 classes need as many finite offsets, not 1"),
     "an offset of nan": (edit(calibration__offsets=[0.5, float("nan")]), "need as many finite offsets"),

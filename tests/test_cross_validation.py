@@ -49,7 +49,7 @@ def test_every_image_is_judged_once_by_a_model_that_has_not_seen_it(
     assert (tmp_path / "cv" / "confusion.png").exists()
     for number in range(4):
         model = pb.load(tmp_path / "cv" / f"fold-{number}")
-        assert model.description["data"]["config"]["fold"] == number
+        assert model.record.data.config["fold"] == number
 
 
 def _sd(found: CrossValidation) -> float:

@@ -17,6 +17,7 @@ from pixelbayes.fusion import OPERATIONS, STRATEGIES, FusionConfig
 from pixelbayes.journals import read_rows
 from pixelbayes.labels import Labels
 from pixelbayes.model import build
+from pixelbayes.progress import Console
 from pixelbayes.reports import SECTIONS
 from pixelbayes.training.duties import DUTIES
 from pixelbayes.walk import NaiveLook
@@ -129,6 +130,18 @@ def test_the_page_judges_a_network_that_one_has(page, capsys):
     assert names["answer"].posterior.shape == (2, 10)
 
 
+def test_a_sink_of_an_imported_file_hears_the_whole_command(page, tiny_model_folder, capsys):
+    text = FILES["my_page"].partition("page = Page()")[0] + "page = Page()\npb.set_sink(page)\n"
+    (page / "my_sink.py").write_text(text, encoding="utf-8")
+    words = ["generate", str(tiny_model_folder), "--per-class", "1", "--device", "cpu", "--out", "drawn"]
+    with pb.set_sink(Console()):  # at the end it is as before
+        assert main([*words, "--import", "my_sink"]) == 0
+    heard = sys.modules.pop("my_sink").page
+    assert any("images are in drawn" in line for line in heard.lines)
+    assert heard.shares[-1][1] == 1.0
+    assert capsys.readouterr().out == ""
+
+
 def test_a_section_from_outside_stands_on_the_page(page, tiny_model_folder, capsys):
     words = next(words for words, module in COMMANDS if module == "my_section").split()
     words[1] = str(tiny_model_folder)
@@ -154,7 +167,7 @@ def test_a_script_is_recorded_under_its_own_name(page):
 def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(page, capsys):
     before = [(dict(registry._parts), dict(registry._origins)) for registry in REGISTRIES]
     words = next(words.split() for words, module in COMMANDS if module == "my_objective")
-    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    assert main([*words, *SMALL.split(), "--network.filters", "4", "--no-page"]) == 0
     rows = read_rows(page / "runs" / "objective" / "journal.csv")
     assert float(rows[-1]["train_spread"]) > 0
     forget(before)
@@ -162,14 +175,14 @@ def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(
     capsys.readouterr()
     assert main(["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]) == 2
     assert "--import my_objective" in capsys.readouterr().err
-    more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]
+    more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3", "--no-page"]
     assert main([*more, "--import", "my_objective"]) == 0
-    assert pb.load("runs/objective").description["training"]["objective"] == {"name": "even", "weight": 0.2}
+    assert pb.load("runs/objective").record.training.objective == {"name": "even", "weight": 0.2}
 
 
 def test_the_pages_duty_is_done(page, capsys):
     words = next(words.split() for words, module in COMMANDS if module == "my_duty")
-    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    assert main([*words, *SMALL.split(), "--network.filters", "4", "--no-page"]) == 0
     said = capsys.readouterr().out
     assert "step 0: the weights have the norm" in said
     assert "step 2: the weights have the norm" in said

@@ -65,5 +65,5 @@ def test_an_earlier_model_is_evaluated_on_its_own_data(run: Path) -> None:
 
 def test_an_earlier_model_is_trained_on(run: Path, tmp_path: Path) -> None:
     model = pb.train("digits", start=run, out=tmp_path / "more", max_steps=1, device="cpu")
-    assert model.description["training"]["step"] == 1
-    assert model.description["training"]["config"]["learning_rate"] < 0.01
+    assert model.record.training.step == 1
+    assert model.record.training.config["learning_rate"] < 0.01

@@ -121,6 +121,21 @@ def test_all_classes_in_one_pass_equal_one_class_at_a_time(network, shape, strat
         torch.testing.assert_close(together, torch.stack(each, 1), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("strategy", ["scale", "film", "late", "late_film"])
+@pytest.mark.parametrize("network", ["pixelcnn_pp", "gated_pixelcnn"])
+def test_without_gradients_the_numbers_are_the_same(network, strategy, monkeypatch):
+    """There, layers and distributions take other ways to them."""
+    monkeypatch.setattr("pixelbayes.distributions.fused_masses.LEAST_NUMBERS", 1)
+    monkeypatch.setattr("pixelbayes.causal.elementwise.LEAST_NUMBERS", 1)
+    model = made_or_refused(network, SHAPES[1], strategy, DISTRIBUTIONS[0])
+    levels, labels = images(model)
+    with_gradients = model.class_log_prob_maps(levels), model.log_prob_map(levels, labels)
+    with torch.no_grad():
+        without = model.class_log_prob_maps(levels), model.log_prob_map(levels, labels)
+    for one, other in zip(with_gradients, without, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("strategy", ["mild", "left", "late", "none"])
 @pytest.mark.parametrize("network", ["pixelcnn_pp", "pixelcnn", "gated_pixelcnn", "pixelsnail"])
 def test_dropout_falls_on_the_same_features_under_every_class(network, strategy):

@@ -25,6 +25,7 @@ from .levels import ImageShape
 from .model import AutoregressiveImageModel, ModelConfig, build, from_spec
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
+from .records import DataRecord, ModelRecord
 from .training import plan
 from .training import train as run_training
 from .training.budget import check_budget
@@ -56,7 +57,7 @@ def create(
         )
     names = chosen.classes if classes is None else _class_names(classes)
     model = build(chosen.shape, Labels(names), chosen.network, chosen.distribution, chosen.fusion)
-    model.description["recipe"] = chosen.to_dict()
+    model.record = ModelRecord(recipe=chosen.to_dict())
     return model.eval()
 
 
@@ -101,18 +102,10 @@ def train(
     between training and validation. The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
     """
-    if "folds" in overrides and "fold" not in overrides:
-        raise UserError(
-            "train makes one model: pb.cross_validate(data, labels, folds=...) judges every image by a model that has "
-            "not seen it (with fold=0, 1, ... beside folds, train makes the model of that fold alone)"
-        )
+    _refuse_all_folds(overrides)
     check_budget(minutes, max_steps, seed)
     pick_device(device)
-    if out is not None:  # before the images are read
-        check_path("the run's folder", out)
-        refuse_occupied(Path(out), overwrite or resume)
-        if not resume:
-            refuse_foreign(Path(out))
+    _check_folder(out, resume, overwrite)  # before the images are read
     import_extensions(imports)
     origin = checkpoint.load(start) if isinstance(start, str | Path) else start
     saved = load_state(Path(out)) if resume and out is not None else None
@@ -122,8 +115,6 @@ def train(
     if recipe is None or _is_models(recipe):
         _refuse_code(settings, base, imports)
     dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
-    if resume and out is None:
-        raise UserError("name the run to resume with --out")
     if base is None:
         dataset, settings = _with_fewer_levels(dataset, data, labels, settings, groups)
     _tell(dataset)
@@ -144,6 +135,26 @@ def train(
         overwrite=overwrite,
         start=origin,
     )
+
+
+def _refuse_all_folds(overrides: Mapping[str, Any]) -> None:
+    if "folds" in overrides and "fold" not in overrides:
+        raise UserError(
+            "train makes one model: pb.cross_validate(data, labels, folds=...) judges every image by a model that has "
+            "not seen it (with fold=0, 1, ... beside folds, train makes the model of that fold alone)"
+        )
+
+
+def _check_folder(out: str | Path | None, resume: bool, overwrite: bool) -> None:
+    """UserError where the run may not write, or has nothing to go on from."""
+    if out is None:
+        if resume:
+            raise UserError("name the run to resume with --out")
+        return
+    check_path("the run's folder", out)
+    refuse_occupied(Path(out), overwrite or resume)
+    if not resume:
+        refuse_foreign(Path(out))
 
 
 def _base(
@@ -209,13 +220,11 @@ def _refuse_code(settings: Recipe, found: Recipe | None, imports: Iterable[str])
 def _for_fine_tuning(origin: AutoregressiveImageModel, data: Any) -> Recipe:
     """The model's own recipe, at a lower learning rate; what belongs to its run alone is left behind, and what belongs
     to its data alone (groups, folds, names), too, unless the data are the same: their validation images stay unseen."""
-    known = from_dict(origin.description.get("recipe") or {"name": "own"}, "the model's recipe")
+    known = from_dict(origin.record.recipe or {"name": "own"}, "the model's recipe")
     config = origin.config
     parts = replace(known, network=config.network, distribution=config.distribution, fusion=config.fusion)
     settings = known.data
-    if not isinstance(data, str | Path) or canonical(data) != (origin.description.get("data") or {}).get(
-        "source"
-    ):
+    if not isinstance(data, str | Path) or canonical(data) != origin.record.data.source:
         settings = replace(
             known.data,
             class_names=None,
@@ -283,17 +292,15 @@ def open_data(
         data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
-        known = _held_out_by(origin) if begun_with is None else {"names": begun_with}
-        return open_dataset(data, settings.data, shape, known=known)
+        return open_dataset(data, settings.data, shape, known=_held_out_by(origin), begun_with=begun_with)
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
 
 
-def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> Mapping[str, Any] | None:
+def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> DataRecord | None:
     """What a model to start from knows of its data, unless it was trained on its validation images too."""
-    if not isinstance(origin, AutoregressiveImageModel):
+    if not isinstance(origin, AutoregressiveImageModel) or origin.record.training.trained_on_validation:
         return None
-    seen = (origin.description.get("training") or {}).get("trained_on_validation")
-    return None if seen else origin.description.get("data")
+    return origin.record.data
 
 
 def _continued(shape: ImageShape, data: DataConfig) -> ImageShape:

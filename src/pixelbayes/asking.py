@@ -13,6 +13,7 @@ from torch import Tensor
 from .data import ImageSet
 from .data.for_model import levels_for
 from .data.torch_sets import arrays_of, is_torch_set
+from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
 from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, require_model
@@ -21,7 +22,7 @@ from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
 from .tasks.priors import Prior
-from .tasks.share import ALONE, Share
+from .views import Views
 
 
 def classify(
@@ -29,12 +30,13 @@ def classify(
     images: Images | ImageSet | ImageSource | Any,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,
     combine: Combine = "sum",
     precision: Precision = "float32",
+    views: Views = "none",
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
@@ -54,6 +56,7 @@ def classify(
         regions=regions,
         combine=combine,
         precision=precision,
+        views=views,
     )
 
 
@@ -99,7 +102,7 @@ def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) ->
         images, labels = arrays_of(images)
     if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
         return images, labels  # a lazy source, or what the task refuses
-    levels, notices = levels_for(images, model.shape, model.description.get("data") or {})
+    levels, notices = levels_for(images, model.shape, model.record.data)
     for notice in notices if told else ():
         warn(notice)
     return levels, labels

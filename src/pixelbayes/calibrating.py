@@ -1,6 +1,6 @@
 """`pb.calibrate`: a model's temperature and offsets fitted anew, and what that did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,14 @@ from torch import Tensor
 
 from . import checkpoint
 from .data import ImageSet, canonical
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import images_for
 from .measure import Scores, fit_calibration, scores
 from .measure.calibration import cross_fitted
 from .model import AutoregressiveImageModel, Calibration, LabelsLike, require_model
+from .records import CalibrationRecord
 from .tasks.classify import class_log_likelihoods, require_classes
-from .tasks.share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def calibrate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> CalibrationResult:
     """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 
@@ -66,7 +67,7 @@ def calibrate(
     nats = class_log_likelihoods(chosen, images.levels, batch, progress, share)
     result = fitted(chosen, nats, images.labels)
     chosen.calibration = result.calibration
-    chosen.description = {**chosen.description, "calibration": _account(chosen, images, data, split)}
+    chosen.record = replace(chosen.record, calibration=_account(chosen, images, data, split))
     if folder is not None and share.first:
         checkpoint.save_config(chosen, folder)
     return result
@@ -93,13 +94,8 @@ def fitted(model: AutoregressiveImageModel, nats: Tensor, labels: Tensor) -> Cal
 
 def _account(
     model: AutoregressiveImageModel, images: ImageSet, data: Any, split: str | None
-) -> dict[str, Any]:
-    """What the calibration was fitted on, as plain data for the model's description."""
-    named = data if data is not None else (model.description.get("data") or {}).get("source")
+) -> CalibrationRecord:
+    """What the calibration was fitted on."""
+    named = data if data is not None else model.record.data.source or None
     source = canonical(named) if isinstance(named, str | Path) else None
-    return {
-        "data": source,
-        "split": split,
-        "images": images.fingerprint(),
-        "count": int((images.labels >= 0).sum()),
-    }
+    return CalibrationRecord(source, split, images.fingerprint(), int((images.labels >= 0).sum()))

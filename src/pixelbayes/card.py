@@ -9,6 +9,7 @@ from typing import Any
 
 from .files import whole
 from .model import AutoregressiveImageModel, spec
+from .records import TrainingRecord
 
 CARD = "README.md"
 
@@ -67,13 +68,12 @@ def model_card(
     licence: str = "mit",
 ) -> str:
     """Returns the card as Markdown; `figures` stand beside those that training noted, by what they are of."""
-    told = model.description
     return HEAD.format(licence=licence, network=spec(model.config)["network"]["name"]) + BODY.format(
         name=name,
         shape=f"{model.shape}",
         what=_table(_what(model)),
-        data=_data(told.get("data") or {}, model),
-        figures=_table({**_noted(told.get("training") or {}), **(figures or {})}) or "None were measured.",
+        data=_data(model),
+        figures=_table({**_noted(model.record.training), **(figures or {})}) or "None were measured.",
         limits=limits or "It knows images of its own kind and size only; others get a class as well.",
         command=f"```\n{command}\n```" if command else "Not told.",
     )
@@ -89,15 +89,15 @@ def write_card(model: AutoregressiveImageModel, folder: str | Path, **told: Any)
 
 def _what(model: AutoregressiveImageModel) -> dict[str, str]:
     parts = spec(model.config)
-    training = model.description.get("training") or {}
+    training = model.record.training
     return {
         "network": _spell(parts["network"]),
         "distribution": _spell(parts["distribution"]),
         "label strategy": str(parts["fusion"]["strategy"]),
-        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+        "parameters": f"{model.num_parameters:,}",
         "classes": ", ".join(model.classes.names) or "none",
-        "training": f"{training.get('epochs', 0):g} epochs, {training.get('seconds', 0) / 60:.1f} minutes on "
-        f"{training.get('device', 'an unknown device')}, seed {training.get('seed', 'unknown')}",
+        "training": f"{training.epochs:g} epochs, {training.seconds / 60:.1f} minutes on "
+        f"{training.device or 'an unknown device'}, seed {training.seed if training.steps else 'unknown'}",
     }
 
 
@@ -106,15 +106,15 @@ def _spell(part: Mapping[str, Any]) -> str:
     return f"{part['name']} ({settings})" if settings else str(part["name"])
 
 
-def _data(prepared: Mapping[str, Any], model: AutoregressiveImageModel) -> str:
-    source = Path(str(prepared.get("source") or "not told")).name
-    return f"`{source}`, as {model.shape} (files: {prepared.get('original', 'as they are')})."
+def _data(model: AutoregressiveImageModel) -> str:
+    record = model.record.data
+    source = Path(record.source or "not told").name
+    return f"`{source}`, as {model.shape} (files: {record.original or 'as they are'})."
 
 
-def _noted(training: Mapping[str, Any]) -> dict[str, str]:
+def _noted(training: TrainingRecord) -> dict[str, str]:
     """The validation figures that chose the weights, in words."""
-    figures = training.get("validation") or {}
-    bits, accuracy = figures.get("validation_bits_per_dim"), figures.get("validation_accuracy")
+    bits, accuracy = training.figure("bits_per_dim"), training.figure("accuracy")
     noted = {} if bits is None else {"bits/dim (validation, which chose the weights)": f"{bits:.4f}"}
     if accuracy is not None:
         noted["accuracy as the likelihoods say (the same images)"] = f"{accuracy:.1%}"

@@ -19,7 +19,7 @@ from .fusion import OPERATIONS, STRATEGIES
 from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
 from .products import Products
 from .ready import ready_models
-from .records import TrainingRecord
+from .records import ModelRecord
 
 FORMAT = 1
 COOLEST, WARMEST = 1e-3, 1e9
@@ -94,7 +94,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
         model = AutoregressiveImageModel(_model_config(config["model"]))
         model.calibration = _calibration(config["calibration"], len(model.classes))
         model.prior = _prior(config.get("prior"), len(model.classes))
-        model.description = _description(config["description"])
+        model.record = ModelRecord.from_dict(config["description"])
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}{extension_hint(config)}") from error
     except (
@@ -125,7 +125,7 @@ def _config(model: AutoregressiveImageModel) -> dict[str, Any]:
         },
         "prior": list(model.prior) if model.prior is not None else None,
         "imports": _foreign_modules(model),
-        "description": model.description,
+        "description": model.record.to_dict(),
     }
 
 
@@ -137,7 +137,7 @@ def _foreign_modules(model: AutoregressiveImageModel) -> list[str]:
         *distributions.CONFIGS.origins(distributions.CONFIGS.name_of(config.distribution)),
         *STRATEGIES.origins(config.fusion.strategy),
         *(name for act in config.fusion.row().acts for name in OPERATIONS.origins(act.operation)),
-        *model.description.get("imports", ()),
+        *model.record.imports,
     ]
     return sorted({name for name in named if name.split(".")[0] != "pixelbayes"})
 
@@ -184,27 +184,6 @@ def _check_sum(data: Any, file: Path) -> None:
         raise UserError(
             f"{file} is damaged, or belongs to another model: its checksum is not the one in {CONFIG}"
         )
-
-
-def _description(data: Any) -> dict[str, Any]:
-    """How the model came about; `UserError` where what other rooms read of it is of another kind."""
-    told = dict(_table(data, "description"))
-    for name in ("data", "recipe", "training"):
-        _table(told.get(name) or {}, f"description.{name}")
-    TrainingRecord.of(told)
-    prepared = told.get("data") or {}
-    _table(prepared.get("config", {}), "description.data.config")
-    _table(prepared.get("asked_shape") or {}, "description.data.asked_shape")
-    source = prepared.get("source")
-    if source is not None and not isinstance(source, str):
-        raise UserError(f"description.data.source must be a text, not {source!r}")
-    return told
-
-
-def _table(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UserError(f"{name} must be a table, not {value!r}")
-    return value
 
 
 def _tensors(model: AutoregressiveImageModel) -> dict[str, torch.Tensor]:

@@ -40,7 +40,7 @@ def cost(recipe: Recipe) -> Cost:
     label = torch.zeros(1, dtype=torch.int64, device="meta") if recipe.classes else None
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.pixel_parameters(image, label)
-    return Cost(sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops())
+    return Cost(model.num_parameters, counter.get_total_flops())
 
 
 def remembered_cost(recipe: Recipe) -> Cost:

@@ -15,7 +15,7 @@ from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
 from .data.held_out import name_print, recall_prints, remember_prints
 from .data.torch_sets import arrays_of, is_torch_set
-from .distributed import my_shard
+from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
 from .files import whole
@@ -27,9 +27,7 @@ from .pictures import confusion
 from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
-from .records import TrainingRecord
 from .tasks.classify import Classification, class_log_likelihoods
-from .tasks.share import Share
 from .training.budget import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
@@ -124,10 +122,8 @@ def cross_validate(
         if model is None:
             again: dict[str, Any] = {"resume": resume and place.exists(), "overwrite": overwrite}
             model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
-        if (
-            recipe is None
-        ):  # planned anew, by another measurement of the machine, the next could be another network
-            recipe = recipe_of(model, place)
+        # Planned anew, by another measurement of the machine, the next could be another network.
+        recipe = recipe if recipe is not None else recipe_of(model, place)
         judged.append(judge_fold(model.to(share.device), dataset, share))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
     if share.first:
@@ -204,9 +200,9 @@ def read_begun(folder: Path) -> frozenset[bytes] | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / BEGUN} cannot be read: {error}") from error
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or not isinstance(record.get("names"), str):
         raise UserError(f"{folder / BEGUN} is no record of folds")
-    return recall_prints(record, "names")
+    return recall_prints(record["names"])
 
 
 def warn_of_others(folder: Path, folds: int) -> None:
@@ -241,7 +237,7 @@ def finished(
     if not (place / checkpoint.CONFIG).exists():
         return None
     model = checkpoint.load(place)
-    training = TrainingRecord.of(model.description)
+    training = model.record.training
     if not training.finished:
         return None
     if training.data != dataset.fingerprint():
@@ -261,10 +257,10 @@ def finished(
 
 def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
     """The recipe that the model in `place` was trained by."""
-    return from_dict(model.description.get("recipe") or {"name": "own"}, f"the recipe of {place}")
+    return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {place}")
 
 
-def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Share) -> Judged:
+def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Shard) -> Judged:
     """The model's answers to the fold that was its validation set."""
     images = dataset.validation
     if images is None or not len(images):

@@ -9,6 +9,7 @@ from torch import Tensor
 from . import checkpoint
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, open_images
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
 from .labels import Labels
@@ -17,7 +18,6 @@ from .model import AutoregressiveImageModel, as_levels, require_model
 from .tasks.detect import Detection, Detector
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for
-from .tasks.share import ALONE, Share
 
 
 def fit_detector(
@@ -34,7 +34,7 @@ def fit_detector(
     skip_bad_images: bool = False,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Detector:
     """A detector of images that are foreign to `model`: statistics of training images, thresholds of held-out ones.
 
@@ -67,7 +67,7 @@ def detect(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Detection:
     """How foreign images are to a model, by several scores (higher: more foreign), and a verdict for each.
 
@@ -123,7 +123,7 @@ def unlabelled(
         found = images
     elif isinstance(images, str | Path):
         found = open_images(
-            images, model.shape, model.description.get("data") or {}, Labels(()),
+            images, model.shape, model.record.data, Labels(()),
             split=split, skip_bad_images=skip_bad_images, root=root,
         )  # fmt: skip
     else:
@@ -144,7 +144,7 @@ def _known_images(
     model: AutoregressiveImageModel, data: Any, held: Any, root: str | None, skip_bad_images: bool
 ) -> tuple[Tensor, Tensor]:
     """Levels to fit on, and levels for the threshold, of which none is among the first."""
-    source = (model.description.get("data") or {}).get("source")
+    source = model.record.data.source or None
     if data is None and held is None:
         known = held_out(model, None, None, skip_bad_images, root).levels
         return unlabelled(model, source, "train", skip_bad_images, root).levels, known

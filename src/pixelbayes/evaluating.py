@@ -10,12 +10,12 @@ from . import measure
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.held_out import the_split
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
-from .records import TrainingRecord
-from .tasks.share import ALONE, Share
+from .views import Views
 
 
 def held_out(
@@ -33,19 +33,18 @@ def held_out(
     Without `split` it is the validation split where the data have one, else all of the images. `root` is the folder
     of a standard set's files, where it is not the one of the training; `label_column`, `path_column`: of a table.
     """
-    preparation = model.description.get("data") or {}
-    source = data if data is not None else preparation.get("source")
-    if source is None:
+    record = model.record.data
+    source = data if data is not None else record.source
+    if not source:
         raise UserError("the model does not know which data it was trained on: name them with --data")
     if split is None:
-        split = default_split(source, preparation)
-        trained = TrainingRecord.of(model.description).trained_on_validation
-        if trained and canonical(source) == preparation.get("source"):
+        split = default_split(source, record)
+        if model.record.training.trained_on_validation and canonical(source) == record.source:
             raise UserError(
                 "the model was trained on its validation images too: name other images with --data, or --split test"
             )
     return open_images(
-        source, model.shape, preparation, model.classes,
+        source, model.shape, record, model.classes,
         split=split, skip_bad_images=skip_bad_images, root=root,
         label_column=label_column, path_column=path_column,
     )  # fmt: skip
@@ -59,7 +58,8 @@ def evaluate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
+    views: Views = "none",
 ) -> measure.Metrics:
     """Measure likelihood and, where classes are known, classification on images in any form.
 
@@ -67,7 +67,8 @@ def evaluate(
     `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which
     the validation split is taken unless `split` names another; or a word or path as on the command line; None: the
     images that the training held out. Classes are matched by name. `batch` counts pairs of an image and a class that
-    go through the network at once. With `share`, several processes take some batches each.
+    go through the network at once. With `share`, several processes take some batches each. `views`: the mean of the
+    densities over mirrored or turned images (`mirror`, `turns`, `all`).
     Raises UserError for what does not fit.
 
     >>> import numpy as np
@@ -75,7 +76,8 @@ def evaluate(
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
-    return measure.evaluate(model, images_for(model, images, labels, split, share), batch, progress, share)
+    chosen = images_for(model, images, labels, split, share)
+    return measure.evaluate(model, chosen, batch, progress, share, views)
 
 
 def images_for(
@@ -83,7 +85,7 @@ def images_for(
     images: Any = None,
     labels: LabelsLike | None = None,
     split: str | None = None,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> ImageSet:
     """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
     require_model(model)

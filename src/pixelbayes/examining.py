@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .data import ImageSet, canonical
+from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
 from .measure import Metrics, Rival, Scores, rivals, surest_mistakes
@@ -19,7 +20,8 @@ from .pictures import confusion, mistakes_sheet, reliability_diagram
 from .products import Products
 from .provenance import FEW, Provenance, provenance
 from .tasks.classify import Classification, class_log_likelihoods, from_log_likelihoods, ignores_labels
-from .tasks.share import ALONE, Share
+from .tasks.detect.detector import fingerprint
+from .views import Views
 
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "reliability.png", "mistakes.png", "seen.png")
 """What an evaluation may write."""
@@ -39,6 +41,8 @@ class Evaluation:
     provenance: Provenance
     rivals: tuple[Rival, ...] = ()
     seen: Seen | None = None
+    weights: str = ""
+    """The fingerprint of the model's weights, by which its figures are known to be of them."""
 
     def notes(self) -> list[str]:
         """What a reader of the figures should know, a line each."""
@@ -60,6 +64,7 @@ class Evaluation:
         """Plain data: the metrics at the top, and what else was found."""
         return {
             **self.metrics.as_dict(),
+            "weights": self.weights,
             "provenance": asdict(self.provenance),
             "baselines": [rival.as_dict() for rival in self.rivals],
             "seen": asdict(self.seen) if self.seen is not None else None,
@@ -150,11 +155,13 @@ def examine(
     seen: bool = False,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
+    views: Views = "none",
 ) -> Evaluation | None:
     """Measure `model` on `images`; with its training images `train` simple classifiers stand beside it.
 
-    With `seen`, accuracy along the raster order, too (no second pass). With `share`, several processes take some
+    With `seen`, accuracy along the raster order, too (no second pass). With `views`, by the mean of the densities over
+    them. With `share`, several processes take some
     batches each, and all but the first get None. Raises UserError where there are no images, or they do not fit.
     """
     if not len(images):
@@ -163,7 +170,7 @@ def examine(
         along = likelihoods_along(model, images.levels, batch, progress, share)
         nats = along[..., -1]
     else:
-        nats = class_log_likelihoods(model, images.levels, batch, progress, share)
+        nats = class_log_likelihoods(model, images.levels, batch, progress, share, views)
     if not share.first:
         return None
     metrics = measure(model, nats, images.labels)
@@ -176,7 +183,7 @@ def examine(
     if train is not None and answers is not None and 2 * (source.trained_on or 0) <= len(images):
         beside = rivals(train, images, answers.predicted)
     found = accuracy_seen(model, along, images) if seen else None
-    return Evaluation(metrics, images, answers, source, tuple(beside), found)
+    return Evaluation(metrics, images, answers, source, tuple(beside), found, fingerprint(model))
 
 
 def training_images(
@@ -186,8 +193,8 @@ def training_images(
 
     `data`: what is evaluated, which is at hand.
     """
-    source = (model.description.get("data") or {}).get("source")
-    if source is None:
+    source = model.record.data.source
+    if not source:
         return None, "the model does not know which data it was trained on"
     if source.startswith("hub:") and data is not None and canonical(data) != source:
         return None, f"the training data are {source}"

@@ -13,6 +13,7 @@ a batch, all of their classes together.
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import log
 from typing import Literal, Protocol
 
 import torch
@@ -20,6 +21,8 @@ from torch import Tensor
 
 from .errors import UserError, check_whole, unknown
 from .model import AutoregressiveImageModel, Images, as_levels, evaluating, in_float64
+from .views import GROUPS, Views, index_in, seen
+from .views import check as check_views
 
 PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**20}
 """Of all pairs in a batch, by the kind of device; it bounds the memory."""
@@ -51,16 +54,20 @@ class Question:
     `candidates`: class indices `(n, K)`, those of each image (all classes when None; a model without classes has the
     one answer log p(x)). `weights`: how often each pixel counts, `(H, W)` (see `regions.pixel_weights`; each once when
     None). `batch`: pairs that go through the network at once (as many as keep the memory small when None).
-    `precision`: bf16 is quicker where the processor has it, and less exact.
+    `precision`: bf16 is quicker where the processor has it, and less exact. `views`: the mean of the densities over
+    these views of the image (see `views`), at the cost of so many passes; a view that the model was not told of in its
+    training is shown as if it were upright.
     """
 
     candidates: Tensor | None = None
     weights: Tensor | None = None
     batch: int | None = None
     precision: Precision = "float32"
+    views: Views = "none"
 
     def __post_init__(self) -> None:
         check_whole("the batch", self.batch, least=1)
+        GROUPS[self.views]
         if self.precision not in ("float32", "bf16"):
             raise unknown("precision", self.precision, ("float32", "bf16"))
 
@@ -87,6 +94,38 @@ def log_likelihoods(
     >>> [(rows, nats.shape) for rows, nats in log_likelihoods(model, np.zeros((2, 1, 8, 8), np.uint8))]
     [(range(0, 2), torch.Size([2, 10]))]
     """
+    for rows, levels in _chunks(model, images, question, share, start):
+        # An ordinary tensor on the CPU, that gradients and NumPy may meet.
+        found = torch.empty(len(rows), answers_an_image(model, question), dtype=torch.float64)
+        yield rows, found.copy_(_nats(model, levels, rows, question))
+
+
+def log_likelihood_maps(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSource,
+    batch: int | None = None,
+    share: Sharing | None = None,
+) -> Iterator[tuple[range, Tensor]]:
+    """Yields (rows, log p of each pixel given those before it and the class): of the chunks of `log_likelihoods`, which
+    sums them, all classes, float64 nats `(len(rows), K, H, W)` on the CPU."""
+    question = Question(batch=batch)
+    for rows, levels in _chunks(model, images, question, share):
+        width = answers_an_image(model, question)
+        found = torch.empty(len(rows), width, *levels.shape[2:], dtype=torch.float64)
+        for classes in _pieces(model, len(rows), question):
+            found[:, classes.start : classes.stop] = _class_maps(model, levels, classes)
+        yield rows, found
+
+
+def _chunks(
+    model: AutoregressiveImageModel,
+    images: Images | ImageSource,
+    question: Question,
+    share: Sharing | None = None,
+    start: int = 0,
+) -> Iterator[tuple[range, Tensor]]:
+    """Yields (rows, their checked levels on the model's device), the model being in evaluation mode meanwhile."""
+    check_views(question.views, model.shape)
     source = _source(model, images)
     _check_candidates(question.candidates, len(source), model)
     chunks = chunk_starts(model, len(source), question)[_index_of(start, model, question) :]
@@ -94,7 +133,16 @@ def log_likelihoods(
     with evaluating(model):
         for first in chunks if share is None else share.of(chunks):
             rows = range(first, min(first + size, len(source)))
-            yield rows, _of_chunk(model, source[slice(rows.start, rows.stop)], rows, question)
+            levels = as_levels(source[slice(rows.start, rows.stop)])
+            model.check(levels)
+            yield rows, levels.to(model.device)
+
+
+def _pieces(model: AutoregressiveImageModel, images: int, question: Question) -> list[range]:
+    """The classes (or places of candidates) of a chunk, in pieces where they are more than a batch."""
+    width = answers_an_image(model, question)
+    piece = max(1, (question.batch or pairs_at_once(model)) // max(1, images))
+    return [range(first, min(first + piece, width)) for first in range(0, width, piece)]
 
 
 def collect(
@@ -157,35 +205,48 @@ def _check_candidates(candidates: Tensor | None, count: int, model: Autoregressi
 
 @torch.inference_mode()
 def _nats(model: AutoregressiveImageModel, levels: Tensor, rows: range, question: Question) -> Tensor:
-    """Of one chunk `(b, K)`, classes in pieces where they are more than a batch."""
-    width = answers_an_image(model, question)
-    piece = max(1, (question.batch or pairs_at_once(model)) // max(1, len(levels)))
-    pieces = []
+    """Of one chunk `(b, K)`."""
     with arithmetic(model.device, question.precision):
-        for start in range(0, width, piece):
-            classes = range(start, min(start + piece, width))
-            pieces.append(total(_maps(model, levels, rows, classes, question.candidates), question.weights))
-    return torch.cat(pieces, 1)
+        pieces = _pieces(model, len(levels), question)
+        return torch.cat([_over_views(model, levels, rows, classes, question) for classes in pieces], 1)
 
 
-def _of_chunk(model: AutoregressiveImageModel, levels: Tensor, rows: range, question: Question) -> Tensor:
-    """An ordinary tensor on the CPU, that gradients and NumPy may meet."""
-    levels = as_levels(levels)
-    model.check(levels)
-    found = torch.empty(len(levels), answers_an_image(model, question), dtype=torch.float64)
-    return found.copy_(_nats(model, levels.to(model.device), rows, question))
+@torch.inference_mode()
+def _class_maps(model: AutoregressiveImageModel, levels: Tensor, classes: range) -> Tensor:
+    with arithmetic(model.device, "float32"):
+        return model.class_log_prob_maps(levels, classes if len(model.classes) else None).cpu().double()
+
+
+def _over_views(
+    model: AutoregressiveImageModel, levels: Tensor, rows: range, classes: range, question: Question
+) -> Tensor:
+    """The log of the mean density over the question's views `(b, k)`."""
+    views, own, found = GROUPS[question.views], model.config.fusion.views, []
+    for view in views:
+        shown = torch.full((len(levels),), index_in(own, view), device=levels.device)
+        maps = _maps(model, seen(levels, view), rows, classes, question.candidates, shown)
+        weights = None if question.weights is None else seen(question.weights, view)
+        found.append(total(maps, weights))
+    return torch.logsumexp(torch.stack(found), 0) - log(len(views)) if len(views) > 1 else found[0]
 
 
 def _maps(
-    model: AutoregressiveImageModel, levels: Tensor, rows: range, classes: range, candidates: Tensor | None
+    model: AutoregressiveImageModel,
+    levels: Tensor,
+    rows: range,
+    classes: range,
+    candidates: Tensor | None,
+    shown: Tensor,
 ) -> Tensor:
     """log p of each pixel `(b, k, H, W)` under some classes, or some of the candidates, of each image."""
     if candidates is None:
-        return model.class_log_prob_maps(levels, classes if len(model.classes) else None)
+        return model.class_log_prob_maps(levels, classes if len(model.classes) else None, shown)
     chosen = candidates[rows.start : rows.stop, classes.start : classes.stop]
     if bool((chosen == chosen[:1]).all()):
-        return model.class_log_prob_maps(levels, chosen[0].tolist())
-    maps = model.log_prob_map(levels.repeat_interleave(len(classes), 0), chosen.flatten())
+        return model.class_log_prob_maps(levels, chosen[0].tolist(), shown)
+    labels = model.under(chosen.flatten().to(model.device), shown.repeat_interleave(len(classes)))
+    repeated = levels.repeat_interleave(len(classes), 0)
+    maps = model.distribution(repeated, labels).log_prob(repeated)
     return maps.unflatten(0, (len(levels), len(classes)))
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from . import distributions, networks
+from . import distributions, networks, views
 from .causal.scan import Scan, WholeImage
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError, check_whole
@@ -21,6 +21,7 @@ from .labels import UNKNOWN, Labels
 from .levels import ImageShape, to_signal
 from .networks import NetworkConfig
 from .plain import from_plain
+from .records import ModelRecord
 
 Images = Tensor | np.ndarray
 """Integer levels `(n, C, H, W)`."""
@@ -82,27 +83,42 @@ class ModelConfig:
 class AutoregressiveImageModel(nn.Module):
     """p(image | class), exactly: a network, what its output means for a pixel, and the names of the classes.
 
-    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `description` holds plain data on
-    how the model came about (preparation of the data, recipe, training).
+    Images are integer levels `(n, C, H, W)`; likelihoods are in nats. `record` says
+    how the model came about (its data, recipe, training).
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config, self.shape, self.classes = config, config.shape, Labels(config.classes)
+        views.check(config.fusion.views, config.shape)
         self.by_channel = config.network.by_channel(config.shape)
         outputs = config.distribution.parameters(config.shape, self.by_channel)
         fusion = Fusion(config.fusion, len(config.classes))
         self.network = config.network.build(config.shape, outputs, fusion)
         fusion.check(networks.CONFIGS.called(config.network))
         self.calibration = Calibration()
-        self.description: dict[str, Any] = {}
+        self.record = ModelRecord()
         self.prior: tuple[float, ...] | None = None  # a weight for each class; None: all alike
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """`record` as plain data, as it lies in config.json."""
+        return self.record.to_dict()
+
+    @description.setter
+    def description(self, table: dict[str, Any]) -> None:
+        self.record = ModelRecord.from_dict(table)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def __repr__(self) -> str:
         """A few lines on what the model is; `model.network` shows the layers."""
         config, fitted = self.config, self.calibration
         names = ", ".join(self.classes.names[:8]) + (", ..." if len(self.classes) > 8 else "")
-        count = sum(parameter.numel() for parameter in self.parameters())
+        count = self.num_parameters
         offsets = ", an offset for each class" if any(fitted.offsets) else ""
         lines = {
             "network": f"{networks.CONFIGS.called(config.network)}, {count:,} parameters",
@@ -110,6 +126,7 @@ class AutoregressiveImageModel(nn.Module):
             "images": str(self.shape),
             "classes": f"{len(self.classes)} ({names})" if self.classes else "none: it cannot classify",
             "strategy": config.fusion.strategy if self.classes else "",
+            "views": config.fusion.views if config.fusion.views != "none" else "",
             "calibration": f"temperature {fitted.temperature:.3g}{offsets}" if fitted.active else "none",
         }
         if self.classes and self.network_ignores_labels:
@@ -152,7 +169,7 @@ class AutoregressiveImageModel(nn.Module):
 
         `image` is integer levels, or already the signal if it is floating (then gradients reach it).
         """
-        return self.describe(self.pixel_parameters(image, label, scan))
+        return self.to_distribution(self.pixel_parameters(image, label, scan))
 
     def pixel_parameters(
         self, image: Tensor, label: Tensor | None = None, scan: Scan | None = None
@@ -161,7 +178,7 @@ class AutoregressiveImageModel(nn.Module):
         signal = image if image.is_floating_point() else self.signal(image)
         return self.network(signal, label, scan or WholeImage())
 
-    def describe(self, parameters: Tensor) -> PixelDistribution:
+    def to_distribution(self, parameters: Tensor) -> PixelDistribution:
         """Network output `(n, P, h, w)` -> what it means, always in float32 at least."""
         wide = parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
         return self.config.distribution(wide.contiguous(), self.shape, self.by_channel)
@@ -204,26 +221,39 @@ class AutoregressiveImageModel(nn.Module):
             return self.log_prob(levels, labels)
         return in_float64(self.class_log_prob_maps(self.images(levels))).sum((2, 3))
 
-    def class_log_prob_maps(self, levels: Images, classes: Sequence[int] | None = None) -> Tensor:
+    def under(self, labels: Tensor | None, views: Tensor | None) -> Tensor | None:
+        """Labels `(n,)` of images that are shown under `views`, indices in the group `config.fusion.views` `(n,)`, as
+        the network takes them."""
+        if views is None or self.config.fusion.views == "none":
+            return labels
+        return views if labels is None else labels + len(self.classes) * views
+
+    def class_log_prob_maps(
+        self, levels: Images, classes: Sequence[int] | None = None, shown: Tensor | None = None
+    ) -> Tensor:
         """log p of each pixel given those before it, under each of `classes` (indices; all of them when None).
 
         Returns `(n, k, H, W)` in nats; k is 1 for a model without classes. Gradients flow. Features that the label
         has not reached are computed once for all classes, where the network shares them. The levels are taken as they
-        are: `check` them first where they come from outside.
+        are, upright or as `shown` (views: see `under`): `check` them first where they come from outside.
         """
         levels = as_levels(levels).to(self.device)
         if not self.classes:
-            return self.log_prob_map(levels)[:, None]
+            if not len(levels):
+                return self.log_prob_map(levels)[:, None]
+            return self.distribution(levels, self.under(None, shown)).log_prob(levels)[:, None]
         chosen = torch.arange(len(self.classes)) if classes is None else torch.tensor(tuple(classes))
         b, k = len(levels), len(chosen)
         if not b:  # networks need not know empty batches
             return levels.new_zeros(0, k, *levels.shape[2:], dtype=self.dtype)
         seen = levels if self.network.shares_classes else levels.repeat_interleave(k, 0)
-        parameters = self.pixel_parameters(seen, chosen.to(self.device).repeat(b), WholeImage(images=b))
+        each = None if shown is None else shown.repeat_interleave(k)
+        labels = self.under(chosen.to(self.device).repeat(b), each)
+        parameters = self.pixel_parameters(seen, labels, WholeImage(images=b))
         # Where the label has reached nothing, one row serves all classes.
         rows = levels.repeat_interleave(len(parameters) // b, 0)
         with torch.autocast(levels.device.type, enabled=False):
-            maps = self.describe(parameters).log_prob(rows)
+            maps = self.to_distribution(parameters).log_prob(rows)
         return maps.unflatten(0, (b, -1)).expand(-1, k, -1, -1)
 
     @torch.no_grad()

@@ -112,8 +112,8 @@ def _convert_tuple(options: tuple[Any, ...], hint: Any, value: Any, where: str) 
 def _matches(hint: Any, value: Any) -> bool:
     if hint is Any:
         return True
-    if get_origin(hint) is dict:  # what lies within is checked by whoever reads it
-        return isinstance(value, dict)
+    if get_origin(hint) in (dict, list):  # what lies within is checked by whoever reads it
+        return isinstance(value, get_origin(hint) or object)
     if hint in (int, float) and isinstance(value, bool):
         return False
     if hint is float:

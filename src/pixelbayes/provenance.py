@@ -45,17 +45,15 @@ def provenance(
 ) -> Provenance:
     """What `model` remembers of `images`; `train` are its training images, where they are at hand."""
     mark = images.fingerprint()
-    training, data = model.description.get("training") or {}, model.description.get("data") or {}
-    validation = (training.get("data") or "").partition("-")[2]
-    held_out = (bool(validation) and mark == validation) or all_held_out(data, images, "validation")
-    anew = model.description.get("calibration") or {}
-    fitted = anew.get("images") == mark if anew else held_out and bool(training.get("calibrated"))
+    data, training, anew = model.record.data, model.record.training, model.record.calibration
+    held_out = mark == training.validation_print or all_held_out(data, images, "validation")
+    fitted = anew.images == mark if anew.images else held_out and training.calibrated
     shared = count_trained(data, images)
     if shared is None and train is not None and train.levels.nbytes <= MOST_BYTES:
         known = set(prints(train))
         shared = sum(each in known for each in prints(images))
     return Provenance(
-        chose_weights=held_out and bool(training.get("validation")),
-        fitted_calibration=bool(fitted),
+        chose_weights=held_out and bool(training.validation),
+        fitted_calibration=fitted,
         trained_on=shared,
     )

@@ -21,6 +21,7 @@ from .extensions import extension_hint
 from .fusion import FusionConfig
 from .levels import ImageShape
 from .plain import convert, field_types, from_plain, to_plain
+from .records import ModelRecord
 from .registry import Registry
 from .training_config import TrainingConfig
 
@@ -116,10 +117,10 @@ def _read(path: Path) -> str:
 def _of_model(path: Path) -> Recipe:
     try:
         config = json.loads(_read(path))
-        data = config["description"]["recipe"]
-    except (ValueError, KeyError, TypeError):
-        data = None
-    if not isinstance(data, dict):
+        data = ModelRecord.from_dict(config["description"]).recipe
+    except (ValueError, KeyError, TypeError, UserError):
+        data = {}
+    if not data:
         raise UserError(f"{path} holds no recipe")
     try:
         return from_dict(data, str(path))

@@ -16,6 +16,7 @@ from .labels import Labels
 from .levels import ImageShape
 from .model import AutoregressiveImageModel, build
 from .networks import PixelCNNPPConfig
+from .records import ModelRecord
 
 REFERENCE_ONLY = {"levels", "parameters", "nll_nats"}  # the other tensors of a file with reference values
 SIZES = {1: 28, 3: 32}  # a checkpoint does not say which images it saw: MNIST's size, and CIFAR-10's
@@ -58,7 +59,7 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
         FusionConfig("none"),
     )
     _fill(model, weights, path)
-    model.description = {"imported": {"file": path.name}}
+    model.record = ModelRecord(imported={"file": path.name})
     return model.eval()
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from .errors import UserError
 from .journals import JOURNAL, kept_row, number, read_rows
+from .records import ModelRecord
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """A training run: its folder, where its journal stands, and the figures of the weights that it keeps; None where
     nothing is known yet."""
 
@@ -47,7 +48,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSummary:
     """A model's folder, and its configuration as plain data."""
 
     folder: Path
@@ -65,20 +66,17 @@ NEEDED = {
 }
 """What a config.json must hold, and of which type."""
 
-OPTIONAL = {"description.recipe": dict, "description.data": dict, "description.data.source": str}
-"""What may be missing or null."""
-
 WORDS = {dict: "table", list: "list", str: "text"}
 
 
-def find_runs(place: str | Path) -> list[Run]:
+def find_runs(place: str | Path) -> list[RunSummary]:
     """The runs in a folder, or the folder itself where it is one; raises UserError when there is no such folder."""
     return [_read_run(folder) for folder in _folders(place, JOURNAL)]
 
 
-def find_models(place: str | Path) -> list[Model]:
+def find_models(place: str | Path) -> list[ModelSummary]:
     """The models in a folder, or the folder itself where it is one."""
-    return [Model(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
+    return [ModelSummary(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
@@ -95,12 +93,16 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
 
 def _wrong(config: dict[str, Any]) -> str:
     """The first thing that is wrong with a configuration; empty where nothing is."""
-    for path, kind in (NEEDED | OPTIONAL).items():
+    for path, kind in NEEDED.items():
         value = _at(config, path)
-        if not isinstance(value, kind) and (path in NEEDED or value is not None):
+        if not isinstance(value, kind):
             return f"config.json: {path} is {'missing' if value is None else f'no {WORDS[kind]}'}"
     if not all(isinstance(name, str) for name in config["model"]["classes"]):
         return "config.json: model.classes are not all texts"
+    try:
+        ModelRecord.from_dict(config["description"])
+    except UserError as error:
+        return f"config.json: {error}"
     return ""
 
 
@@ -122,39 +124,34 @@ def _folders(place: str | Path, sign: str) -> Iterator[Path]:
     yield from sorted(path.parent for path in (*root.glob(f"*/{sign}"), *folds))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> RunSummary:
     begun = (folder / "config.json").exists()  # a run that is being prepared has no model yet
     config, broken = _read_config(folder) if begun else ({}, "")
     try:
         rows = read_rows(folder / JOURNAL)
     except (OSError, csv.Error) as error:
         rows, broken = [], broken or f"journal.csv cannot be read: {error}"
-    training = _at(config, "description.training")
-    best = kept_row(rows, training.get("step") if isinstance(training, dict) else None)
+    record = ModelRecord.from_dict(config["description"]) if config and not broken else ModelRecord()
+    training, calibrated = record.training, record.training.calibrated_accuracy
+    best = kept_row(rows, training.step)
     seconds = number(rows[-1], "seconds") if rows else None
-    calibrated = _at(training, "calibrated_accuracy")
-    folds = _whole(config, "description.recipe.data.folds") or None
-    return Run(
+    fold, folds = record.data.fold or (None, None)
+    return RunSummary(
         folder,
-        recipe=_text(config, "description.recipe.name"),
-        data=Path(_text(config, "description.data.source")).name,
+        recipe=record.recipe_name,
+        data=Path(record.data.source).name,
         steps=int(rows[-1]["step"]) if rows else None,
         bits_per_dim=number(best, "validation_bits_per_dim"),
-        accuracy=calibrated if isinstance(calibrated, float) else number(best, "validation_accuracy"),
-        calibrated=isinstance(calibrated, float),
+        accuracy=number(best, "validation_accuracy") if calibrated is None else calibrated,
+        calibrated=calibrated is not None,
         minutes=None if seconds is None else seconds / 60,
         network=_text(config, "model.network.name"),
         strategy=_text(config, "model.fusion.strategy"),
-        seed=_whole(config, "description.training.seed"),
-        fold=_whole(config, "description.recipe.data.fold") if folds else None,
+        seed=training.seed if training.steps else None,
+        fold=fold,
         folds=folds,
         broken=broken,
     )
-
-
-def _whole(config: dict[str, Any], path: str) -> int | None:
-    found = _at(config, path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _text(config: dict[str, Any], path: str) -> str:

@@ -65,7 +65,7 @@ class CachedLook:
         self.cache = WalkCache()
 
     def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
-        return self.model.describe(self.parameters(signal, label, row, column))
+        return self.model.to_distribution(self.parameters(signal, label, row, column))
 
     def parameters(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> Tensor:
         """Returns what the network says of one pixel, `(b, P, 1, 1)`."""
@@ -95,7 +95,7 @@ class NaiveLook:
 
     def __call__(self, signal: Tensor, label: Tensor | None, row: int, column: int) -> PixelDistribution:
         parameters = self.model.pixel_parameters(signal, label)
-        return self.model.describe(parameters[:, :, row : row + 1, column : column + 1])
+        return self.model.to_distribution(parameters[:, :, row : row + 1, column : column + 1])
 
     def read(self, signal: Tensor, label: Tensor | None, rows: tuple[int, int]) -> None:
         """Nothing: every look sees the whole signal."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelbayes.causal.elementwise import concat_elu, gate
+from pixelbayes.causal.elementwise import concat_elu, elu, gate
 
 
 @pytest.fixture
@@ -41,6 +41,14 @@ def test_concat_elu(channels_last, by_hand):
     agree(concat_elu(x), library_concat_elu(x), [x], "ConcatELUBackward")
     with torch.no_grad():
         torch.testing.assert_close(concat_elu(x), library_concat_elu(x))
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_elu(channels_last, by_hand):
+    x = features(2, 3, 5, 4, channels_last=channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(elu(x), F.elu(x))
+    assert elu(x).requires_grad
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

@@ -17,6 +17,7 @@ from PIL import Image
 import pixelbayes as pb
 from pixelbayes.cli import main
 from pixelbayes.model import Calibration
+from pixelbayes.records import DataRecord, ModelRecord
 
 Captured = pytest.CaptureFixture[str]
 NAMES = ("cat", "dog", "owl")
@@ -27,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     made = pb.create("digits", classes=NAMES, filters=2)
     made.calibration = Calibration(25.0, (0.5, -0.25, -0.25))
-    made.description["data"] = {"class_counts": {"cat": 60, "dog": 30, "owl": 10}}
+    made.record = ModelRecord(DataRecord(class_counts={"cat": 60, "dog": 30, "owl": 10}))
     return Path(pb.save(made, tmp_path_factory.mktemp("model") / "model"))
 
 

@@ -12,7 +12,7 @@ import torch
 
 import pixelbayes as pb
 from pixelbayes import checkpoint
-from pixelbayes.tasks.share import Share
+from pixelbayes.distributed import Shard
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,18 @@ def test_classifying_and_evaluating_give_the_same_numbers(model: Path, tmp_path:
         folder.mkdir()
         csv, logits = folder / "predictions.csv", folder / "logits.npy"
         run(ranks, "classify", model, "digits", "--split", "test", "--csv", csv, "--logits", logits)
-        run(ranks, "evaluate", model, "--data", "digits", "--split", "test", "--out", folder / "metrics")
+        run(
+            ranks,
+            "evaluate",
+            model,
+            "--no-page",
+            "--data",
+            "digits",
+            "--split",
+            "test",
+            "--out",
+            folder / "metrics",
+        )
     assert np.load(tmp_path / "1" / "logits.npy").shape == (359, 10)
     assert files(tmp_path / "1") == files(tmp_path / "2")
     assert json.loads((tmp_path / "2" / "metrics" / "metrics.json").read_text())["images"] == 359
@@ -64,6 +75,6 @@ def test_classifying_and_evaluating_give_the_same_numbers(model: Path, tmp_path:
 
 def test_shares_cover_every_chunk_once() -> None:
     chunks = list(range(0, 70, 10))
-    parts = [Share(rank, 3).of(chunks) for rank in range(3)]
+    parts = [Shard(rank, 3).of(chunks) for rank in range(3)]
     assert sorted(start for part in parts for start in part) == chunks
-    assert [Share(rank, 3).first for rank in range(3)] == [True, False, False]
+    assert [Shard(rank, 3).first for rank in range(3)] == [True, False, False]

@@ -10,6 +10,7 @@ from pixelbayes.data import DataConfig, open_dataset, open_images
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 SHAPE = ImageShape(3, 12, 12, 256)
 
@@ -146,7 +147,7 @@ def test_tables_that_are_refused(root: Path, text: str, told: str) -> None:
 
 def test_splits_without_train_csv_are_seen(root: Path) -> None:
     (root / "train.csv").unlink()
-    images = open_images(root, SHAPE, {}, Labels(("0", "1", "2")))
+    images = open_images(root, SHAPE, DataRecord(), Labels(("0", "1", "2")))
     assert images.labels.tolist() == [12 % 3, 13 % 3, 14 % 3, -1, -1]
     with pytest.raises(UserError, match="no training images"):
         open_dataset(root)

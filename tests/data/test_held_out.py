@@ -1,5 +1,6 @@
 """Held-out images stay held out when the data change."""
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import copy, rmtree
 
@@ -10,6 +11,7 @@ from PIL import Image
 from pixelbayes.data import DataConfig, Dataset, open_dataset, open_images
 from pixelbayes.data.held_out import count_trained, prints, recall, recall_prints, remember_trained
 from pixelbayes.errors import UserError
+from pixelbayes.records import DataRecord
 
 from .conftest import noise
 
@@ -23,7 +25,7 @@ def root(write_images) -> Path:
 
 def validation(data: Dataset) -> tuple[list[str], tuple[str, ...]]:
     images = open_images(
-        data.preparation["source"], data.shape, data.preparation, data.classes, split="validation"
+        data.preparation.source, data.shape, data.preparation, data.classes, split="validation"
     )
     return images.paths, images.notices
 
@@ -80,9 +82,9 @@ def given(write_images, **counts: int) -> Path:
 
 def test_splits_are_remembered_whether_drawn_or_given(write_images) -> None:
     digits = open_dataset("digits")
-    assert set(digits.preparation["held_out"]) == {"validation", "test"}
+    assert set(digits.preparation.held_out) == {"validation", "test"}
     data = open_dataset(given(write_images, train=6, val=3, test=2))
-    assert {split: len(pairs) for split, pairs in recall(data.preparation["held_out"]).items()} == {
+    assert {split: len(pairs) for split, pairs in recall(data.preparation.held_out).items()} == {
         "validation": 6,
         "test": 4,
     }
@@ -90,7 +92,7 @@ def test_splits_are_remembered_whether_drawn_or_given(write_images) -> None:
 
 def trained(data: Dataset) -> Dataset:
     """The data as a model that was trained on them remembers them."""
-    data.preparation["trained_on"] = remember_trained(data.train, {})
+    data.preparation = replace(data.preparation, trained_on=remember_trained(data.train, DataRecord()))
     return data
 
 
@@ -160,7 +162,7 @@ def test_in_other_data_images_that_were_trained_on_are_not_held_out(write_images
     before = trained(open_dataset(given(write_images, train=6, val=3))).preparation
     other = write_images({"cat": 9, "dog": 9}, folder="other")  # the first six of them are images of before
     data = open_dataset(other, DataConfig(validation_share=0.5), known=before)
-    seen = recall_prints(before, "trained_on")
+    seen = recall_prints(before.trained_on)
     assert len(data.validation) > 0
     assert not any(content in seen for content in prints(data.validation))
     assert count_trained(before, data.train) == len(seen & set(prints(data.train))) > 0
@@ -215,12 +217,12 @@ def test_training_on_from_a_model_holds_out_what_it_held_out(root: Path) -> None
 
 def test_a_damaged_record_is_one_line(root: Path) -> None:
     data = open_dataset(root, CONFIG)
-    data.preparation["held_out"] = {"validation": "this is none"}
+    data.preparation = replace(data.preparation, held_out={"validation": "this is none"})
     with pytest.raises(UserError, match="record of its held-out images is damaged"):
         validation(data)
 
 
 def test_the_record_is_small(root: Path) -> None:
     data = open_dataset(root, CONFIG)
-    assert len(data.preparation["held_out"]["validation"]) == 16 * len(data.validation)
+    assert len(data.preparation.held_out["validation"]) == 16 * len(data.validation)
     assert np.array_equal(data.validation.levels, open_dataset(root, CONFIG).validation.levels)

@@ -10,6 +10,7 @@ from pixelbayes.data import DataConfig, formats, open_dataset, open_images
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 from .conftest import noise
 
@@ -25,7 +26,7 @@ def test_splits_without_train_are_no_classes(write_images) -> None:
         match=r"a folder 'train' is missing, or train on one of them: pixelbayes train '.*with blank/test'",
     ):
         open_dataset(root)
-    images = open_images(root, ImageShape(3, 12, 12), {}, Labels(("cat", "dog")))
+    images = open_images(root, ImageShape(3, 12, 12), DataRecord(), Labels(("cat", "dog")))
     assert sorted(images.labels.tolist()) == [0] * 8 + [1] * 8
 
 

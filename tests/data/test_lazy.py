@@ -11,6 +11,7 @@ from pixelbayes.data import lazy, open_images
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 SHAPE = ImageShape(1, 4, 5, 16)
 
@@ -30,7 +31,7 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(source: object, late: bool, **more: bool):
-    return open_images(source, SHAPE, {}, Labels(("a", "b")), lazy=late, **more)  # type: ignore[arg-type]
+    return open_images(source, SHAPE, DataRecord(), Labels(("a", "b")), lazy=late, **more)  # type: ignore[arg-type]
 
 
 def test_files_are_decoded_when_asked_for_and_alike(folder: Path) -> None:

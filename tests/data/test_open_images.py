@@ -11,6 +11,7 @@ from pixelbayes.data import DataConfig, open_dataset, open_images, save_image
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 
 @pytest.fixture
@@ -48,12 +49,12 @@ def test_other_folders_are_unknown_or_refused(trained, write_images) -> None:
 
 
 def test_a_split_by_name_is_that_of_the_training(trained) -> None:
-    images = open_for(trained, trained.preparation["source"], split="validation")
+    images = open_for(trained, trained.preparation.source, split="validation")
     assert images.paths == trained.validation.paths
     assert (images.levels == trained.validation.levels).all()
     assert (images.labels == trained.validation.labels).all()
     with pytest.raises(UserError, match="unknown split"):
-        open_for(trained, trained.preparation["source"], split="test")
+        open_for(trained, trained.preparation.source, split="test")
 
 
 def test_grey_for_a_model_of_colour_is_refused_and_colour_for_a_grey_one_is_converted(
@@ -64,7 +65,7 @@ def test_grey_for_a_model_of_colour_is_refused_and_colour_for_a_grey_one_is_conv
         open_for(trained, grey)
     grey_model = open_dataset(grey)
     for more in ({}, {"split": "train"}):
-        images = open_for(grey_model, trained.preparation["source"], **more)
+        images = open_for(grey_model, trained.preparation.source, **more)
         assert images.levels.shape[1:] == (1, 12, 12)
         assert any("in colour and are converted to grey" in notice for notice in images.notices)
 
@@ -110,7 +111,7 @@ def test_digits_written_as_png_are_read_as_the_same_levels(tmp_path: Path) -> No
 
 def test_a_model_without_a_description_still_takes_images(write_images) -> None:
     root = write_images({"": 2})
-    images = open_images(root, ImageShape(3, 6, 6), {}, Labels(()))
+    images = open_images(root, ImageShape(3, 6, 6), DataRecord(), Labels(()))
     assert images.levels.shape == (2, 3, 6, 6)
     assert images.labels.dtype == torch.int64
 

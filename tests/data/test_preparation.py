@@ -13,6 +13,7 @@ from pixelbayes.data.preparation import Preparation
 from pixelbayes.data.raw import Facts, Picture
 from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord, ModelRecord
 
 from .conftest import noise
 
@@ -63,8 +64,8 @@ def test_random_binarisation_follows_brightness_and_repeats() -> None:
 
 def test_the_description_is_plain_data_and_makes_the_same_images() -> None:
     data = from_arrays(np.stack([noise(seed) for seed in range(10)]), config=DataConfig(size=7, levels=8))
-    stored = json.loads(json.dumps(data.preparation))
-    again = Preparation.from_dict(stored, data.shape)
+    stored = json.loads(json.dumps(ModelRecord(data.preparation).to_dict()))
+    again = Preparation.of(ModelRecord.from_dict(stored).data, data.shape)
     row = int(data.train.paths[0].partition("[")[2][:-1])
     assert (again.apply(Picture(noise(row), 255)) == data.train.levels[0].numpy()).all()
 
@@ -83,11 +84,11 @@ def test_the_automatic_size() -> None:
 
 def test_a_models_shape_wins_over_what_was_stored() -> None:
     shape = ImageShape(3, 16, 8, 65_536, "asinh")
-    prepared = Preparation.from_dict({"height": 4, "width": 4, "channels": 1, "signal": "linear"}, shape)
+    prepared = Preparation.of(DataRecord(height=4, width=4, channels=1, signal="linear"), shape)
     assert prepared.shape == shape
 
 
 @pytest.mark.parametrize("filter_", ["bilinea", [], 5])
 def test_a_filter_that_is_none_is_refused(filter_: object) -> None:
     with pytest.raises(UserError):
-        Preparation.from_dict({"resize": filter_}, ImageShape(1, 8, 8))
+        Preparation.of(ModelRecord.from_dict({"data": {"resize": filter_}}).data, ImageShape(1, 8, 8))

@@ -10,6 +10,7 @@ from pixelbayes.data import open_images, save_image
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -18,7 +19,7 @@ def test_written_and_read_back(tmp_path: Path, levels: int, channels: int) -> No
     shape = ImageShape(channels, 5, 7, levels)
     image = np.random.default_rng(levels).integers(0, levels, (channels, 5, 7))
     save_image(image, tmp_path / "image.png", shape)
-    back = open_images(tmp_path / "image.png", shape, {}, Labels(()))
+    back = open_images(tmp_path / "image.png", shape, DataRecord(), Labels(()))
     assert back.levels.dtype == shape.dtype
     assert (back.levels[0].numpy() == image).all()
 

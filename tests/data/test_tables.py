@@ -10,6 +10,7 @@ from pixelbayes.data import DataConfig, Dataset, open_dataset, open_images
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 NAMES = [f"{row:02d}.png" for row in range(12)]
 KINDS = ["oak", "elm"]
@@ -169,7 +170,7 @@ def test_captions_do_not_hide_class_folders(write_images) -> None:
 
 
 def for_model(path: Path, *classes: str, **columns: str) -> tuple[list[int], str]:
-    images = open_images(path, ImageShape(3, 12, 12), {}, Labels(classes), **columns)
+    images = open_images(path, ImageShape(3, 12, 12), DataRecord(), Labels(classes), **columns)
     return images.labels.tolist(), " ".join(images.notices)
 
 

@@ -165,7 +165,7 @@ def test_what_cannot_be_is_refused() -> None:
 
 
 def test_a_batch_is_split_with_all_that_belongs_to_it() -> None:
-    whole = batch(5, strong=True)
+    whole = batch(5, strong=True)._replace(views=torch.arange(5))
     parts = whole.split(2)
     assert [len(part.levels) for part in parts] == [2, 2, 1]
     for name, value in whole._asdict().items():

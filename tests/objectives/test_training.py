@@ -48,7 +48,7 @@ def test_a_hybrid_run_writes_its_parts_and_learns_its_temperature(tmp_path: Path
     assert float(rows[-1]["train_cross_entropy"]) > 0
     assert float(rows[-1]["train_temperature"]) != 64 / 40
     assert 0 <= float(rows[-1]["train_label_accuracy"]) <= 1
-    config = pb.load(tmp_path / "run").description["training"]["objective"]
+    config = pb.load(tmp_path / "run").record.training.objective
     assert (config["name"], config["start"], config["strong"]["crop"]) == ("hybrid", 0.5, 0.2)
 
 

@@ -2,6 +2,7 @@ import pytest
 from tests.stub_model import BernoulliModel
 
 from pixelbayes.errors import UserError
+from pixelbayes.records import DataRecord, ModelRecord
 from pixelbayes.tasks.priors import prior_weights
 
 
@@ -50,5 +51,5 @@ def test_a_prior_that_is_none_is_refused(model, prior, words):
 
 
 def test_the_trainings_counts_are_matched_by_name(model):
-    model.description = {"data": {"class_counts": {"light": 5, "dark": 20, "g=r,ey": 75}}}
+    model.record = ModelRecord(DataRecord(class_counts={"light": 5, "dark": 20, "g=r,ey": 75}))
     assert prior_weights("training", model) == (20, 75, 5)

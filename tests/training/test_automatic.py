@@ -13,7 +13,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.training import plan
-from pixelbayes.training.automatic import Facts, choose_dropout, choose_size, work
+from pixelbayes.training.automatic import DataFacts, choose_dropout, choose_size, work
 
 
 def made_up(counts: list[int], shape: ImageShape) -> Dataset:
@@ -23,7 +23,7 @@ def made_up(counts: list[int], shape: ImageShape) -> Dataset:
     levels = torch.randint(0, shape.levels, size, generator=noise, dtype=torch.int64).to(shape.dtype)
     classes = Labels(tuple(f"class{index}" for index in range(len(counts))))
     images = ImageSet(levels, labels, [str(index) for index in range(len(labels))], classes, shape)
-    return Dataset("made up", {"train": images, "validation": images[::4]}, classes, shape, {})
+    return Dataset("made up", {"train": images, "validation": images[::4]}, classes, shape)
 
 
 PHOTOS, DIGITS = ImageShape(3, 32, 32, 256), ImageShape(1, 8, 8, 17)
@@ -46,7 +46,7 @@ def test_unbalanced_classes_are_balanced_and_it_is_said() -> None:
 
 
 def test_more_time_allows_a_larger_network_and_few_images_forbid_it() -> None:
-    many = Facts(images=20_000, pixels=1024, channels=3, levels=256, counts=())
+    many = DataFacts(images=20_000, pixels=1024, channels=3, levels=256, counts=())
     costs = [work(*choose_size(many, budget), 1024) for budget in (1e9, 1e12, 1e14)]
     assert costs == sorted(costs)
     assert costs[0] < costs[-1]
@@ -72,9 +72,9 @@ def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.
     told = capsys.readouterr().out
     assert "images/s measured" in told
     assert "parameters" in told
-    training = model.description["training"]
-    assert training["minutes"] == 0.1
-    assert training["finished"]
+    training = model.record.training
+    assert training.minutes == 0.1
+    assert training.finished
     assert (out / "samples.png").exists()
 
 

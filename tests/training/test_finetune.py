@@ -18,7 +18,7 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training import train
-from pixelbayes.training.finetune import grow, join_classes, relabel
+from pixelbayes.training.material import grow, join_classes, relabel
 
 OLD, NEW = Labels(("a", "b", "c")), Labels(("a", "b", "c", "d", "e"))
 
@@ -143,10 +143,10 @@ def test_trained_on_validation_too_no_validation_figures_are_shown(
     digits: Dataset, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = train(digits, recipe(0.2, include_validation=True, focus=("2", "1")), out)
-    training = model.description["training"]
-    assert training["trained_on_validation"]
-    assert training["validation"] is None
-    assert training["images"] == 140
+    training = model.record.training
+    assert training.trained_on_validation
+    assert training.validation is None
+    assert training.images == 140
     assert model.calibration.temperature == 1.0
     assert "validation images too" in capsys.readouterr().out
 
@@ -156,7 +156,7 @@ def test_what_belongs_to_the_old_run_is_left_behind(tmp_path: Path) -> None:
     fields = {"training.focus": ("1",), "training.include_validation": True, "data.split_seed": 3}
     pb.train("digits", out=tmp_path / "first", **words, **fields)
     second = pb.train("digits", out=tmp_path / "second", start=tmp_path / "first", max_steps=1, device="cpu")
-    training = second.description["recipe"]["training"]
+    training = second.record.recipe["training"]
     assert not training.get("focus")
     assert not training.get("include_validation")
 
@@ -174,10 +174,10 @@ def test_on_the_same_data_the_same_images_stay_held_out(
     pb.train("digits", out=first, recipe="digits", filters=2, **words, **{"data.folds": 5, "data.fold": 2})
     second = pb.train("digits", out=tmp_path / "second", start=first, **words)
     assert held_out_of(tmp_path / "second") == held_out_of(first)
-    assert not second.description["training"]["trained_on_validation"]
+    assert not second.record.training.trained_on_validation
     assert "flatter" not in capsys.readouterr().err
     third = pb.train("digits", out=tmp_path / "third", start=first, **words, **{"data.fold": 3})
-    assert third.description["training"]["trained_on_validation"]
+    assert third.record.training.trained_on_validation
     assert "the validation figures flatter this run" in capsys.readouterr().err
     with pytest.raises(UserError, match="trained on its validation images"):
         held_out(third)
@@ -188,7 +188,7 @@ def test_a_model_trained_on_all_images_is_not_judged_by_them(tmp_path: Path) -> 
     fields = {"training.include_validation": True}
     first = pb.train("digits", out=tmp_path / "first", recipe="digits", filters=2, **words, **fields)
     second = pb.train("digits", out=tmp_path / "second", start=first, **words)
-    assert second.description["training"]["trained_on_validation"]
+    assert second.record.training.trained_on_validation
 
 
 def test_a_run_from_a_model_goes_on_with_images_of_its_size(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_run_from_a_model_goes_on_with_images_of_its_size(tmp_path: Path) -> N
     out = tmp_path / "second"
     pb.train(tmp_path / "large", out=out, start=tmp_path / "first", max_steps=1, **words)
     went_on = pb.train(tmp_path / "large", out=out, resume=True, max_steps=2, device="cpu")
-    assert went_on.description["training"]["steps"] == 2
+    assert went_on.record.training.steps == 2
     assert went_on.shape.height == 6
 
 
@@ -235,7 +235,7 @@ def test_code_that_a_model_names_is_not_run_unasked(tmp_path: Path, monkeypatch:
     (tmp_path / "others_code.py").write_text("raise SystemExit('it ran')")
     monkeypatch.syspath_prepend(tmp_path)
     first = pb.create("digits", filters=2)
-    first.description["recipe"]["augment"] = {"custom": "others_code:f"}
+    first.record.recipe["augment"] = {"custom": "others_code:f"}
     place = pb.save(first, tmp_path / "model")
     for chosen in ({"start": place}, {"recipe": place}):
         for named in ({}, {"network": {"dropout": 0.1}}):

@@ -63,7 +63,7 @@ def test_a_run_that_fills_the_disk_leaves_a_model_and_a_state(
     assert [path.name for path in list_states(out)] == steps
     checkpoint.load(out)
     (small_disk / "filling").unlink()
-    assert train(digits, None, out, max_steps=4, resume=True).description["training"]["steps"] == 4
+    assert train(digits, None, out, max_steps=4, resume=True).record.training.steps == 4
 
 
 def test_a_model_that_does_not_fit_leaves_the_earlier_one(small_disk: Path, tiny_model_folder: Path) -> None:

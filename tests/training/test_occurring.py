@@ -87,6 +87,6 @@ def test_black_and_white_in_256_levels_is_learned(
         training=TrainingConfig(learning_rate=0.05, batch=8, epochs=20.0, sample_every=0),
     )
     model = pb.train(images, recipe=recipe, max_steps=70, device="cpu", out=tmp_path)
-    told = model.description["training"]
-    assert not told.get("skipped")
-    assert told["validation"]["validation_bits_per_dim"] < 1.5
+    told = model.record.training
+    assert not told.skipped_steps
+    assert told.validation["validation_bits_per_dim"] < 1.5

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pixelbayes.training.order import class_shares, make_order
+from pixelbayes.training.batches import class_shares, make_order
 
 LABELS = torch.tensor([0] * 50 + [1] * 10 + [2] * 4)
 

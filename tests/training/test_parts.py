@@ -10,7 +10,7 @@ from tests.training.run_small import recipe
 from pixelbayes.causal.scan import WholeImage
 from pixelbayes.data import Dataset
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
-from pixelbayes.training.batches import Batches
+from pixelbayes.training.batches import ImageStore
 from pixelbayes.training.initialise import initialise
 from pixelbayes.training.journal import Journal, read_rows
 
@@ -18,8 +18,8 @@ from pixelbayes.training.journal import Journal, read_rows
 def test_gathered_batches_are_those_of_a_resident_set(digits: Dataset) -> None:
     levels, labels = digits.train.levels, digits.train.labels
     resident, gathered = (
-        Batches(levels, labels, torch.device("cpu")),
-        Batches(levels, labels, torch.device("cpu")),
+        ImageStore(levels, labels, torch.device("cpu")),
+        ImageStore(levels, labels, torch.device("cpu")),
     )
     gathered.resident = False
     from concurrent.futures import ThreadPoolExecutor

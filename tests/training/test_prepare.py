@@ -80,7 +80,7 @@ def test_a_short_budget_is_spent_on_steps_however_long_the_preparation(
 
     monkeypatch.setattr(Run, "measure", slowly)
     model = train(digits, recipe, out, minutes=0.03, device="cpu")
-    assert model.description["training"]["steps"] >= 2
+    assert model.record.training.steps >= 2
     told = capsys.readouterr().out
     assert "prepared in " in told
     assert "the 0.03 minutes begin now" in told
@@ -91,8 +91,8 @@ def test_a_few_steps_of_a_slow_network_are_not_followed_by_hours_of_validation(
 ) -> None:
     monkeypatch.setattr(Run, "measure", lambda self: 500.0)
     monkeypatch.setattr("pixelbayes.training.validation.FEWEST_IMAGES", 5)
-    training = train(digits, recipe, out, max_steps=1, device="cpu").description["training"]
-    assert int(training["validation_of"].split()[0]) < len(digits.validation.labelled)
+    training = train(digits, recipe, out, max_steps=1, device="cpu").record.training
+    assert int(training.validation_of.split()[0]) < len(digits.validation.labelled)
 
 
 def test_a_crop_that_changes_nothing_is_told(

@@ -60,22 +60,22 @@ def test_a_run_does_not_go_on_with_other_images(tmp_path: Path, digits: Dataset)
 def test_a_run_that_was_told_to_stop_goes_on_when_it_is_told_to(tmp_path: Path, digits: Dataset) -> None:
     run = tmp_path / "run"
     train(digits, recipe(1), run, seed=3, max_steps=2)
-    assert train(digits, recipe(1), run, resume=True, max_steps=4).description["training"]["steps"] == 4
-    assert train(digits, recipe(1), run, resume=True).description["training"]["steps"] == 15
+    assert train(digits, recipe(1), run, resume=True, max_steps=4).record.training.steps == 4
+    assert train(digits, recipe(1), run, resume=True).record.training.steps == 15
 
 
 def test_a_killed_run_keeps_its_limit_of_steps(tmp_path: Path, digits: Dataset) -> None:
     run = tmp_path / "run"
     train(digits, recipe(1), run, seed=3, max_steps=4)
     (run / "training.json").unlink()  # as if it had been killed before its end
-    assert train(digits, recipe(1), run, resume=True).description["training"]["steps"] == 4
+    assert train(digits, recipe(1), run, resume=True).record.training.steps == 4
 
 
 def test_the_folder_of_a_run_is_a_model_with_its_papers(whole: Path, digits: Dataset) -> None:
     model = checkpoint.load(whole)
     assert model.classes == digits.classes
-    assert model.description["data"].items() >= digits.preparation.items()
-    assert model.description["training"]["steps"] == 30
+    assert replace(model.record.data, class_counts={}) == digits.preparation
+    assert model.record.training.steps == 30
     assert model.calibration.temperature > 0
     assert len(model.calibration.offsets) == 10
     names = {path.name for path in whole.iterdir()}
@@ -158,7 +158,7 @@ def test_a_signal_saves_and_ends(tmp_path: Path, number: int, code: int) -> None
     assert "--resume" in told
     assert "Traceback" not in told
     assert f"step {int(list_states(out)[-1].stem)};" in told
-    assert checkpoint.load(out).description["training"]["finished"] is False
+    assert checkpoint.load(out).record.training.finished is False
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_folder_with_something_in_it_is_refused(digits: Dataset, tmp_path: Pat
 
 def test_resuming_in_an_empty_folder_begins(digits: Dataset, tmp_path: Path) -> None:
     model = train(digits, recipe(), tmp_path, max_steps=1, resume=True)
-    assert model.description["training"]["steps"] == 1
+    assert model.record.training.steps == 1
 
 
 def test_overwriting_forgets_the_earlier_run(whole: Path, digits: Dataset, tmp_path: Path) -> None:
@@ -210,14 +210,12 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(
     def impatient(patience: int) -> SmallRecipe:
         return recipe(1, validate_every=0.2, patience=patience)
 
-    first = train(digits, impatient(1), tmp_path, seed=3).description["training"]
-    assert first["stopped"]
-    assert (
-        train(digits, impatient(1), tmp_path, resume=True).description["training"]["steps"] == first["steps"]
-    )
-    more = train(digits, impatient(100), tmp_path, resume=True).description["training"]
-    assert not more["stopped"]
-    assert more["steps"] > first["steps"]
+    first = train(digits, impatient(1), tmp_path, seed=3).record.training
+    assert first.stopped
+    assert train(digits, impatient(1), tmp_path, resume=True).record.training.steps == first.steps
+    more = train(digits, impatient(100), tmp_path, resume=True).record.training
+    assert not more.stopped
+    assert more.steps > first.steps
 
 
 def test_a_kill_while_pictures_are_drawn_finds_the_kept_weights_in_the_state(
@@ -231,9 +229,9 @@ def test_a_kill_while_pictures_are_drawn_finds_the_kept_weights_in_the_state(
     with pytest.raises(SystemExit):
         train(digits, recipe(2, validate_every=0.5, checkpoint_seconds=1e6), tmp_path, seed=3, device="cpu")
     saved = load_state(tmp_path) or pytest.fail("there is no state")
-    kept = pb.load(tmp_path).description["training"]
-    assert kept["step"] == saved.state.best_step > 0
-    assert kept["validation"] == saved.state.best_figures
+    kept = pb.load(tmp_path).record.training
+    assert kept.step == saved.state.best_step > 0
+    assert kept.validation == saved.state.best_figures
 
 
 def test_the_size_of_a_batch_stays(digits: Dataset, tmp_path: Path) -> None:
@@ -251,7 +249,7 @@ def test_averaging_does_not_begin_in_mid_run(digits: Dataset, tmp_path: Path) ->
 def test_the_arithmetic_that_is_asked_for_anew_is_taken(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(), tmp_path, max_steps=1)
     model = train(digits, recipe(precision="bf16-mixed"), tmp_path, max_steps=2, resume=True)
-    assert model.description["training"]["precision"] == "bf16-mixed"
+    assert model.record.training.precision == "bf16-mixed"
 
 
 def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(digits: Dataset, tmp_path: Path) -> None:
@@ -271,11 +269,11 @@ def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(digits: Dataset
 
 def test_another_figure_that_chooses_is_compared_with_its_own(digits: Dataset, tmp_path: Path) -> None:
     first = train(digits, recipe(1, learning_rate=1e-2, select="accuracy"), tmp_path, seed=3, max_steps=4)
-    before = first.description["training"]["validation"]["validation_bits_per_dim"]
+    before = first.record.training.validation["validation_bits_per_dim"]
     later = train(digits, recipe(2, learning_rate=1e-2), tmp_path, resume=True, max_steps=30)
-    told = later.description["training"]
-    assert told["step"] == 30
-    assert told["validation"]["validation_bits_per_dim"] < before
+    told = later.record.training
+    assert told.step == 30
+    assert told.validation["validation_bits_per_dim"] < before
 
 
 def test_the_journal_has_one_row_a_step(digits: Dataset, tmp_path: Path) -> None:

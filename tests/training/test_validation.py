@@ -109,8 +109,8 @@ def test_one_image_without_a_finite_likelihood_is_left_out_and_named(
 
     monkeypatch.setattr("pixelbayes.training.validation.score", first_lost)
     model = train(digits, recipe(1, learning_rate=1e-2), out, seed=0)
-    assert model.description["training"]["step"] > 0  # the trained weights are kept
-    assert model.description["training"]["calibrated"]
+    assert model.record.training.step > 0  # the trained weights are kept
+    assert model.record.training.calibrated
     told = capsys.readouterr().err
     assert told.count("left out of the figures") == 1
     assert digits.splits["validation"].paths[0] in told
@@ -130,7 +130,7 @@ def test_why_there_are_no_figures_is_said(
     monkeypatch.setattr("pixelbayes.training.assess.validate", lambda *given: (None, torch.zeros(0)))
     some = digits if validation else replace(digits, splits={"train": digits.train})
     model = train(some, recipe(), out, max_steps=1)
-    assert not model.description["training"]["calibrated"]
+    assert not model.record.training.calibrated
     shown = capsys.readouterr()
     assert told in shown.out + shown.err
 
@@ -149,14 +149,14 @@ def test_without_classes_there_are_likelihoods_only(digits: Dataset, out: Path) 
         for name, s in digits.splits.items()
     }
     model = train(replace(digits, splits=splits, classes=none), recipe(0.5), out)
-    figures = model.description["training"]["validation"]
+    figures = model.record.training.validation
     assert figures["validation_bits_per_dim"] > 0
     assert figures["validation_accuracy"] is None
 
 
 def test_training_learns_and_the_best_weights_are_kept(digits: Dataset, out: Path) -> None:
     model = train(digits, recipe(5, learning_rate=1e-2, checkpoint_seconds=60.0), out, seed=0)
-    figures = model.description["training"]["validation"]
+    figures = model.record.training.validation
     assert figures["validation_bits_per_dim"] < 3.0
     held = digits.splits["validation"]
     bits = measure.bits_per_dim(model.log_prob(held.levels, held.labels), digits.shape)
@@ -166,16 +166,16 @@ def test_training_learns_and_the_best_weights_are_kept(digits: Dataset, out: Pat
 def test_training_stops_when_nothing_gets_better(digits: Dataset, out: Path) -> None:
     tiny = replace(digits, splits={**digits.splits, "validation": digits.splits["validation"][:2]})
     parts = recipe(50, learning_rate=1e-12, patience=1, validate_every=0.1)
-    training = train(tiny, parts, out).description["training"]
-    assert training["stopped"]
-    assert training["epochs"] < 50
+    training = train(tiny, parts, out).record.training
+    assert training.stopped
+    assert training.epochs < 50
 
 
 def test_unknown_labels_are_never_trained_on(digits: Dataset, out: Path) -> None:
     labels = digits.train.labels.clone()
     labels[:100] = -1
     unknown = replace(digits, splits={**digits.splits, "train": replace(digits.train, labels=labels)})
-    assert train(unknown, recipe(0.5), out).description["training"]["images"] == 20
+    assert train(unknown, recipe(0.5), out).record.training.images == 20
 
 
 def test_a_validation_that_the_clock_cannot_pay_is_thinned_and_says_so():

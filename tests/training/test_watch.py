@@ -17,7 +17,7 @@ from pixelbayes.data import Dataset
 from pixelbayes.distributions import Categorical
 from pixelbayes.errors import UserError
 from pixelbayes.training import train
-from pixelbayes.training.batches import Batches
+from pixelbayes.training.batches import ImageStore
 from pixelbayes.training.run_state import RunState
 from pixelbayes.training.state_files import list_states
 from pixelbayes.training.watch import LossWatch, nonfinite_images
@@ -64,11 +64,11 @@ def test_the_image_that_a_step_failed_at_is_found(digits: Dataset, monkeypatch: 
         "log_prob_map",
         lambda self, levels, labels: torch.where(labels[:, None, None] == 3, torch.nan, -1.0),
     )
-    batches = Batches(images.levels, images.labels, torch.device("cpu"))
+    batches = ImageStore(images.levels, images.labels, torch.device("cpu"))
     name = nonfinite_images(model, batches, lambda step: torch.arange(step, step + 20), images)
     threes = [images.paths[row] for row in range(20) if images.labels[row] == 3]
     assert name(0) == ", ".join(threes)
-    batches = Batches(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
+    batches = ImageStore(images.levels, torch.full_like(images.labels, 4), torch.device("cpu"))
     name = nonfinite_images(model, batches, lambda step: torch.arange(9), images)
     assert name(0).endswith("... (9 in all)")  # none alone: the whole batch
 
@@ -130,7 +130,7 @@ def test_a_learning_rate_that_makes_nan_leaves_a_model_and_a_good_state(digits: 
     assert list_states(out)
     # With a sane rate the run goes on from that state.
     model = train(digits, recipe(0.5), out, resume=True)
-    assert model.description["training"]["validation"]["validation_bits_per_dim"] < 10
+    assert model.record.training.validation["validation_bits_per_dim"] < 10
 
 
 def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
@@ -151,4 +151,4 @@ def test_a_disk_that_fills_up_in_mid_run_leaves_whole_files(
     monkeypatch.undo()
     checkpoint.load(out)
     assert len(list_states(out)) == 2
-    assert train(digits, None, out, resume=True).description["training"]["finished"]
+    assert train(digits, None, out, resume=True).record.training.finished

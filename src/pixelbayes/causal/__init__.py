@@ -4,12 +4,13 @@ from .convolution import (
     CausalConv,
     Enlarge,
     FirstConv,
+    Head,
     Kernel,
     Pointwise,
     above_and_left,
     rows_above,
 )
-from .elementwise import concat_elu
+from .elementwise import concat_elu, elu
 from .layer import Layer
 from .memory import WalkCache
 from .residual import ACTIVATIONS, Activation, Feature, GatedResidual, Join
@@ -24,6 +25,7 @@ __all__ = [
     "FirstConv",
     "GatedResidual",
     "Glimpse",
+    "Head",
     "Join",
     "Kernel",
     "Layer",
@@ -33,5 +35,6 @@ __all__ = [
     "WholeImage",
     "above_and_left",
     "concat_elu",
+    "elu",
     "rows_above",
 ]

@@ -76,6 +76,13 @@ class Pointwise(Kernel):
         return scan.valid(self, x)
 
 
+class Head(Pointwise):
+    """The last 1x1 convolution of a network, to the parameters of the pixels."""
+
+    def forward(self, x: Tensor, scan: Scan) -> Tensor:
+        return scan.parameters(self, x)
+
+
 class FirstConv(Kernel):
     """The first convolution of a network, on the image itself, shifted by `shift` = (down, right).
 

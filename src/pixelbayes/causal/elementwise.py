@@ -24,6 +24,14 @@ def concat_elu(x: Tensor) -> Tensor:
     return ConcatELU.apply(x) if torch.is_grad_enabled() and x.requires_grad else concat_elu_of(x)
 
 
+def elu(x: Tensor) -> Tensor:
+    """x where it is positive, else exp(x) - 1."""
+    if not _by_hand(x) or (torch.is_grad_enabled() and x.requires_grad):
+        return F.elu(x)
+    e = exp_less_one(x)
+    return torch.maximum(x, e, out=e)
+
+
 def gate(h: Tensor, x: Tensor | None = None) -> Tensor:
     """a * sigmoid(b), where a and b are the halves of h `(b, 2 c, h, w)`; added to x if there is one."""
     if not _by_hand(h):
@@ -35,9 +43,14 @@ def _by_hand(x: Tensor) -> bool:
     return x.numel() >= LEAST_NUMBERS and x.device.type == "cpu"
 
 
+def exp_less_one(x: Tensor) -> Tensor:
+    """exp(-|x|) - 1."""
+    wide = x if x.dtype == torch.float64 else x.float()  # in bf16 nothing would be left of the difference
+    return wide.abs().mul_(-LOG2_E).exp2_().sub_(1).to(x.dtype)
+
+
 def concat_elu_of(x: Tensor) -> Tensor:
-    wide = x if x.dtype == torch.float64 else x.float()  # in bf16 nothing would be left of exp(-|x|) - 1
-    e = wide.abs().mul_(-LOG2_E).exp2_().sub_(1).to(x.dtype)
+    e = exp_less_one(x)
     batch, channels, height, width = x.shape
     y = x.new_empty(batch, height, width, 2 * channels).permute(0, 3, 1, 2)
     torch.maximum(x, e, out=y[:, :channels])

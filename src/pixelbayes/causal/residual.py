@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..registry import Registry
 from .convolution import CausalConv, Kernel
-from .elementwise import concat_elu, gate
+from .elementwise import concat_elu, elu, gate
 from .layer import Layer
 from .scan import Scan
 
@@ -28,7 +28,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
     "activation",
     {
         "concat_elu": Activation(concat_elu, 2),
-        "elu": Activation(F.elu),
+        "elu": Activation(elu),
         "relu": Activation(F.relu),
         "tanh": Activation(torch.tanh),
     },

@@ -53,6 +53,10 @@ class Scan(ABC):
         It is added to `onto` `(b, out, h, w)`, if given, which is not to be used afterwards.
         """
 
+    def parameters(self, layer: Convolution, x: Tensor) -> Tensor:
+        """Returns a 1x1 convolution of cells to what a distribution reads."""
+        return self.valid(layer, x)
+
     @abstractmethod
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         """Returns coarse features `(b, c, h/2, w/2)` at twice the size, cropped to the size of `like`."""
@@ -119,6 +123,13 @@ class WholeImage(Scan):
 
     def valid(self, layer: Convolution, x: Tensor, onto: Tensor | None = None) -> Tensor:
         return convolve_cells(layer, x, onto)
+
+    def parameters(self, layer: Convolution, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return self.valid(layer, x)
+        # Channels first, as distributions read them: to turn them would cost more than the product.
+        y = torch.matmul(layer.kernel().flatten(1), x.flatten(2)).unflatten(2, x.shape[2:])
+        return y if layer.bias is None else y.add_(layer.bias[:, None, None])
 
     def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
         crop = layer.crop

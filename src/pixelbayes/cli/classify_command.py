@@ -79,6 +79,8 @@ class Classify:
     """Answer 'none of these' (-1) for what the model's detector calls foreign (pixelbayes detect MODEL --fit)."""
     precision: Literal["float32", "bf16"] = "float32"
     """bf16 is quicker where the processor has it; how often answers differ is said."""
+    views: Literal["none", "mirror", "turns", "all"] = "none"
+    """The mean of the densities over mirrored or turned images, each at the cost of a pass."""
     batch: Annotated[int | None, optional("N")] = None
     """Pairs of an image and a class that go through the network at once."""
     device: str = "auto"
@@ -107,12 +109,14 @@ def run(arguments: Sequence[str]) -> None:
     require_classes(model)
     if options.reject:
         outputs = replace(outputs, judge=_judge(options, model))
-    question = asked(model, options.region or None, options.combine, options.batch, options.precision)
+    question = asked(
+        model, options.region or None, options.combine, options.batch, options.precision, options.views
+    )
     prior = None if options.prior is None else prior_weights(options.prior, model)
     images = open_images(
         options.data,
         model.shape,
-        model.description.get("data") or {},
+        model.record.data,
         model.classes,
         split=options.split,
         skip_bad_images=options.skip_bad_images,

@@ -117,8 +117,7 @@ def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSe
     if not options.images:
         raise UserError("name the images to complete")
     word = options.images[0] if len(options.images) == 1 else list(options.images)
-    prepared = model.description.get("data") or {}
-    images = open_images(word, model.shape, prepared, model.classes, split=options.split)
+    images = open_images(word, model.shape, model.record.data, model.classes, split=options.split)
     for notice in images.notices:
         warn(notice)
     if len(images) > options.most:

@@ -12,10 +12,10 @@ from .arguments import Flag, optional, read
 
 if TYPE_CHECKING:
     from ..data import ImageSet
+    from ..distributed import Shard
     from ..model import AutoregressiveImageModel
     from ..products import Products
     from ..tasks.detect import Detection, Detector
-    from ..tasks.share import Share
 
 TABLE, PICTURE = "scores.csv", "histograms.png"
 
@@ -133,7 +133,7 @@ def check(options: Detect) -> None:
         refuse_occupied(options.out, options.overwrite)
 
 
-def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Share") -> "Detector":
+def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Shard") -> "Detector":
     """The one in the model's folder, or a new one, which is stored there; with the score and rate asked for."""
     from ..detecting import fit_detector
     from ..progress import say

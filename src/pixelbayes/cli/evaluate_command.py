@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
@@ -25,7 +25,7 @@ class Evaluate:
     Without --data it takes the data that the model was trained on. Simple classifiers (naive Bayes, a nearest
     neighbour, an SVM, a random forest) stand beside the model where its training images can be found. Writes
     OUT/metrics.json and, where classes are known, predictions.csv, confusion.png, reliability.png (is it right as often
-    as it says?), mistakes.png (the surest ones) and, with --seen, seen.png.
+    as it says?), mistakes.png (the surest ones) and, with --seen, seen.png; and report.html, one page with all of it.
 
     examples:
       pixelbayes evaluate runs/demo
@@ -50,6 +50,8 @@ class Evaluate:
     """A table's column of the images' paths."""
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-evaluation-001, counted up, when not given."""
+    views: Literal["none", "mirror", "turns", "all"] = "none"
+    """The mean of the densities over mirrored or turned images, each at the cost of a pass."""
     batch: Annotated[int | None, optional("N")] = None
     """Pairs of an image and a class that go through the network at once."""
     device: str = "auto"
@@ -62,6 +64,8 @@ class Evaluate:
     """The folder of the files of --foreign where it is a standard set."""
     baselines: bool = True
     """Simple classifiers beside the model, where the images of its training can be found."""
+    page: bool = True
+    """report.html, one page to hand over."""
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
     overwrite: Flag = False
@@ -76,13 +80,14 @@ def run(arguments: Sequence[str]) -> None:
     from .. import checkpoint
     from ..detecting import measure_foreign
     from ..distributed import my_shard
-    from ..evaluating import held_out
     from ..examining import FILES, examine
     from ..extensions import import_extensions
     from ..folders import claimed
     from ..products import Products
     from ..progress import say, warn
+    from ..reporting import PAGE, page_of_evaluation
     from ..tasks.classify import require_classes
+    from ..views import check as check_views
     from .evaluation_tables import foreign_table
     from .presenting import check_positive, default_out, show
 
@@ -93,8 +98,49 @@ def run(arguments: Sequence[str]) -> None:
     model = checkpoint.load(options.model, device=share.device)
     if options.seen:
         require_classes(model)
+    check_views(options.views, model.shape)
+    if options.seen and options.views != "none":
+        raise UserError("--seen is along the raster order of the upright image: leave out --views")
     foreign = _foreign_images(model, options)
-    images = held_out(
+    images = _images(model, options)
+    for notice in images.notices if share.first else ():
+        warn(notice)
+    train = _training_images(model, options) if options.baselines and share.first else None
+    words = {
+        "train": train,
+        "seen": options.seen,
+        "batch": options.batch,
+        "share": share,
+        "views": options.views,
+    }
+    if not share.first:
+        examine(model, images, progress=False, **words)  # type: ignore[arg-type]
+        return
+    name = f"{Path(options.model).resolve().name}-evaluation"
+    with claimed(options.out or default_out(name), options.overwrite) as out:
+        products = Products(out, "evaluation")
+        products.refuse_foreign((*FILES, PAGE, *options.comparisons.files))
+        found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
+        assert found is not None
+        written = found.write(products)
+        written += options.comparisons.run(model, options.model, images, products)
+        if options.page:
+            folder = Path(options.model) if Path(options.model).is_dir() else None
+            written.append(page_of_evaluation(model, folder, found, train, options.split, products))
+        products.finish()
+    present(found, calibrated=model.calibration.active)
+    if foreign is not None:
+        detector, others = foreign
+        judged = measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
+        show(foreign_table(judged))
+    say(f"written to {out}: {', '.join(written)}")
+
+
+def _images(model: "AutoregressiveImageModel", options: Evaluate) -> "ImageSet":
+    """The images to measure on."""
+    from ..evaluating import held_out
+
+    return held_out(
         model,
         options.data,
         options.split,
@@ -103,31 +149,6 @@ def run(arguments: Sequence[str]) -> None:
         label_column=options.label_column,
         path_column=options.path_column,
     )
-    for notice in images.notices if share.first else ():
-        warn(notice)
-    train = _training_images(model, options) if options.baselines and share.first else None
-    words = {"train": train, "seen": options.seen, "batch": options.batch, "share": share}
-    if not share.first:
-        examine(model, images, progress=False, **words)  # type: ignore[arg-type]
-        return
-    name = f"{Path(options.model).resolve().name}-evaluation"
-    with claimed(options.out or default_out(name), options.overwrite) as out:
-        products = Products(out, "evaluation")
-        products.refuse_foreign((*FILES, *options.comparisons.files))
-        found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
-        assert found is not None
-        written = found.write(products)
-        written += options.comparisons.run(model, options.model, images, products)
-        products.finish()
-    present(found, calibrated=model.calibration.active)
-    if foreign is not None:
-        detector, others = foreign
-        show(
-            foreign_table(
-                measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
-            )
-        )
-    say(f"written to {out}: {', '.join(written)}")
 
 
 def _foreign_images(

@@ -101,7 +101,7 @@ def open_all(options: Explain, model) -> "ImageSet":  # type: ignore[no-untyped-
         words = [list(options.data)]
     sets = [
         open_images(
-            word, model.shape, model.description.get("data") or {}, model.classes, split=options.split,
+            word, model.shape, model.record.data, model.classes, split=options.split,
             skip_bad_images=options.skip_bad_images, root=options.root,
         )
         for word in words

@@ -14,9 +14,9 @@ from .arguments import Flag, optional, read
 if TYPE_CHECKING:
     import torch
 
+    from ..distributed import Shard
     from ..model import AutoregressiveImageModel
     from ..products import Products
-    from ..tasks.share import Share
 
 PRODUCTS = "images"  # the list of what this command wrote: .pixelbayes-images
 SHEET = "samples.png"
@@ -106,7 +106,7 @@ def as_folder(out: Path) -> str:
 
 
 def draw(
-    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, share: "Share"
+    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, share: "Shard"
 ) -> "torch.Tensor":
     """Levels `(n, C, H, W)`: `options.per_class` images of each class in `wanted`, in this order."""
     from ..tasks.generate import generate

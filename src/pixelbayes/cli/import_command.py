@@ -46,6 +46,6 @@ def run(arguments: Sequence[str]) -> None:
     model = import_weights(options.file, options.size)
     out = claim_folder(out, options.overwrite)
     checkpoint.save(model, out)
-    count = sum(parameter.numel() for parameter in model.parameters())
+    count = model.num_parameters
     say(f"a model of {count:,} parameters for images of {model.shape} is in {out}")
     say(f"Draw from it:  pixelbayes generate {quote(str(out))} --per-class 16")

@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import to_plain
+from ..records import DataRecord
 from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
@@ -25,6 +26,9 @@ from .splits import divide
 AllocateSplit = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
 
 
+NOTHING = Before()
+
+
 def _in_memory(split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     return np.empty(shape, kind)
 
@@ -34,7 +38,7 @@ def assemble(
     config: DataConfig,
     shape: ImageShape | None = None,
     allocate: AllocateSplit = _in_memory,
-    before: Before | None = None,
+    before: Before = NOTHING,
     to_train: bool = True,
 ) -> Dataset:
     """Divide, choose a preparation, decode; `before` is what a model to start from remembers of its images;
@@ -46,11 +50,10 @@ def assemble(
         raise UserError(
             f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
         )
-    if before is not None:
-        collection = replace(collection, splits=before.begun_with(collection.splits))
+    collection = replace(collection, splits=before.begun_with(collection.splits))
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
-    parts, notices = divide(collection, classes, config, before.held_out if before else None, to_train)
+    parts, notices = divide(collection, classes, config, before.held_out, to_train)
     for part in collection.splits.values():
         indices(part, classes)  # a label outside the classes is found before hours of decoding
     facts = facts_of(list(collection.splits.values()))
@@ -67,16 +70,20 @@ def assemble(
         remarks += _about_skipped(skipped, split)
     if bad:
         raise BadImagesError(bad)
-    if before is not None:
-        splits, moved = before.keep_apart(splits)
-        remarks += moved
+    splits, moved = before.keep_apart(splits)
+    remarks += moved
     remarks += about_classes(splits["train"], _words(collection)) if "train" in splits else []
     remarks += about_same_images(splits)
     remarks += about_range(splits, preparation)
-    record = {**preparation.to_dict(), "class_names": list(classes.names), "original": original(facts)}
-    record |= {"held_out": {name: remember(images) for name, images in splits.items() if name != "train"}}
-    record |= {"file_channels": sorted({each.channels for each in facts}), "config": to_plain(config)}
-    record |= {"asked_shape": to_plain(shape)} if shape else {}
+    record = DataRecord(
+        **vars(preparation),
+        config=to_plain(config),
+        asked_shape=to_plain(shape) if shape else None,
+        original=original(facts),
+        file_channels=tuple(sorted({each.channels for each in facts})),
+        class_names=classes.names,
+        held_out={name: remember(images) for name, images in splits.items() if name != "train"},
+    )
     notices = [*collection.notices, *notices, *remarks]
     return Dataset(collection.name, splits, classes, preparation.shape, record, notices)
 

@@ -18,6 +18,7 @@ from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
 from ..progress import warn
+from ..records import DataRecord
 from .image_set import Dataset, ImageSet
 
 try:
@@ -157,7 +158,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "name": dataset.name,
         "classes": list(dataset.classes.names),
         "shape": to_plain(dataset.shape),
-        "preparation": dataset.preparation,
+        "preparation": to_plain(dataset.preparation),
         "notices": dataset.notices,
         "paths": {name: images.paths for name, images in dataset.splits.items()},
     }
@@ -185,7 +186,8 @@ def _read(folder: Path) -> Dataset:
         if len(paths) != len(levels) or len(paths) != len(labels) or shape.dims * len(paths) != levels.size:
             raise ValueError("the parts of the cached data set do not fit together")
         splits[name] = ImageSet(torch.from_numpy(levels), torch.from_numpy(labels), paths, classes, shape)
-    return Dataset(record["name"], splits, classes, shape, record["preparation"], record["notices"])
+    preparation = from_plain(DataRecord, record["preparation"], "the cache")
+    return Dataset(record["name"], splits, classes, shape, preparation, record["notices"])
 
 
 def _array(path: Path) -> np.ndarray:

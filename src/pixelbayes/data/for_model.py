@@ -1,25 +1,24 @@
 """Arrays of images for a model: in the same layouts, levels and size as in its training."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
+from ..records import DataRecord
 from .decode_all import decode_all
 from .preparation import Preparation, deep_message, too_deep
 from .stacks import about_depth, as_stack
 
 
 def levels_for(
-    images: object, shape: ImageShape, preparation: dict[str, Any], name: str = "the images"
+    images: object, shape: ImageShape, record: DataRecord, name: str = "the images"
 ) -> tuple[Tensor, list[str]]:
     """An array or tensor in any of the layouts of `as_stack` -> levels `(n, C, H, W)` of `shape`, and what was done.
 
     What the model takes already stays as it is. Other values become its levels, other sizes its size and colour grey,
-    as `preparation` (the model's description of its data) says. Raises UserError for what cannot be meant, and for grey
+    as the model's `record` of its data says. Raises UserError for what cannot be meant, and for grey
     images where the model takes colour.
     """
     if _is_empty(images):
@@ -38,7 +37,7 @@ def levels_for(
             f"{name} are {facts.height}x{facts.width}, and made {shape.height}x{shape.width} as in the training"
         )
     notices += about_depth(facts.maximum, shape.levels, name)
-    stored = Preparation.from_dict(preparation, shape)
+    stored = Preparation.of(record, shape)
     levels, *_ = decode_all(pictures, [name] * len(pictures), stored, skip_bad=False)
     return torch.from_numpy(levels), notices
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import UserError, unknown
+from ..records import DataRecord
 from .collection import Part
 from .image_set import Dataset, ImageSet
 
@@ -63,12 +64,12 @@ def _pairs(content: bytes) -> list[Pair]:
     return [(content[at : at + SIZE], content[at + SIZE : at + 2 * SIZE]) for at in starts]
 
 
-def remember_trained(images: ImageSet, before: Mapping[str, Any]) -> str:
+def remember_trained(images: ImageSet, before: DataRecord) -> str:
     """The prints of the images that are trained on, and of those that the model to start from was (its record of data
     `before`); '' of too many."""
     if len(images) > MOST_TRAINED:
         return ""
-    known = {*prints(images), *recall_prints(before, "trained_on")}
+    known = {*prints(images), *recall_prints(before.trained_on)}
     return remember_prints(known) if len(known) <= MOST_TRAINED else ""
 
 
@@ -77,21 +78,21 @@ def remember_prints(known: Iterable[bytes]) -> str:
     return b64encode(b"".join(sorted(known))).decode()
 
 
-def recall_prints(record: Mapping[str, Any], key: str) -> frozenset[bytes]:
-    """Prints of a record, such as those of what a model was trained on; none where it does not know."""
+def recall_prints(text: str) -> frozenset[bytes]:
+    """The inverse of `remember_prints`. Raises UserError for a damaged record."""
     try:
-        content = b64decode(record.get(key) or "", validate=True)
+        content = b64decode(text, validate=True)
     except (ValueError, TypeError) as error:
-        raise UserError(f"the record '{key}' of images is damaged ({error})") from error
+        raise UserError(f"the record of images is damaged ({error})") from error
     return frozenset(content[at : at + SIZE] for at in range(0, len(content), SIZE))
 
 
-def as_remembered(record: Mapping[str, Any], dataset: Dataset, split: str) -> tuple[ImageSet, list[str]]:
+def as_remembered(record: DataRecord, dataset: Dataset, split: str) -> tuple[ImageSet, list[str]]:
     """A split of the data of a model's training, as the training had it; and what is to be said of it.
 
     record: the model's, of its data. Raises UserError where none of the images is left, or there is no such split.
     """
-    held_out, trained = recall(record.get("held_out")), recall_prints(record, "trained_on")
+    held_out, trained = recall(record.held_out), recall_prints(record.trained_on)
     if split in held_out:
         return found_again(held_out[split], dataset, split)
     images = the_split(dataset, split)
@@ -135,15 +136,15 @@ def _among(images: ImageSet, known: Collection[bytes]) -> torch.Tensor:
     return torch.tensor([content in known for content in prints(images)], dtype=torch.bool)
 
 
-def count_trained(record: Mapping[str, Any], images: ImageSet) -> int | None:
+def count_trained(record: DataRecord, images: ImageSet) -> int | None:
     """How many of the images, pixel by pixel, a model was trained on; None where its record of data does not know."""
-    trained = recall_prints(record, "trained_on")
+    trained = recall_prints(record.trained_on)
     return int(_among(images, trained).sum()) if trained else None
 
 
-def all_held_out(record: Mapping[str, Any], images: ImageSet, split: str) -> bool:
+def all_held_out(record: DataRecord, images: ImageSet, split: str) -> bool:
     """Whether a model remembers each of the images as held out in that split."""
-    known = {content for _, content in recall(record.get("held_out")).get(split, ())}
+    known = {content for _, content in recall(record.held_out).get(split, ())}
     return bool(_among(images, known).all()) and len(images) > 0
 
 
@@ -204,14 +205,6 @@ class Before:
     held_out: Mapping[str, Sequence[Pair]] = field(default_factory=dict)
     trained: frozenset[bytes] = frozenset()
     names: frozenset[bytes] | None = None
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Before | None":
-        """From the record of a model's data; None where it says nothing. Raises UserError for a damaged one."""
-        if not record:
-            return None
-        names = recall_prints(record, "names") if "names" in record else None
-        return cls(recall(record.get("held_out")), recall_prints(record, "trained_on"), names)
 
     def begun_with(self, parts: Mapping[str, Part]) -> dict[str, Part]:
         """The splits without images that came later."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
+from ..records import DataRecord
 
 FINGERPRINT_IMAGES = 64  # whose pixels are read; the labels of all
 
@@ -74,15 +74,15 @@ class ImageSet:
 class Dataset:
     """A data set ready for training.
 
-    splits: 'train', and 'validation' and 'test' where they exist; preparation: plain data that goes into the
-    checkpoint, enough to prepare new images in the same way; notices: one line each for the user.
+    splits: 'train', and 'validation' and 'test' where they exist; preparation: what a model remembers
+    of its data, enough to prepare new images in the same way; notices: one line each for the user.
     """
 
     name: str
     splits: dict[str, ImageSet]
     classes: Labels
     shape: ImageShape
-    preparation: dict[str, Any]
+    preparation: DataRecord = field(default_factory=DataRecord)
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -114,4 +114,4 @@ class Dataset:
                 counts.append(f"unknown {unknown:,}")
             shown = counts if len(counts) <= 20 else [*counts[:20], f"and {len(counts) - 20} more classes"]
             lines.append(f"{name}: {len(images):,} images" + (f" ({', '.join(shown)})" if shown else ""))
-        return [*lines, f"images: {self.shape} (files: {self.preparation.get('original', 'unknown')})"]
+        return [*lines, f"images: {self.shape} (files: {self.preparation.original or 'unknown'})"]

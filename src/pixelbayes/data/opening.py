@@ -1,9 +1,8 @@
 """DATA -> a data set for training, or images for a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,12 +10,13 @@ from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
+from ..records import DataRecord
 from .assembling import as_stated, assemble, decode_part, facts_of
 from .cache import Entry
 from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
-from .held_out import Before, as_remembered, the_split
+from .held_out import Before, as_remembered, recall, recall_prints, the_split
 from .image_set import Dataset, ImageSet
 from .labelling import foreign, index_of, indices
 from .lazy import LazyLevels, too_many_to_decode_at_once
@@ -36,23 +36,31 @@ def open_dataset(
     config: DataConfig | None = None,
     shape: ImageShape | None = None,
     *,
-    known: Mapping[str, Any] | None = None,
+    known: DataRecord | None = None,
+    begun_with: str | None = None,
 ) -> Dataset:
     """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
 
     source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
     or a pattern; shape: what a recipe or model wants where `config` leaves it open; known: what a model to start from
-    remembers of its data: of the same source, divided alike, the images that it held out are held out again.
-    Raises UserError.
+    remembers of its data: of the same source, divided alike, the images that it held out are held out again;
+    begun_with: prints of the names of the images to take (`held_out.remember_prints`), where those that came later are
+    left out. Raises UserError.
 
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """
-    return _opened(source, config or DataConfig(), shape, known or {})
+    return _opened(source, config or DataConfig(), shape, known=known, begun_with=begun_with)
 
 
 def _opened(
-    source: Data, config: DataConfig, shape: ImageShape | None, known: Mapping[str, Any], left: bool = False
+    source: Data,
+    config: DataConfig,
+    shape: ImageShape | None,
+    *,
+    known: DataRecord | None = None,
+    begun_with: str | None = None,
+    left: bool = False,
 ) -> Dataset:
     """What `open_dataset` says; `left`: what is left will do, where images that a table names or all training images
     are gone."""
@@ -61,15 +69,21 @@ def _opened(
     found = find_source(source, config)
     gone = left and isinstance(found, CsvSplits) and found.leave_out_missing()
     word = canonical(source)
-    files, record = found.files(), _known_before(known, word, config)
-    before = Before.of(record)
+    files, record = found.files(), _known_before(known or DataRecord(), word, config)
+    names = None if begun_with is None else recall_prints(begun_with)
+    before = Before(recall(record.held_out), recall_prints(record.trained_on), names)
     if not files:
         return _named(
             assemble(found.read(config, None), config, shape, before=before, to_train=not left), word
         )
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
-    question |= {"before": record} if record else {}
-    question |= {"left": True} if gone else {}
+    told = {
+        "held_out": record.held_out,
+        "trained_on": record.trained_on,
+        "begun_with": begun_with,
+        "left": gone,
+    }
+    question |= {name: value for name, value in told.items() if value}
     entry = Entry(question, files)
     dataset = entry.load()
     if dataset is not None:
@@ -87,20 +101,24 @@ def _opened(
     return dataset
 
 
-def _known_before(known: Mapping[str, Any], word: str, config: DataConfig) -> dict[str, Any]:
+def _known_before(known: DataRecord, word: str, config: DataConfig) -> DataRecord:
     """What a model to start from held out and was trained on; nothing where the same data are to be divided otherwise
     now, and of other data only what it was trained on."""
-    now, before = to_plain(config), known.get("config") or {}
-    same = known.get("source") == word
-    otherwise = same and any(before.get(name) != now.get(name) for name in DIVISION)
-    names = ["names"] + ["trained_on"] * (not otherwise) + ["held_out"] * (same and not otherwise)
-    return {name: known[name] for name in names if known.get(name)}
+    if known.source != word:
+        return DataRecord(trained_on=known.trained_on)
+    alike = alike_divided(known, DataRecord(config=to_plain(config)))
+    return DataRecord(held_out=known.held_out, trained_on=known.trained_on) if alike else DataRecord()
+
+
+def alike_divided(one: DataRecord, other: DataRecord) -> bool:
+    """Returns whether two records of the same data name the same way to divide them."""
+    return all(one.config.get(name) == other.config.get(name) for name in DIVISION)
 
 
 def open_images(
     source: Data,
     model_shape: ImageShape,
-    preparation: dict[str, Any],
+    preparation: DataRecord,
     classes: Labels,
     *,
     split: str | None = None,
@@ -119,7 +137,7 @@ def open_images(
     are asked for, and not now. Raises UserError for images of another depth, for grey ones where the model takes
     colour, and for labels outside.
     """
-    stored = Preparation.from_dict(preparation, model_shape)
+    stored = Preparation.of(preparation, model_shape)
     config = _stored_config(preparation, canonical(source), skip_bad_images, root)
     config = replace(
         config,
@@ -132,7 +150,7 @@ def open_images(
     collection = as_stated(found.read(replace(config, levels=stored.levels), classes), config)
     part = join(list(collection.splits.values()))
     facts = facts_of(list(collection.splits.values()))
-    kinds = preparation.get("file_channels") or ()
+    kinds = preparation.file_channels
     check_channels([each.channels for each in facts], stored, kinds, collection.name)
     if too_deep(max(each.maximum for each in facts), stored.levels):
         raise UserError(deep_message(collection.name, stored.levels))
@@ -156,11 +174,11 @@ def open_images(
     return replace(images, notices=tuple(notices))
 
 
-def default_split(source: Data, preparation: dict[str, Any]) -> str | None:
+def default_split(source: Data, preparation: DataRecord) -> str | None:
     """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
-    if preparation.get("source") == canonical(source):
+    if preparation.source == canonical(source):
         return "validation"
-    found = find_source(source, from_plain(DataConfig, preparation.get("config", {}), "the model's data"))
+    found = find_source(source, from_plain(DataConfig, preparation.config, "the model's data"))
     return "validation" if found.validates() else None
 
 
@@ -186,14 +204,14 @@ def check_channels(
 
 
 def _named(dataset: Dataset, source: str) -> Dataset:
-    return replace(dataset, preparation={"source": source, **dataset.preparation})
+    return replace(dataset, preparation=replace(dataset.preparation, source=source))
 
 
-def _stored_config(preparation: dict[str, Any], source: str, skip_bad: bool, root: str | None) -> DataConfig:
+def _stored_config(preparation: DataRecord, source: str, skip_bad: bool, root: str | None) -> DataConfig:
     """The user's settings at training; those about splits and files hold for that source alone."""
-    config = from_plain(DataConfig, preparation.get("config", {}), "the model's description of its data")
+    config = from_plain(DataConfig, preparation.config, "the model's description of its data")
     config = replace(config, skip_bad_images=config.skip_bad_images or skip_bad, root=root or config.root)
-    if preparation.get("source") != source:
+    if preparation.source != source:
         own = dict.fromkeys(
             ("group_by", "class_names", "label_column", "path_column", "path_prefix", "class_from")
         )
@@ -205,19 +223,18 @@ def _open_split(
     source: Data,
     split: str,
     stored: Preparation,
-    preparation: dict[str, Any],
+    preparation: DataRecord,
     config: DataConfig,
     classes: Labels,
 ) -> ImageSet:
-    asked = preparation.get("asked_shape")
+    asked = preparation.asked_shape
     shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
-    same = preparation.get("source") == canonical(source)
-    dataset = _opened(source, config, shape, {}, left=True) if same else None
+    same = preparation.source == canonical(source)
+    dataset = _opened(source, config, shape, left=True) if same else None
     if dataset is None or dataset.shape != stored.shape:
         config = replace(config, size=None, channels=None, levels=None, signal="linear")
-        dataset = _opened(source, config, stored.shape, {}, left=same)
-    kinds = preparation.get("file_channels") or ()
-    check_channels(dataset.preparation["file_channels"], stored, kinds, dataset.name)
+        dataset = _opened(source, config, stored.shape, left=same)
+    check_channels(dataset.preparation.file_channels, stored, preparation.file_channels, dataset.name)
     images, changes = as_remembered(preparation, dataset, split) if same else (the_split(dataset, split), [])
     labels = torch.tensor(
         [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]

@@ -1,21 +1,20 @@
 """How a picture becomes integer levels: the description that a model keeps."""
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import UserError, unknown
 from ..levels import ImageShape, from_values
-from ..plain import from_plain, to_plain
+from ..records import DataRecord
 from .geometry import FILTERS, fit
 from .raw import Facts, Picture
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Every fact about how the images were prepared, as plain data."""
+    """Every fact about how the images were prepared; a `DataRecord` has the same fields."""
 
     height: int
     width: int
@@ -35,18 +34,13 @@ class Preparation:
     def size(self) -> tuple[int, int]:
         return self.height, self.width
 
-    def to_dict(self) -> dict[str, Any]:
-        return to_plain(self)
-
     @staticmethod
-    def from_dict(data: dict[str, Any], shape: ImageShape) -> "Preparation":
-        """The stored facts, for images of `shape` (what the model takes wins over what was stored)."""
-        facts = {name: data[name] for name in Preparation.__dataclass_fields__ if name in data}
-        facts |= {"height": shape.height, "width": shape.width, "channels": shape.channels}
-        stored = from_plain(Preparation, facts, "the model's description of its data")
-        if stored.resize not in FILTERS:
-            raise unknown("filter in the model's description of its data", stored.resize, FILTERS)
-        return replace(stored, levels=shape.levels, signal=shape.signal)
+    def of(record: DataRecord, shape: ImageShape) -> "Preparation":
+        """The facts that a model remembers, for images of `shape` (what it takes wins over what was stored)."""
+        if record.resize not in FILTERS:
+            raise unknown("filter in the model's description of its data", record.resize, FILTERS)
+        own = {name: getattr(record, name) for name in ("resize", "crop", "binarise", "seed")}
+        return Preparation(shape.height, shape.width, shape.channels, shape.levels, shape.signal, **own)
 
     def untouched(self, facts: Facts) -> bool:
         """Whether such a picture keeps its pixels and channels."""

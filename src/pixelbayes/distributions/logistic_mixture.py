@@ -7,6 +7,7 @@ lowest and the highest level take the tails.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..levels import ImageShape
+from . import fused_masses as fused
 from .pixel import LevelDistribution, PixelDistribution, precise
 
 TINY = 1e-12  # a uniform number is kept so far from 0 and 1, where the logit ends
@@ -91,17 +93,37 @@ class MixtureByChannel(PixelDistribution):
 
     def __init__(self, parameters: Tensor, channels: int, levels: int):
         b, _, h, w = parameters.shape
-        self.channels, self.levels = channels, levels
-        self.logits, means, log_scales = parameters.view(b, channels, 3, -1, h, w).unbind(2)
-        self.mean, self.rate = in_levels(means, log_scales, levels)
+        self.parameters, self.channels, self.levels = parameters, channels, levels
+        self.logits, self.means, self.log_scales = parameters.view(b, channels, 3, -1, h, w).unbind(2)
+
+    @cached_property
+    def _in_levels(self) -> tuple[Tensor, Tensor]:
+        return in_levels(self.means, self.log_scales, self.levels)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._in_levels[0]
+
+    @property
+    def rate(self) -> Tensor:
+        return self._in_levels[1]
 
     def channel(self, c: int, previous: Tensor) -> LogisticMixtureLevel:
         weights = self.logits[:, c].log_softmax(1)
         return LogisticMixtureLevel(weights, self.mean[:, c], self.rate[:, c], self.levels)
 
     def log_prob(self, levels: Tensor) -> Tensor:
+        if fused.worthwhile(self.parameters):
+            return fused.in_pieces(self.parameters, levels, self.logits.shape[2] * self.channels, self._fused)
         masses = log_mass(levels.unsqueeze(2), self.mean, self.rate, self.levels)
         return torch.logsumexp(self.logits.log_softmax(2) + masses, 2).sum(1)
+
+    def _fused(self, parameters: Tensor, levels: Tensor) -> Tensor:
+        """log p of a piece."""
+        piece = MixtureByChannel(parameters, self.channels, self.levels)
+        at = levels.unsqueeze(2).to(parameters.dtype)
+        log_scales = bounded(piece.log_scales, log_scale_floor(self.levels))
+        return fused.mixture_log_prob(piece.logits, piece.means, log_scales, at, self.levels).sum(1)
 
 
 class CoupledLevel(LogisticMixtureLevel):
@@ -125,7 +147,7 @@ class CoupledMixture(PixelDistribution):
 
     def __init__(self, parameters: Tensor, levels: int):
         b, p, h, w = parameters.shape
-        self.levels, self.floor = levels, log_scale_floor(levels)
+        self.parameters, self.levels, self.floor = parameters, levels, log_scale_floor(levels)
         self.logits, rest = parameters.split([p // 10, p - p // 10], 1)
         self.rest = rest.view(b, 3, 3, p // 10, h, w)  # of each channel: means, log-scales, coefficients
 
@@ -146,7 +168,8 @@ class CoupledMixture(PixelDistribution):
         """Means `(b, 3, K, h, w)` given the pixel's own signal `(b, 3, 1, h, w)` (eq. 3)."""
         red, green = signal[:, 0], signal[:, 1]
         means, _, coefficients = self.rest.unbind(2)
-        to_green, red_to_blue, green_to_blue = coefficients.tanh().unbind(1)
+        bent = fused.tanh(coefficients) if fused.worthwhile(self.parameters) else coefficients.tanh()
+        to_green, red_to_blue, green_to_blue = bent.unbind(1)
         lean = to_green * red, red_to_blue * red + green_to_blue * green
         return torch.stack([means[:, 0], means[:, 1] + lean[0], means[:, 2] + lean[1]], 1)
 
@@ -158,7 +181,17 @@ class CoupledMixture(PixelDistribution):
         return log_mass(at, mean, rate, self.levels)
 
     def log_prob(self, levels: Tensor) -> Tensor:
+        if fused.worthwhile(self.parameters):
+            return fused.in_pieces(self.parameters, levels, 3 * self.logits.shape[1], self._fused)
         return torch.logsumexp(self.logits.log_softmax(1) + self.masses(levels).sum(1), 1)
+
+    def _fused(self, parameters: Tensor, levels: Tensor) -> Tensor:
+        """log p of a piece."""
+        piece = CoupledMixture(parameters, self.levels)
+        at = levels.unsqueeze(2).to(parameters.dtype)
+        means = piece.means_given(at * (2 / (self.levels - 1)) - 1)
+        log_scales = bounded(piece.log_scales, self.floor)
+        return fused.mixture_log_prob(piece.logits[:, None], means, log_scales, at, self.levels)[:, 0]
 
     def channel(self, c: int, previous: Tensor) -> CoupledLevel:
         levels = F.pad(previous.long(), (0, 0, 0, 0, 0, 3 - c))  # channels from c on do not count here

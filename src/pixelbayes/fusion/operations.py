@@ -1,5 +1,6 @@
 """What a label does to features at one place: bias, scale, both, or attention to tokens made from it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ class Operation(Layer):
     """
 
     channelwise = False
+    widens = False
+    """Whether this class's own `forward` itself makes n features those of n * K codes (`each`)."""
 
     def __init__(self, width: int, channels: int):
         super().__init__()
@@ -29,6 +32,10 @@ class Operation(Layer):
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         forward = cls.forward
+        if cls.__dict__.get(
+            "widens"
+        ):  # not inherited: whoever writes a `forward` of their own need not know of it
+            return
 
         def act(self: "Operation", h: Tensor, y: Tensor, scan: Scan) -> Tensor:
             return forward(self, scan.meet(h, y)[0], y, scan)
@@ -49,36 +56,49 @@ def cells(y: Tensor, weight: Tensor) -> Tensor:
     return F.linear(y, weight)[:, :, None, None]
 
 
+def each(combine: Callable[..., Tensor], h: Tensor, *codes: Tensor) -> Tensor:
+    """combine(h, *codes) of features `(n, c, h, w)` and codes `(n * K, c, 1, 1)`, K for each row of h, which is not
+    copied."""
+    if len(h) == len(codes[0]):
+        return combine(h, *codes)
+    wide = (code.flatten(1).view(len(h), -1, 1, 1, code.shape[1]) for code in codes)
+    return combine(h.movedim(1, -1)[:, None], *wide).flatten(0, 1).movedim(-1, 1)
+
+
 class Bias(Operation):
     """h + W y."""
 
-    channelwise = True
+    channelwise = widens = True
 
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
         self.shift = weights(width, channels)
 
     def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
-        return h + scan.constant(self, lambda: cells(y, self.shift))
+        return each(torch.add, h, scan.constant(self, lambda: cells(y, self.shift)))
 
 
 class Scale(Operation):
     """h * (1 + W y): the scale starts at one."""
 
-    channelwise = True
+    channelwise = widens = True
 
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
         self.scale = weights(width, channels)
 
     def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
-        return h * scan.constant(self, lambda: 1 + cells(y, self.scale))
+        return each(torch.mul, h, scan.constant(self, lambda: 1 + cells(y, self.scale)))
+
+
+def modulate(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return torch.addcmul(shift, h, scale)
 
 
 class ScaleShift(Operation):
     """h * (1 + W y) + V y: feature-wise linear modulation (FiLM, Perez et al. 2018)."""
 
-    channelwise = True
+    channelwise = widens = True
 
     def __init__(self, width: int, channels: int):
         super().__init__(width, channels)
@@ -86,7 +106,7 @@ class ScaleShift(Operation):
 
     def forward(self, h: Tensor, y: Tensor, scan: Scan) -> Tensor:
         scale, shift = scan.constant(self, lambda: (1 + cells(y, self.scale), cells(y, self.shift)))
-        return torch.addcmul(shift, h, scale)
+        return each(modulate, h, scale, shift)
 
 
 class Attend(Operation):

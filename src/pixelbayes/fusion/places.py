@@ -12,6 +12,7 @@ from ..causal.meeting import meet
 from ..causal.residual import Fuse
 from ..causal.scan import Scan
 from ..errors import UserError
+from ..views import GROUPS
 from .operations import OPERATIONS, ByColour, Operation
 from .strategies import SITES, STRATEGIES, STREAMS, Act, FusionConfig
 
@@ -40,23 +41,33 @@ class Fused(Layer):
 class LabelEmbedding(Layer):
     """Labels `(b,)` -> their code y `(b, width)`, one-hot or embedded; and what frames an image.
 
+    With `views`, a label is class + classes * view (the view alone without classes; upright, view 0, when None), and
+    the view's one-hot code stands beside the class's.
+
     The frame is what a first convolution finds beside the image inside its borders: a channel of ones, if
     the network wants it, and the label's channels, if they enter there.
     """
 
-    def __init__(self, classes: int, embedding: int, in_image: bool):
+    def __init__(self, classes: int, embedding: int, in_image: bool, views: int = 1):
         super().__init__()
-        self.classes, self.in_image, self.ones = classes, in_image, False
+        self.classes, self.in_image, self.ones, self.views = classes, in_image, False, views
         self.embed = nn.Embedding(classes, embedding) if classes and embedding else None
-        self.width = embedding or classes
+        self.width = ((embedding or classes) if classes else 0) + (views if views > 1 else 0)
 
     @property
     def image_channels(self) -> int:
         return self.ones + (self.width if self.in_image else 0)
 
     def forward(self, label: Tensor | None, like: Tensor) -> Tensor | None:
-        if label is None or not self.classes:
-            return None
+        if self.views == 1:
+            return None if label is None or not self.classes else self._of_class(label, like)
+        label = like.new_zeros(len(like), dtype=torch.long) if label is None else label.long()
+        view = F.one_hot(label // max(1, self.classes), self.views).to(like.dtype)
+        if not self.classes:
+            return view
+        return torch.cat([self._of_class(label % self.classes, like), view], 1)
+
+    def _of_class(self, label: Tensor, like: Tensor) -> Tensor:
         return self.embed(label) if self.embed else F.one_hot(label.long(), self.classes).to(like.dtype)
 
     def frame(self, y: Tensor | None) -> Frame:
@@ -91,9 +102,14 @@ class Fusion:
     _shared: dict[tuple[str, int], Operation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.row = self.config.row() if self.classes else STRATEGIES["none"]
+        views = len(GROUPS[self.config.views])
+        self.row = self.config.row() if self.classes or views > 1 else STRATEGIES["none"]
+        if views > 1 and not self.row.acts:
+            raise UserError(
+                "views enter where the label does, and the label strategy 'none' lets it enter nowhere"
+            )
         in_image = any(act.site == "input" for act in self.row.acts)
-        self.code = LabelEmbedding(self.classes, self.row.embedding, in_image)
+        self.code = LabelEmbedding(self.classes, self.row.embedding, in_image, views)
 
     def offer_input(self, ones: bool = False) -> LabelEmbedding:
         """The label's code, for a network whose first convolutions take `code.image_channels` extra channels."""
@@ -120,6 +136,8 @@ class Fusion:
     def check(self, network: str) -> None:
         """`UserError` where an act of the strategy found no place in the network."""
         sites = [site for site in SITES if any(offered[0] == site for offered in self._offered)]
+        if self.code.views > 1 and not self._offered:
+            raise UserError(f'{network} has no place where a view could enter: set fusion.views = "none"')
         for act in self.row.acts:
             if not any((act.site, stream) in self._offered for stream in act.streams):
                 raise UserError(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..errors import UserError
 from ..registry import Registry
+from ..views import Views
 
 SITES = ("input", "stem", "encode", "decode", "head", "before", "enter", "leave", "shrink")
 STREAMS = ("above", "left")
@@ -118,12 +119,14 @@ class FusionConfig:
     """Which strategy, and what of it may be set.
 
     `embedding`: width of a learned code, 0 for one-hot, None for the strategy's own. `stages`: for the
-    strategy 'stages', which of u1..u4, ul1..ul4 act.
+    strategy 'stages', which of u1..u4, ul1..ul4 act. `views`: a second label that enters as the class does, the view
+    under which the network sees the image (`none`, `mirror`, `turns`, `all`: see `views`).
     """
 
     strategy: str = "mild"
     embedding: int | None = None
     stages: tuple[str, ...] = tuple(STAGES)
+    views: Views = "none"
 
     def row(self) -> Strategy:
         """The strategy with these settings; `UserError` for an unknown one."""

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
+from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import class_log_likelihoods, from_log_likelihoods, ignores_labels
-from ..tasks.share import ALONE, Share
+from ..views import Views
 from .intervals import Interval, score_intervals
 from .likelihood import bits_per_dim
 from .reliability import Bin, reliability
@@ -82,17 +83,19 @@ def evaluate(
     images: ImageSet,
     batch: int | None = None,
     progress: bool = True,
-    share: Share = ALONE,
+    share: Shard = ALONE,
+    views: Views = "none",
 ) -> Metrics:
     """Measure `model` on `images`; one pass gives likelihood and classification.
 
     `batch` counts pairs of an image and a class that go through the network at once. Images of unknown class
-    enter `marginal_bits_per_dim` only. With `share`, several processes take some batches each.
+    enter `marginal_bits_per_dim` only. With `share`, several processes take some batches each; with `views`, the
+    densities are means over them.
     Raises UserError when there are no images or they do not fit.
     """
     if not len(images):
         raise UserError("there are no images to evaluate")
-    nats = class_log_likelihoods(model, images.levels, batch, progress, share)
+    nats = class_log_likelihoods(model, images.levels, batch, progress, share, views)
     return measure(model, nats, images.labels)
 
 

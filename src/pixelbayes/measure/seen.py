@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..data import ImageSet
-from ..errors import UserError, check_whole
-from ..model import AutoregressiveImageModel, evaluating, in_float64
+from ..distributed import ALONE, Shard
+from ..errors import UserError
+from ..likelihood import Question, chunk_starts, log_likelihood_maps
+from ..model import AutoregressiveImageModel
 from ..progress import track
-from ..tasks.classify import pairs_at_once, require_classes
-from ..tasks.share import ALONE, Share
+from ..tasks.classify import require_classes
 from .intervals import Interval, wilson
 
 POINTS = 64  # at most, along the order
@@ -47,31 +48,24 @@ def points_along(pixels: int) -> Tensor:
     return torch.linspace(1, pixels, min(pixels, POINTS), dtype=torch.float64).round().long()
 
 
-@torch.inference_mode()
 def likelihoods_along(
     model: AutoregressiveImageModel,
     levels: Tensor,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tensor:
     """log p(the first pixels | c), [N, K, S] float64 nats, after each of `points_along`; the last is log p(x | c).
 
     `batch` counts pairs of an image and a class. Raises UserError for a model that cannot classify.
     """
     require_classes(model)
-    check_whole("the batch", batch, least=1)
     points = points_along(model.shape.height * model.shape.width) - 1
-    pairs = batch or pairs_at_once(model)
-    images = max(1, pairs // len(model.classes))
     result = torch.zeros(len(levels), len(model.classes), len(points), dtype=torch.float64)
-    with evaluating(model):
-        for start in track(share.of(range(0, len(levels), images)), "pixel by pixel", shown=progress):
-            part = levels[start : start + images]
-            model.check(part)
-            for classes in torch.arange(len(model.classes)).split(pairs):
-                maps = in_float64(model.class_log_prob_maps(part, classes.tolist())).flatten(2)
-                result[start : start + images, classes] = maps.cumsum(2)[..., points.to(maps.device)].cpu()
+    own = share.of(chunk_starts(model, len(levels), Question(batch=batch)))
+    chunks = log_likelihood_maps(model, levels, batch, share)
+    for rows, maps in track(chunks, "pixel by pixel", len(own), progress):
+        result[rows.start : rows.stop] = maps.flatten(2).cumsum(2)[..., points]
     nats = share.merge(result)
     if bool(nats.isnan().any()):
         raise UserError(

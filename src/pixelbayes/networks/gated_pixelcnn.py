@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..causal import CausalConv, FirstConv, Layer, Pointwise, Scan
+from ..causal import CausalConv, FirstConv, Head, Layer, Pointwise, Scan
 from ..errors import UserError
 from ..fusion import Frame, Fusion
 from ..levels import ImageShape
@@ -100,7 +100,7 @@ class GatedPixelCNN(Network):
         self.horizontal = nn.ModuleList(HorizontalLayer(config, fusion) for _ in range(config.layers))
         self.mix = Pointwise(width, width, normalise=False)
         self.fuse_head = fusion.place("head", width, "left")
-        self.head = Pointwise(width, outputs, normalise=False)
+        self.head = Head(width, outputs, normalise=False)
 
     def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         above = scan.rows(self, lambda row: self.look_above(self.first_above(image, row, frame), y, row))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..causal import (
@@ -19,10 +18,11 @@ from ..causal import (
     Feature,
     FirstConv,
     GatedResidual,
+    Head,
     Layer,
-    Pointwise,
     Scan,
     above_and_left,
+    elu,
     rows_above,
 )
 from ..fusion import Frame, Fusion
@@ -154,8 +154,8 @@ class PixelCNNPP(Network):
         self.first_row = FirstConv(inputs, width, reach=(0, 1, 1), shift=(1, 0))
         self.first_left = FirstConv(inputs, width, reach=(1, 0, 0), shift=(0, 1))
         self.above, self.left = (Stream(config, stream, fusion) for stream in ("above", "left"))
-        self.head_activation = F.elu if config.activation == "concat_elu" else ACTIVATIONS[config.activation]
-        self.head = Pointwise(width, outputs)
+        self.head_activation = elu if config.activation == "concat_elu" else ACTIVATIONS[config.activation]
+        self.head = Head(width, outputs)
 
     def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         above = scan.rows(self.above, lambda row: self.above(self.first_above(image, row, frame), y, row)[1])

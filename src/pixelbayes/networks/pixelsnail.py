@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..causal import ACTIVATIONS, Feature, FirstConv, GatedResidual, Layer, Pointwise, Scan, above_and_left
+from ..causal import (
+    ACTIVATIONS,
+    Feature,
+    FirstConv,
+    GatedResidual,
+    Head,
+    Layer,
+    Pointwise,
+    Scan,
+    above_and_left,
+    elu,
+)
 from ..causal.attention import attend
 from ..causal.scan import Span
 from ..fusion import Frame, Fusion, untouched
@@ -102,7 +112,7 @@ class PixelSNAIL(Network):
             AttentionBlock(config, shape.channels, fusion) for _ in range(config.blocks)
         )
         self.fuse_head = fusion.place("head", width)
-        self.head = Pointwise(width, outputs)
+        self.head = Head(width, outputs)
 
     def look(self, image: Tensor, frame: Frame, y: Tensor | None, scan: Scan) -> Tensor:
         start = scan.over_row(self.first_row, lambda row: self.first_row(image, row, frame))
@@ -110,4 +120,4 @@ class PixelSNAIL(Network):
         feature = Feature(x, self.activation)
         for block in self.blocks:
             feature = block(image, feature, y, scan)
-        return self.head(F.elu(self.fuse_head(feature.value, y, scan)), scan)
+        return self.head(elu(self.fuse_head(feature.value, y, scan)), scan)

@@ -4,8 +4,15 @@ from typing import Any
 
 from ..registry import Registry
 from .hybrid import HybridConfig
-from .likelihood import LikelihoodConfig
-from .objective import Batch, Losses, Objective, ObjectiveConfig, class_log_likelihoods, log_likelihood
+from .objective import (
+    Batch,
+    LikelihoodConfig,
+    Losses,
+    Objective,
+    ObjectiveConfig,
+    class_log_likelihoods,
+    log_likelihood,
+)
 
 CONFIGS: Registry[type[Any]] = Registry(
     "objective",

@@ -106,17 +106,17 @@ class Hybrid(Objective):
 
     def forward(self, batch: Batch) -> Losses:
         if not self.active or batch.labels is None:
-            loss = self.negative_log_likelihood(batch.levels, batch.labels)
+            loss = self.negative_log_likelihood(batch)
             # Nothing is added, but under DDP each parameter must have a gradient.
             total = loss + 0 * self.log_temperature if self.log_temperature.requires_grad else loss
             return Losses(total, {"likelihood": loss})
         if batch.strong is None:
-            likelihoods = class_log_likelihoods(self.model, batch.levels)
+            likelihoods = class_log_likelihoods(self.model, batch.levels, batch.views)
             own = likelihoods.gather(1, batch.labels[:, None]).squeeze(1)
             loss = -own / self.model.shape.dims
         else:
-            loss = self.negative_log_likelihood(batch.levels, batch.labels)
-            likelihoods = class_log_likelihoods(self.model, batch.strong)
+            loss = self.negative_log_likelihood(batch)
+            likelihoods = class_log_likelihoods(self.model, batch.strong, batch.views)
         with torch.autocast(batch.levels.device.type, enabled=False):
             temperature = self.log_temperature.exp()
             entropy = F.cross_entropy(

@@ -1,6 +1,8 @@
-"""What an objective is: a module from a batch to losses, which holds the model and may have parameters of its own."""
+"""What an objective is: a module from a batch to losses, which holds the model and may have parameters of its own; and
+the first of them, the likelihood alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
@@ -19,12 +21,15 @@ class Batch(NamedTuple):
     strong: Tensor | None = None
     """The same images augmented once more, by the objective's `strong`; None where it has none."""
 
+    views: Tensor | None = None
+    """Under which view each image is shown, an index in the model's group [n]; None where the model knows none."""
+
     def split(self, size: int) -> list["Batch"]:
         """Parts of at most `size` images."""
         levels = self.levels.split(size)
-        labels = self.labels.split(size) if self.labels is not None else [None] * len(levels)
-        strong = self.strong.split(size) if self.strong is not None else [None] * len(levels)
-        return [Batch(*part) for part in zip(levels, labels, strong, strict=True)]
+        others = (self.labels, self.strong, self.views)
+        parts = [[None] * len(levels) if other is None else other.split(size) for other in others]
+        return [Batch(*part) for part in zip(levels, *parts, strict=True)]
 
 
 class Losses(NamedTuple):
@@ -76,9 +81,10 @@ class Objective(nn.Module):
         """Parameters and persistent buffers that are not the model's, by name."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
 
-    def negative_log_likelihood(self, levels: Tensor, labels: Tensor | None) -> Tensor:
-        """-log p(x | c) of each image [n] in nats/dim, with gradients."""
-        return -log_likelihood(self.model, levels, labels) / self.model.shape.dims
+    def negative_log_likelihood(self, batch: Batch) -> Tensor:
+        """-log p(x | c) of each image [n] in nats/dim, under the view that it is shown in, with gradients."""
+        labels = self.model.under(batch.labels, batch.views)
+        return -log_likelihood(self.model, batch.levels, labels) / self.model.shape.dims
 
 
 class ObjectiveConfig(Protocol):
@@ -89,27 +95,45 @@ class ObjectiveConfig(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LikelihoodConfig:
+    """-log p(x | c), in nats/dim; it has no settings."""
+
+    def build(self, model: AutoregressiveImageModel) -> "Likelihood":
+        return Likelihood(model)
+
+
+class Likelihood(Objective):
+    """-log p(x | c) of each image."""
+
+    def forward(self, batch: Batch) -> Losses:
+        loss = self.negative_log_likelihood(batch)
+        return Losses(loss, {"likelihood": loss})
+
+
 def log_likelihood(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> Tensor:
     """log p(x | c) [n] in nats, float32 at least, with gradients, of images that were checked before: a check in each
     step would wait for the device."""
     parameters = model.pixel_parameters(levels, labels)
     with torch.autocast(levels.device.type, enabled=False):
-        return model.describe(parameters).log_prob(levels).flatten(1).sum(1)
+        return model.to_distribution(parameters).log_prob(levels).flatten(1).sum(1)
 
 
-def class_log_likelihoods(model: AutoregressiveImageModel, levels: Tensor) -> Tensor:
-    """log p(x | c) [n, K] in nats under each class, with gradients, of levels [n, C, H, W].
+def class_log_likelihoods(
+    model: AutoregressiveImageModel, levels: Tensor, views: Tensor | None = None
+) -> Tensor:
+    """log p(x | c) [n, K] in nats under each class, with gradients, of levels [n, C, H, W] shown under `views` [n].
 
     In training, dropout falls on the same features under each class: else its noise, of many nats, would be taken for
     evidence for one class or another.
     """
     if model.network.shares_classes:
-        return model.class_log_prob_maps(levels).flatten(2).sum(2)
+        return model.class_log_prob_maps(levels, shown=views).flatten(2).sum(2)
     seed = int(torch.randint(2**62, ())) if model.training else None
     columns = []
     for number in range(len(model.classes)):
         if seed is not None:
             torch.manual_seed(seed)
         labels = torch.full((len(levels),), number, device=levels.device)
-        columns.append(log_likelihood(model, levels, labels))
+        columns.append(log_likelihood(model, levels, model.under(labels, views)))
     return torch.stack(columns, 1)

@@ -28,7 +28,7 @@ def glance(source: Source) -> Mapping[str, Any] | None:
     if bits is not None:
         found.append((f"{bits:.2f}", f"bits per dimension {on}"))
     if source.model is not None:
-        found.append((f"{sum(weights.numel() for weights in source.model.parameters()):,}", "parameters"))
+        found.append((f"{source.model.num_parameters:,}", "parameters"))
     seconds = source.table("training").get("seconds")
     if isinstance(seconds, int | float) and seconds > 0:
         found.append((spell_seconds(seconds), "of training"))

@@ -15,6 +15,7 @@ from .definition import Study, Trial
 
 AROUND = 1.25
 """Validation, samples and starting, as a factor of the steps alone."""
+TRIES = 4
 Z95 = 1.959963984540054
 
 
@@ -33,9 +34,19 @@ def minutes_of(trials: list[Trial], dataset: Dataset, device: torch.device) -> l
     return [
         trial.minutes
         if trial.minutes is not None
-        else seconds_per_flop * each * images_of(trial, dataset) * AROUND / 60
+        else seconds_per_flop * each * passes_of(trial, dataset) * images_of(trial, dataset) * AROUND / 60
         for trial, each in zip(trials, flop, strict=True)
     ]
+
+
+def passes_of(trial: Trial, dataset: Dataset) -> float:
+    """How many times an image goes through the network in a step, about: the objective may ask for all classes."""
+    recipe = _of_shape(trial.recipe, dataset)
+    with torch.device("meta"):
+        model = build(
+            dataset.shape, Labels(recipe.classes), recipe.network, recipe.distribution, recipe.fusion
+        )
+        return recipe.objective.build(model).passes
 
 
 def images_of(trial: Trial, dataset: Dataset) -> float:
@@ -59,19 +70,21 @@ def _of_shape(recipe: Recipe, dataset: Dataset) -> Recipe:
 
 
 def _seconds_an_image(recipe: Recipe, dataset: Dataset, device: torch.device) -> float:
-    """Of one training step without the optimiser; the second of two, since the first one warms up."""
+    """Of one image in a step without the optimiser, under its own class; the best of a few tries."""
     shape, count = dataset.shape, min(recipe.training.batch, 8, len(dataset.train))
     model = build(
         shape, Labels(dataset.classes.names), recipe.network, recipe.distribution, recipe.fusion
     ).to(device)
     levels = dataset.train.levels[:count]
     labels = torch.arange(count) % max(1, len(dataset.classes)) if len(dataset.classes) else None
-    for _ in range(2):
+    times = []
+    for _ in range(TRIES):
         start = monotonic()
         model.log_prob(levels, labels).sum().backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-    return (monotonic() - start) / count
+        times.append(monotonic() - start)
+    return min(times) / count
 
 
 def least_difference(images: int, accuracy: float = 0.8) -> float:

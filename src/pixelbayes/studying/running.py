@@ -193,13 +193,12 @@ class _Worker:
 
 
 def _of_training(model: AutoregressiveImageModel, place: Path) -> dict[str, Any]:
-    told: dict[str, Any] = model.description.get("training") or {}
+    training = model.record.training
     rows = [row for row in read_rows(place / "journal.csv") if row.get("gap_bits_per_dim")]
-    kept = [row for row in rows if row["step"] == str(told.get("step"))] or rows[-1:]
-    seconds = told.get("seconds")
+    kept = [row for row in rows if row["step"] == str(training.step)] or rows[-1:]
     return {
         "gap_bits_per_dim": float(kept[-1]["gap_bits_per_dim"]) if kept else None,
-        "steps": told.get("steps"),
-        "minutes": round(float(seconds) / 60, 3) if isinstance(seconds, int | float) else None,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "steps": training.steps or None,
+        "minutes": round(training.seconds / 60, 3) if training.steps else None,
+        "parameters": model.num_parameters,
     }

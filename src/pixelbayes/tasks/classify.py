@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..allocation import keep_freed_memory
+from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
 from ..labels import UNKNOWN, Labels
@@ -25,10 +26,10 @@ from ..likelihood import pairs_at_once as pairs_at_once
 from ..model import AutoregressiveImageModel, Images, require_model
 from ..progress import track
 from ..regions import Combine, Region, Slices, pixel_weights
+from ..views import Views
 from .answer_table import HEADER as HEADER
 from .answer_table import AnswerTable
 from .priors import Prior, prior_weights
-from .share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,13 @@ def classify(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,
     combine: Combine = "sum",
     precision: Precision = "float32",
+    views: Views = "none",
 ) -> Classification:
     """Integer levels [N, C, H, W], a tensor, an array or a lazy source of them -> Classification, in the same order.
 
@@ -117,12 +119,13 @@ def classify(
     keep the memory small). With `share`, several processes take some batches each. `prior` is what the classes are like
     before an image is seen (see `priors.prior_weights`; the model's own when None, which is uniform unless set).
     `regions` are the parts of each image that count, such as `["0:16,8:24", "upto:20,0"]` (see `regions`), combined
-    by their sum or mean; all of it when None. `precision` "bf16" is quicker where the processor has it.
+    by their sum or mean; all of it when None. `precision` "bf16" is quicker where the processor has it. `views`: the
+    mean of the densities over mirrored or turned images (`mirror`, `turns`, `all`), each at the cost of a pass.
     Raises UserError for a model without classes or images, priors and regions that do not fit it.
     """
     require_classes(model)
     weights = None if prior is None else prior_weights(prior, model)
-    question = asked(model, regions, combine, batch, precision)
+    question = asked(model, regions, combine, batch, precision, views)
     return from_log_likelihoods(model, _collected(model, levels, question, progress, share), weights)
 
 
@@ -132,11 +135,12 @@ def asked(
     combine: Combine = "sum",
     batch: int | None = None,
     precision: Precision = "float32",
+    views: Views = "none",
 ) -> Question:
     """The question of a classification: all classes, of the whole image or of parts of it."""
     shape = model.shape
     pixels = None if regions is None else pixel_weights(regions, shape.height, shape.width, combine)
-    return Question(weights=pixels, batch=batch, precision=precision)
+    return Question(weights=pixels, batch=batch, precision=precision, views=views)
 
 
 def require_classes(model: AutoregressiveImageModel) -> None:
@@ -180,14 +184,16 @@ def class_log_likelihoods(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
+    views: Views = "none",
 ) -> Tensor:
     """log p(x | c) of every image under every class, [N, K] float64 nats on the CPU.
 
-    A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`.
+    A model without classes gives [N, 1], log p(x). Pairs of images and classes run in chunks of `batch`. With `views`
+    the mean of the densities over them.
     Raises UserError where a likelihood is no number: nothing can be said of such images.
     """
-    return _collected(model, levels, Question(batch=batch), progress, share)
+    return _collected(model, levels, Question(batch=batch, views=views), progress, share)
 
 
 def _collected(
@@ -195,7 +201,7 @@ def _collected(
     levels: Images | ImageSource,
     question: Question,
     progress: bool,
-    share: Share,
+    share: Shard,
 ) -> Tensor:
     """All the answers at once, on every process."""
     keep_freed_memory()

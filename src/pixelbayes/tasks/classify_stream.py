@@ -331,6 +331,7 @@ def _asked(
         "batch": question.batch or pairs_at_once(model),
         "region": _digest([weights]),
         "precision": question.precision,
+        "views": question.views,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..distributed import ALONE, Shard
 from ..errors import UserError, check_whole
 from ..levels import ImageShape
 from ..likelihood import Question, collect, log_likelihoods, pairs_at_once
@@ -20,7 +21,6 @@ from ..model import (
 from ..walk import Known
 from .drawing import Drawing, draw
 from .known import KnownLike, as_mask
-from .share import ALONE, Share
 
 
 def complete(
@@ -33,7 +33,7 @@ def complete(
     temperature: float = 1.0,
     batch: int = 64,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tensor:
     """Draw what is not known of images `(n, C, H, W)`, `per_image` times for each.
 
@@ -65,7 +65,7 @@ def known_class(
     images: Images,
     known: KnownLike,
     seed: int = 0,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tensor:
     """Returns the class `(n,)` that makes what is known of each image most probable, with the model's prior.
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..distributed import ALONE, Shard
 from ..errors import UserError, check_above_zero, check_given, check_whole
 from ..levels import ImageShape
 from ..model import AutoregressiveImageModel, evaluating
 from ..progress import counting
 from ..walk import CachedLook, Known, Looks, Row, noise, sample, walk
-from .share import ALONE, Share
 
 COLDEST = 1e-6  # stands for the temperature 0
 HOTTEST = 1e6  # beyond it numbers overflow, and all is noise long before
@@ -36,7 +36,7 @@ class Drawing:
     """Of the progress bar; None: no bar."""
     on_row: Callable[[int, Row], None] | None = None
     looks: Looks = CachedLook
-    share: Share = ALONE
+    share: Shard = ALONE
 
     def __post_init__(self) -> None:
         for name, value in (

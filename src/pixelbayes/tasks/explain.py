@@ -15,8 +15,8 @@ from torch import Tensor
 from ..errors import UserError, check_whole
 from ..files import whole
 from ..labels import UNKNOWN, Labels
-from ..likelihood import pairs_at_once
-from ..model import AutoregressiveImageModel, Images, as_levels, evaluating, require_model
+from ..likelihood import Question, chunk_starts, log_likelihood_maps
+from ..model import AutoregressiveImageModel, Images, as_levels, require_model
 from ..progress import track
 from .classify import from_log_likelihoods
 
@@ -99,29 +99,16 @@ def explain(
     maps = torch.zeros(count, height, width, dtype=torch.float64)
     pairs = torch.zeros(count, 2, dtype=torch.long)
     nats = torch.zeros(count, len(model.classes), dtype=torch.float64)
-    size = max(1, (batch or pairs_at_once(model)) // len(model.classes))
-    with evaluating(model), torch.inference_mode():
-        for start in track(range(0, count, size), "evidence", shown=progress):
-            part = slice(start, start + size)
-            every = class_log_prob_maps(model, levels[part], batch or pairs_at_once(model))
-            nats[part] = every.sum((2, 3))
-            pairs[part] = choose(from_log_likelihoods(model, nats[part]).posterior, own, rival)
-            rows = torch.arange(len(every))
-            maps[part] = every[rows, pairs[part, 0]] - every[rows, pairs[part, 1]]
+    chunks = len(chunk_starts(model, count, Question(batch=batch)))
+    for rows, every in track(log_likelihood_maps(model, levels, batch), "evidence", chunks, progress):
+        part, each = slice(rows.start, rows.stop), torch.arange(len(rows))
+        nats[part] = every.sum((2, 3))
+        pairs[part] = choose(from_log_likelihoods(model, nats[part]).posterior, own, rival)
+        maps[part] = every[each, pairs[part, 0]] - every[each, pairs[part, 1]]
     _refuse_nan(maps)
     return Evidence(
         maps, pairs[:, 0], pairs[:, 1], from_log_likelihoods(model, nats).posterior, model.classes
     )
-
-
-def class_log_prob_maps(model: AutoregressiveImageModel, levels: Tensor, pairs: int) -> Tensor:
-    """log p(pixel | pixels before it, c) of each image under each class [n, K, H, W] in nats, float64, on the CPU.
-
-    At most `pairs` of an image and a class (one class of each image at least) go through the network at once.
-    """
-    count, piece = len(model.classes), max(1, pairs // len(levels))
-    pieces = (range(start, min(start + piece, count)) for start in range(0, count, piece))
-    return torch.cat([model.class_log_prob_maps(levels, classes).cpu().double() for classes in pieces], 1)
 
 
 def choose(posterior: Tensor, own: int | None, rival: int | None) -> Tensor:

@@ -6,12 +6,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..distributed import ALONE, Shard
 from ..errors import UserError, check_given, check_whole
 from ..levels import ImageShape
 from ..model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
 from ..walk import CachedLook, Looks, Row
 from .drawing import Drawing, draw
-from .share import ALONE, Share
 
 
 def generate(
@@ -25,7 +25,7 @@ def generate(
     progress: bool = False,
     on_row: Callable[[int, Row], None] | None = None,
     looks: Looks = CachedLook,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Tensor:
     """Draw one image for each label, a name or a number (see `Labels.index`); a single one is one image.
 

@@ -88,8 +88,8 @@ def _by_name(given: Mapping[str, float], classes: Labels) -> tuple[float, ...]:
 
 def _training_counts(model: AutoregressiveImageModel) -> dict[str, float]:
     """How many training images each class had, as the model remembers it."""
-    counts = (model.description.get("data") or {}).get("class_counts")
-    if not isinstance(counts, Mapping) or set(counts) != set(model.classes.names):
+    counts = model.record.data.class_counts
+    if set(counts) != set(model.classes.names):
         raise UserError(
             "the model does not know how many training images each class had: name weights, such as --prior cat=2,dog=1"
         )

@@ -27,8 +27,8 @@ def announce(run: Run, pace: ValidationPace) -> None:
         say(f"resumed at step {run.state.step:,}")
     elif run.validation is None and not run.config.include_validation:
         warn("there is no validation set: the last weights are kept, and nothing is calibrated")
-    if run.augment is not None and cuts_nothing(run.augment.config.crop, run.model.shape):
-        crop = run.augment.config.crop
+    if run.batches.augment is not None and cuts_nothing(run.batches.augment.config.crop, run.model.shape):
+        crop = run.batches.augment.config.crop
         warn(f"augmentation: crop {crop} of {run.model.shape} cuts less than a pixel, and changes nothing")
     if run.state.seen_validation and run.validation is not None:
         warn(
@@ -59,11 +59,10 @@ def _model(run: Run) -> str:
     config: dict[str, Any] = run.state.model
     network = {name: value for name, value in config["network"].items() if name != "name"}
     settings = ", ".join(f"{name} {value}" for name, value in network.items())
-    parameters = sum(p.numel() for p in run.model.parameters())
     fusion = f", labels: {config['fusion']['strategy']}" if run.model.classes else ""
     return (
         f"model: {config['network']['name']} ({settings}), {config['distribution']['name']}{fusion}; "
-        f"{parameters:,} parameters, images {run.model.shape}"
+        f"{run.model.num_parameters:,} parameters, images {run.model.shape}"
     )
 
 

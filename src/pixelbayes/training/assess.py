@@ -1,5 +1,7 @@
 """A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from .. import checkpoint
@@ -43,7 +45,7 @@ def assess(run: Run) -> None:
 def keep(run: Run) -> None:
     """Make the averaged weights the model in the run's folder."""
     if run.first:
-        run.averaged.description = {**run.model.description, "training": record(run).to_dict()}
+        run.averaged.record = replace(run.model.record, training=record(run))
         checkpoint.save(run.averaged, run.out)
 
 
@@ -68,7 +70,7 @@ def record(run: Run, calibrated: bool = False) -> TrainingRecord:
         ranks=run.fabric.world_size,
         images=len(run.images),
         data=state.data,
-        parameters=sum(p.numel() for p in run.model.parameters()),
+        parameters=run.model.num_parameters,
         validation=state.best_figures if plan is not None else None,
         validation_of=plan.describe(len(run.model.classes)) if plan is not None else "",
         trained_on_validation=run.config.include_validation or state.seen_validation,

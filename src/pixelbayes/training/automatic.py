@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataFacts:
     """What of a training set matters for the plan."""
 
     images: int
@@ -65,7 +65,7 @@ class Facts:
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Facts":
+    def of(cls, dataset: Dataset) -> "DataFacts":
         train, shape = dataset.train, dataset.shape
         known = int((train.labels != UNKNOWN).sum()) if len(dataset.classes) else len(train)
         counts = tuple(count for count in train.counts() if count) if len(dataset.classes) else ()
@@ -101,7 +101,7 @@ class Facts:
 
 def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -> Plan:
     """Choose everything for `dataset`. Raises UserError when it has no images to train on."""
-    facts = Facts.of(dataset)
+    facts = DataFacts.of(dataset)
     if not facts.images:
         raise UserError(f"{dataset.name} has no training images of a known class")
     kind = pick_device(device).type
@@ -136,7 +136,7 @@ def work(resnets: int, filters: int, pixels: int) -> float:
     return pixels * (resnets + 0.5) * (filters**2 + 40 * filters)
 
 
-def choose_size(facts: Facts, budget: float) -> tuple[int, int]:
+def choose_size(facts: DataFacts, budget: float) -> tuple[int, int]:
     """The largest network that sees enough images in the budget (in units of `work`): a larger one needs more."""
     # Few images are learned by heart by a large network, however long there is.
     most = 64 if facts.images < 3000 else 160
@@ -158,7 +158,7 @@ def choose_dropout(epochs: float) -> float:
 def measure(dataset: Dataset, device: str) -> float:
     """The machine's speed in units of `work` a second, from a batch in a small network."""
     resnets, filters = 1, 40
-    facts, place = Facts.of(dataset), pick_device(device)
+    facts, place = DataFacts.of(dataset), pick_device(device)
     network = NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters)
     with torch.random.fork_rng(devices=[]):
         model = build(dataset.shape, dataset.classes, network, _distribution(facts), FusionConfig()).to(place)
@@ -173,19 +173,19 @@ def choose_batch(kind: str, pixels: int) -> int:
     return 64 if kind == "cuda" else max(8, min(64, 2**13 // pixels))
 
 
-def _objective(facts: Facts) -> Any:
+def _objective(facts: DataFacts) -> Any:
     if not facts.tells_classes_apart:
         return OBJECTIVES["likelihood"]()
     return OBJECTIVES["hybrid"](ramp=RAMP)
 
 
-def _distribution(facts: Facts) -> Any:
+def _distribution(facts: DataFacts) -> Any:
     if facts.levels == 2:
         return DISTRIBUTIONS["bernoulli"]()
     return DISTRIBUTIONS["logistic_mixture"](mixtures=5 if facts.images < 20_000 else 10)
 
 
-def _training(facts: Facts, epochs: float, resnets: int, filters: int, kind: str) -> TrainingConfig:
+def _training(facts: DataFacts, epochs: float, resnets: int, filters: int, kind: str) -> TrainingConfig:
     batch = max(1, min(choose_batch(kind, facts.pixels), facts.images))
     return TrainingConfig(
         batch=batch,
@@ -199,7 +199,7 @@ def _training(facts: Facts, epochs: float, resnets: int, filters: int, kind: str
     )
 
 
-def _reasons(facts: Facts, dropout: float) -> tuple[tuple[str, str], ...]:
+def _reasons(facts: DataFacts, dropout: float) -> tuple[tuple[str, str], ...]:
     reasons = []
     if facts.tells_classes_apart:
         text = "the labels are learned beside the likelihood (hybrid): it alone hardly feels them"

@@ -1,14 +1,59 @@
-"""The training images by index: on the device whole, or gathered from a memory map one step ahead."""
+"""The batch of every step: which images, from where they lie, and how they are augmented and shared."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from .. import views
+from ..data import Augment
+from ..distributed import my_part
+from ..objectives import Batch, Objective
+from .seeds import derive, generator
+
 DEVICE_SHARE = 0.3  # of a device's free memory that the images may take
 
 
+@dataclass(frozen=True)
 class Batches:
+    """The batch of each step, a pure function of the seed and the step (and of how far the objective's run has come).
+
+    Its noise is that of augmentation, of views, and of dropout, for which the global generator is seeded.
+    """
+
+    fabric: Any
+    store: "ImageStore"
+    order: "Order"
+    seed: int
+    augment: Augment | None
+    objective: Objective
+
+    def at(self, step: int) -> Batch:
+        """This rank's part of a step's batch."""
+        indices = self.order.indices(step)
+        coming = None if self.store.resident else self.order.indices(step + 1)
+        mine = my_part(self.fabric, len(indices))
+        torch.manual_seed(derive(self.seed, "step", step))
+        strong, group = self.objective.strong, self.objective.model.config.fusion.views
+        if self.augment is None and strong is None and group == "none":
+            return Batch(*self.store.take(indices[mine], None if coming is None else coming[mine]))
+        # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
+        levels, labels = self.store.take(indices, coming)
+        levels = self.augment(levels) if self.augment is not None else levels
+        copies = strong(levels, generator(self.seed, "strong", step)) if strong is not None else None
+        shown = None
+        if group != "none":
+            shown = views.draw(levels, group, generator(self.seed, "views", step))
+            levels = views.each_under(levels, group, shown)
+            copies = views.each_under(copies, group, shown) if copies is not None else None
+        others = (None if part is None else part[mine] for part in (labels, copies, shown))
+        return Batch(levels[mine], *others)
+
+
+class ImageStore:
     """Integer levels [N, C, H, W] and labels [N] of a training set, ready to be indexed.
 
     The whole set lies on the device as integers where it fits. A larger one stays where it is (a memory map
@@ -60,3 +105,102 @@ def fits(levels: Tensor, device: torch.device) -> bool:
         return levels.nbytes < 2**32
     free, _ = torch.cuda.mem_get_info(device)
     return levels.nbytes < DEVICE_SHARE * free
+
+
+def class_shares(
+    labels: Tensor, classes: int, balanced: bool = False, focus: Sequence[int] = (), focus_share: float = 0.9
+) -> Tensor:
+    """The share of the samples drawn from each class [K], float64, summing to one.
+
+    By default each class's share of the images `labels` [N]; `balanced` makes the classes that have images
+    equal. With `focus`, those classes have `focus_share` of the samples between them.
+
+    >>> class_shares(torch.tensor([0, 0, 0, 1]), 2, balanced=True).tolist()
+    [0.5, 0.5]
+    """
+    counts = torch.bincount(labels, minlength=classes).double()
+    shares = (counts > 0).double() if balanced else counts
+    if focus:
+        chosen = torch.zeros(classes, dtype=torch.bool)
+        chosen[list(focus)] = True
+        inside, outside = shares * chosen, shares * ~chosen
+        if inside.sum() > 0 and outside.sum() > 0:
+            shares = focus_share * inside / inside.sum() + (1 - focus_share) * outside / outside.sum()
+    return shares / shares.sum()
+
+
+def allot(shares: Tensor, total: int, offset: float) -> list[int]:
+    """Whole numbers that sum to `total`, each next to its part of `shares` [K] (systematic sampling).
+
+    Over offsets drawn from [0, 1) the mean of each is its part exactly, so that a class worth less than one image an
+    epoch is drawn in some epochs.
+
+    >>> allot(torch.tensor([0.5, 0.25, 0.25]), 7, 0.0), allot(torch.tensor([0.5, 0.25, 0.25]), 7, 0.6)
+    ([3, 2, 2], [4, 1, 2])
+    """
+    ends = shares.cumsum(0)  # over the last, 1 exactly, so that empty classes at the end get nothing
+    bounds = (ends / ends[-1] * total + offset).floor().long()
+    return bounds.diff(prepend=bounds.new_zeros(1)).tolist()
+
+
+@dataclass
+class Order:
+    """An endless stream of indices, cut into batches; its position is the number of the step.
+
+    An epoch holds `length` indices (the number of images). Without `shares` it is a permutation of all
+    images; with shares, each class fills its part with permutations of its own images. A batch may begin in
+    one epoch and end in the next, so that all are of the same size.
+    """
+
+    length: int
+    batch: int
+    seed: int
+    members: list[Tensor] = field(default_factory=list)
+    """The indices of each class's images; empty when all images are drawn alike."""
+    shares: Tensor | None = None
+    _epoch: tuple[int, Tensor] | None = field(default=None, repr=False)
+
+    def indices(self, step: int) -> Tensor:
+        """The indices [batch] of a step, counted from 0."""
+        start, stop = step * self.batch, (step + 1) * self.batch
+        first, last = start // self.length, (stop - 1) // self.length
+        parts = [self._cut(epoch, start, stop) for epoch in range(first, last + 1)]
+        return torch.cat(parts)
+
+    def _cut(self, epoch: int, start: int, stop: int) -> Tensor:
+        offset = epoch * self.length
+        return self.epoch(epoch)[max(0, start - offset) : min(self.length, stop - offset)]
+
+    def epoch(self, number: int) -> Tensor:
+        """All the indices [length] of one epoch."""
+        if self._epoch is None or self._epoch[0] != number:
+            self._epoch = number, self._draw(number)
+        return self._epoch[1]
+
+    def _draw(self, number: int) -> Tensor:
+        noise = generator(self.seed, "order", number)
+        if self.shares is None:
+            return torch.randperm(self.length, generator=noise)
+        counts = allot(self.shares, self.length, float(torch.rand((), generator=noise)))
+        drawn = [_repeat(own, count, noise) for own, count in zip(self.members, counts, strict=True) if count]
+        together = torch.cat(drawn)
+        return together[torch.randperm(self.length, generator=noise)]
+
+
+def _repeat(own: Tensor, count: int, noise: torch.Generator) -> Tensor:
+    """`count` of the indices `own`, each as often as any other, to within one."""
+    rounds = -(-count // len(own))
+    drawn = [own[torch.randperm(len(own), generator=noise)] for _ in range(rounds)]
+    return torch.cat(drawn)[:count]
+
+
+def make_order(
+    labels: Tensor, classes: int, batch: int, seed: int,
+    balanced: bool = False, focus: Sequence[int] = (), focus_share: float = 0.9,
+) -> Order:  # fmt: skip
+    """The order of a run over images with these labels [N] (all known where there are classes)."""
+    if not classes or not (balanced or focus):
+        return Order(len(labels), batch, seed)
+    shares = class_shares(labels, classes, balanced, focus, focus_share)
+    members = [(labels == index).nonzero()[:, 0] for index in range(classes)]
+    return Order(len(labels), batch, seed, members, shares)

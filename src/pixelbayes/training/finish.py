@@ -1,7 +1,7 @@
 """The end of a run: calibration, the last pictures, and what is said."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from .. import checkpoint
@@ -29,11 +29,11 @@ def finish(run: Run) -> AutoregressiveImageModel:
     run.fabric.barrier()
     told = _calibrate(run, model)
     kept = replace(record(run, calibrated=told), **_calibrated_figures(run, model, told))
-    model.description["training"] = kept.to_dict()
+    model.record = replace(model.record, training=kept)
     if run.first:
         checkpoint.save(model, run.out)
         draw_samples(model, run.out / "samples.png", run.state.seed, f"{run.out.name}, the best weights")
-        _write_summary(run, model.description["training"])
+        _write_summary(run, asdict(kept))
         _tell(run, model.calibration if told else None)
         if kept.calibrated_accuracy is not None:
             say(f"accuracy on validation: {kept.calibrated_accuracy:.1%}, calibrated")

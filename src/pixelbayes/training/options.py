@@ -10,14 +10,13 @@ import torch
 from .. import objectives
 from ..data import Dataset
 from ..data.held_out import count_trained
-from ..data.opening import DIVISION
+from ..data.opening import alike_divided
 from ..errors import UserError
 from ..files import sweep
 from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
-from ..records import TrainingRecord
 from .own_files import SUMMARY, claim_files
 from .run_state import RunState
 from .state_files import SavedState, list_states
@@ -74,17 +73,14 @@ def new_state(options: RunOptions) -> RunState:
 def saw_validation(start: AutoregressiveImageModel | None, dataset: Dataset) -> bool:
     """Whether a model to start from may have been trained on images that its new run holds out: it remembers one of
     them, or the data are the same, and it was trained on its validation images too, or on another division of them."""
-    known = (start.description.get("data") if start is not None else None) or {}
     if start is None or dataset.validation is None:
         return False
+    known, data = start.record.data, dataset.preparation
     if count_trained(known, dataset.validation):
         return True
-    preparation = dataset.preparation
-    if not known.get("source") or known["source"] != preparation.get("source"):
+    if not known.source or known.source != data.source:
         return False
-    before, now = known.get("config") or {}, preparation.get("config") or {}
-    all_of_them = TrainingRecord.of(start.description).trained_on_validation
-    return all_of_them or any(before.get(name) != now.get(name) for name in DIVISION)
+    return start.record.training.trained_on_validation or not alike_divided(known, data)
 
 
 def continued(state: RunState, options: RunOptions) -> RunState:

@@ -1,6 +1,7 @@
 """Putting a run together: the folder, the data, the model, and where an earlier sitting left off."""
 
 from copy import deepcopy
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,22 @@ from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
+from ..records import DataRecord, ModelRecord
 from ..training_config import TrainingConfig
-from .batches import Batches
+from .batches import Batches, ImageStore, Order, make_order
 from .budget import Budget, Clock
 from .duties import DUTIES
-from .graph import GradientGraph
 from .guard import Guard
 from .initialise import initialise
 from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .optimise import EMA, make_optimiser
 from .options import RunOptions, claim, continued, new_state
-from .order import Order, make_order
 from .run import Run
 from .run_state import RunState
 from .seeds import generator
 from .speed import choose_precision, compile_pays
-from .step import Stepper
+from .step import GradientGraph, Stepper
 from .validation import ValidationPlan, plan_validation
 from .watch import LossWatch, nonfinite_images
 
@@ -59,17 +59,16 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
     budget = _budget(config, state, len(images))
-    batches = Batches(images.levels, images.labels if len(model.classes) else None, fabric.device)
+    store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
     if options.saved is None:
-        first = batches.take(order.indices(0)[: config.at_once])
+        first = store.take(order.indices(0)[: config.at_once])
         if config.init_data_dependent and options.start is None:  # weights to start from stay as they are
             initialise(model, *first)
         _choose(state, config, model, *first, images=len(images), ranks=fabric.world_size)
     fabric = launch(options.device, state.precision) if state.precision != "32-true" else fabric
     average = EMA(model) if config.ema or config.ema_decay else None
     objective = _objective(model, state)
-    stepper, validation = _stepper(fabric, objective, config, state), _validation(dataset, config, state)
-    augment = _augment(state, images)
+    batches = Batches(fabric, store, order, state.seed, _augment(state, images), objective)
     out = on_first(fabric, lambda: claim(options, lock))
     run = Run(
         out=out,
@@ -79,16 +78,14 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
         model=model,
         average=average,
         objective=objective,
-        stepper=stepper,
+        stepper=_stepper(fabric, objective, config, state),
         images=images,
         batches=batches,
-        order=order,
-        augment=augment,
-        validation=validation,
+        validation=_validation(dataset, config, state),
         probe=_probe(images, state),
         budget=budget,
         clock=clock,
-        watch=_watch(state, objective, config, batches, order, images),
+        watch=_watch(state, config, batches, images),
         guard=guard,
         journal=_journal(out, state, config, objective, fabric.world_size) if is_first() else None,
     )
@@ -136,32 +133,24 @@ def _model(
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
-    before = options.start.description.get("data") if options.start is not None else None
-    data = {
-        **dataset.preparation,
-        "class_counts": counts,
-        "trained_on": remember_trained(images, before or {}),
-    }
-    model.description = {"data": data, "recipe": state.recipe}
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
-    if imports := [module for modules in named for module in modules]:  # to train on, not to use the model
-        model.description["imports"] = imports
+    before = options.start.record.data if options.start is not None else DataRecord()
+    trained = remember_trained(images, before)
+    model.record = ModelRecord(
+        data=replace(dataset.preparation, class_counts=counts, trained_on=trained),
+        recipe=state.recipe,
+        imports=tuple(module for modules in named for module in modules),
+    )
     return model
 
 
-def _watch(
-    state: RunState,
-    objective: Objective,
-    config: TrainingConfig,
-    batches: Batches,
-    order: Order,
-    images: ImageSet,
-) -> LossWatch:
+def _watch(state: RunState, config: TrainingConfig, batches: Batches, images: ImageSet) -> LossWatch:
     """The watch over the losses, which knows the images of a step by name."""
-    culprits = nonfinite_images(objective.model, batches, order.indices, images)
+    objective = batches.objective
+    nonfinite = nonfinite_images(objective.model, batches.store, batches.order.indices, images)
     bits = objective.model.shape.uniform_bits
-    return LossWatch(state, bits, config.tolerate, culprits, parts=objective.parts)
+    return LossWatch(state, bits, config.tolerate, nonfinite, parts=objective.parts)
 
 
 def _order(
@@ -243,9 +232,9 @@ def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.state.compiled or run.config.accumulate > 1:
         return
-    if not run.objective.static:
+    if not run.objective.static or run.model.config.fusion.views != "none":
         return
-    batch = run.batch(run.state.step)
+    batch = run.batches.at(run.state.step)
     try:
         run.stepper.graph = GradientGraph(
             lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),

@@ -9,23 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data import Augment, ImageSet
-from ..distributed import agree, is_first, my_part
+from ..data import ImageSet
+from ..distributed import agree, is_first
 from ..model import AutoregressiveImageModel
-from ..objectives import Batch, Objective
+from ..objectives import Objective
 from ..training_config import TrainingConfig
 from .batches import Batches
 from .budget import Budget, Clock
 from .guard import Guard
 from .journal import Journal
-from .optimise import EMA, decay_of, learning_rate, set_rate
-from .order import Order
+from .optimise import EMA, learning_rate
 from .own_files import products_of
 from .pacing import Moment
 from .run_state import RunState
-from .seeds import derive, generator
 from .speed import seconds_of
-from .state_files import SavedState, pack, pack_optimiser, put, save_state, unpack, unpack_optimiser
+from .state_files import SavedState, pack_optimiser, put, save_state, tensors_of, unpack_optimiser
 from .step import Stepper
 from .validation import ValidationPlan
 from .watch import LossWatch
@@ -49,8 +47,6 @@ class Run:
     stepper: Stepper
     images: ImageSet
     batches: Batches
-    order: Order
-    augment: Augment | None
     validation: ValidationPlan | None
     probe: ImageSet
     """A few training images, scored beside the validation ones to see what is learned by heart."""
@@ -116,46 +112,6 @@ class Run:
             since_state=time.monotonic() - self.saved_at,
         )
 
-    def step(self) -> None:
-        """One step of the optimiser."""
-        step = self.state.step
-        self.objective.begin(self.progress)
-        batch = self.batch(step)
-        if not self.alone:
-            torch.manual_seed(derive(self.state.seed, "rank", self.fabric.global_rank, step))
-        set_rate(self.stepper.optimiser, self.rate)
-        losses, refused = self.stepper(batch, self.config.batch)
-        self._average()
-        self.watch.add(step, losses, refused)
-        self.state.step += 1
-
-    def batch(self, step: int) -> Batch:
-        """This rank's part of a step's batch. The noise of augmentation and dropout is seeded for the step."""
-        indices = self.order.indices(step)
-        mine = my_part(self.fabric, len(indices))
-        torch.manual_seed(derive(self.state.seed, "step", step))
-        coming = None if self.batches.resident else self.order.indices(step + 1)
-        strong = self.objective.strong
-        if self.augment is None and strong is None:
-            return Batch(*self.batches.take(indices[mine], None if coming is None else coming[mine]))
-        # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
-        levels, labels = self.batches.take(indices, coming)
-        levels = self.augment(levels) if self.augment is not None else levels
-        copies = strong(levels, generator(self.state.seed, "strong", step)) if strong is not None else None
-        return Batch(
-            levels[mine],
-            labels[mine] if labels is not None else None,
-            copies[mine] if copies is not None else None,
-        )
-
-    def _average(self) -> None:
-        if self.average is None:
-            return
-        total = self.budget.total_steps(self.state.step, self.progress)
-        fixed = self.config.ema_decay
-        decay = fixed if fixed is not None else decay_of(self.config.ema, total)
-        self.state.mass = self.average.update(decay, self.state.mass)
-
     @property
     def look_due(self) -> bool:
         """Whether it is time to wait for the device: always on a CPU, now and then on a GPU."""
@@ -178,32 +134,31 @@ class Run:
         self.saved_at = time.monotonic()
         if not self.first or not self.watch.healthy or not self._sound():
             return
-        tensors = pack("model", self.model) | pack_optimiser(self.stepper.optimiser)
-        tensors |= {f"objective.{name}": value for name, value in self.objective.own_state().items()}
-        if self.average is not None:
-            tensors |= pack("average", self.average.model)
+        tensors = self._tensors() | pack_optimiser(self.stepper.optimiser)
         save_state(self.out, self.state.step, SavedState(tensors, self.state))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return tensors_of(
+            self.model, self.average.model if self.average is not None else None, self.objective
+        )
 
     @torch.no_grad()
     def _sound(self) -> bool:
         """Whether the weights after the last step still explain images: the loss that was seen is of those before."""
-        indices = self.order.indices(self.state.step)[:SOUND]
-        levels, labels = self.batches.take(indices)
+        indices = self.batches.order.indices(self.state.step)[:SOUND]
+        levels, labels = self.batches.store.take(indices)
         nats = -self.model.log_prob_map(levels, labels).float().mean() / self.model.shape.channels
         return not self.watch.astray(float(nats) / log(2))
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue with the tensors of a state."""
-        unpack("model", self.model, tensors)
-        put("objective", self.objective.own_state(), tensors)
+        put(self._tensors(), tensors)
         unpack_optimiser(self.stepper.optimiser, tensors)
-        if self.average is not None:
-            unpack("average", self.average.model, tensors)
 
     def measure(self) -> float:
         """Seconds of forward and backward on a batch; the weights stay as they are."""
         self.objective.begin(1.0)  # where a step's cost changes on the way, its last one is the dearest
-        batch = self.batch(self.state.step)
+        batch = self.batches.at(self.state.step)
 
         def action() -> None:
             self.stepper.gradient(batch, self.config.batch)

@@ -1,12 +1,11 @@
 """What a run remembers besides its tensors."""
 
 from dataclasses import asdict, dataclass, field
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from ..distributed import Arithmetic
 from ..errors import UserError
-from ..plain import field_types
+from ..plain import field_types, from_plain
 
 EARLIER_DEFAULTS = {"validate_every": 1.0, "sample_every": 10.0}
 """What earlier versions wrote where nothing was asked for; as a wish of the user's it would be kept to."""
@@ -71,15 +70,8 @@ class RunState:
         """
         if not isinstance(data, dict):
             raise UserError("it holds no memory of a run")
-        hints = field_types(cls)
-        known = {name: value for name, value in data.items() if name in hints}
-        for name, value in known.items():
-            if not _fits(hints[name], value):
-                raise UserError(f"its memory of the run has no usable '{name}'")
-        try:
-            state = cls(**known)
-        except TypeError:
-            raise UserError("its memory of the run is incomplete") from None
+        known = {name: value for name, value in data.items() if name in field_types(cls)}
+        state = from_plain(cls, known, "its memory")
         if "objective" not in data:  # of an earlier version
             state.training = {
                 name: v for name, v in state.training.items() if EARLIER_DEFAULTS.get(name) != v
@@ -90,16 +82,3 @@ class RunState:
     def augment_words(self) -> list[str]:
         """What augmentation does, in words."""
         return [name if value is True else f"{name} {value}" for name, value in self.augment.items() if value]
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    """Whether a value is of a field's type; what lies within a list or a table is not looked at."""
-    origin, options = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        return any(_fits(option, value) for option in options)
-    if origin is Literal:
-        return value in options
-    kind = origin or hint
-    if kind is float:
-        return isinstance(value, int | float)
-    return isinstance(value, kind)

@@ -49,15 +49,19 @@ def step_seconds(
 ) -> float:
     """Seconds of forward and backward of the likelihood on a batch [n, C, H, W]; the weights and the generators stay as
     they are."""
-    objective, device = LikelihoodConfig().build(model).train(), levels.device
+    return _gradient_seconds(LikelihoodConfig().build(model).train(), levels, labels, bf16, repeats)
 
+
+def _gradient_seconds(
+    objective: Any, levels: Tensor, labels: Tensor | None, bf16: bool, repeats: int
+) -> float:
     def action() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with torch.autocast(levels.device.type, torch.bfloat16, enabled=bf16):
             objective(Batch(levels, labels)).total.mean().backward()
         objective.zero_grad(set_to_none=True)
 
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return seconds_of(action, device, repeats)
+    with torch.random.fork_rng(devices=[levels.device] if levels.is_cuda else []):
+        return seconds_of(action, levels.device, repeats)
 
 
 def choose_precision(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> Arithmetic:
@@ -106,18 +110,8 @@ def compile_pays(
     begun = time.monotonic()
     objective = torch.compile(LikelihoodConfig().build(model).train())
     try:
-        compiled = _compiled_seconds(objective, levels, labels, bf16)
+        compiled = _gradient_seconds(objective, levels, labels, bf16, repeats=3)
     except Exception:  # a compiler that is missing or fails comes as any kind of error
         return False
     cost = time.monotonic() - begun
     return expected / (expected * compiled / eager + cost) >= COMPILE_GAIN
-
-
-def _compiled_seconds(objective: Any, levels: Tensor, labels: Tensor | None, bf16: bool) -> float:
-    def action() -> None:
-        with torch.autocast(levels.device.type, torch.bfloat16, enabled=bf16):
-            objective(Batch(levels, labels)).total.mean().backward()
-        objective.zero_grad(set_to_none=True)
-
-    with torch.random.fork_rng(devices=[levels.device] if levels.is_cuda else []):
-        return seconds_of(action, levels.device, repeats=3)

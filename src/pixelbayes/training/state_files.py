@@ -107,34 +107,34 @@ def _digest(tensors: dict[str, Tensor], memory: str) -> str:
     return found.hexdigest()
 
 
-def pack(prefix: str, module: nn.Module) -> dict[str, Tensor]:
-    """A module's weights and buffers, named with a prefix; what has several names appears once."""
-    return {f"{prefix}.{name}": value for name, value in _contents(module).items()}
-
-
-def unpack(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put weights that `pack` named back into a module, in place. Raises UserError where they do not fit."""
-    put(prefix, _contents(module), tensors)
-
-
-def put(prefix: str, own: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
-    """Overwrite the tensors `own` by those named so, with that prefix. Raises UserError where they do not fit."""
-    given = {
-        name.removeprefix(f"{prefix}."): value
-        for name, value in tensors.items()
-        if name.startswith(f"{prefix}.")
+def tensors_of(
+    model: nn.Module, average: nn.Module | None, objective: objectives.Objective
+) -> dict[str, Tensor]:
+    """A run's weights and buffers, not copied, by their names in a state: of the model, of its averaged weights, and
+    the objective's own. What has several names in a module appears once."""
+    modules = {"model": model, "average": average}
+    named = {
+        f"{place}.{name}": value
+        for place, module in modules.items()
+        if module is not None
+        for name, value in (*module.named_parameters(), *module.named_buffers())
     }
-    if {name: value.shape for name, value in own.items()} != {
-        name: value.shape for name, value in given.items()
-    }:
+    return named | {f"objective.{name}": value for name, value in objective.own_state().items()}
+
+
+@torch.no_grad()
+def put(own: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Overwrite the tensors `own` by those of the same names in a state. Raises UserError where they do not fit."""
+    if not _same_shapes(own, tensors):
         raise UserError("the state of the run is of another network; train anew with --overwrite")
-    with torch.no_grad():
-        for name, value in own.items():
-            value.copy_(given[name])
+    for name, value in own.items():
+        value.copy_(tensors[name])
 
 
-def _contents(module: nn.Module) -> dict[str, Tensor]:
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+def _same_shapes(own: dict[str, Tensor], tensors: dict[str, Tensor]) -> bool:
+    """Whether a state has these tensors, and beside them only the optimiser's."""
+    given = {name: value.shape for name, value in tensors.items() if not name.startswith("optimiser.")}
+    return {name: value.shape for name, value in own.items()} == given
 
 
 def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
@@ -149,14 +149,20 @@ def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
 
 def unpack_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put the moments back; the learning rates and other settings stay the optimiser's own."""
-    moments: dict[int, dict[str, Tensor]] = {}
     count = sum(len(group["params"]) for group in optimiser.param_groups)
+    # An objective's own parameters, the last ones, may be learned no more.
+    moments = {number: own for number, own in _moments(tensors).items() if number < count}
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The moments in a state, by the number of their parameter."""
+    moments: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, number, name = key.split(".", 2)
-            if int(number) < count:  # an objective's own parameters, the last ones, may be learned no more
-                moments.setdefault(int(number), {})[name] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+            moments.setdefault(int(number), {})[name] = value
+    return moments
 
 
 def check_state(state: RunState, tensors: dict[str, Tensor]) -> None:
@@ -172,21 +178,16 @@ def check_state(state: RunState, tensors: dict[str, Tensor]) -> None:
     with torch.random.fork_rng(devices=[]):
         model = AutoregressiveImageModel(from_spec(state.model))
         objective = objectives.CONFIGS.from_table(state.objective, "objective").build(model)
-    weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    averaged = bool(config.ema or config.ema_decay)
-    expected = {
-        **{f"model.{name}": value for name, value in weights.items()},
-        **({f"average.{name}": value for name, value in weights.items()} if averaged else {}),
-        **{f"objective.{name}": value for name, value in objective.own_state().items()},
-    }
-    given = {name: value for name, value in tensors.items() if not name.startswith("optimiser.")}
-    if {n: v.shape for n, v in expected.items()} != {n: v.shape for n, v in given.items()}:
+    average = model if config.ema or config.ema_decay else None
+    if not _same_shapes(tensors_of(model, average, objective), tensors):
         raise UserError("its tensors are not those of the run's model")
-    if not all(bool(value.isfinite().all()) for value in given.values()):
+    if not all(
+        bool(value.isfinite().all()) for name, value in tensors.items() if not name.startswith("optimiser.")
+    ):
         raise UserError("some of its weights are not finite")
     optimiser = make_optimiser(model, config, objective.own_parameters(), objective.rate)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    _check_moments(parameters, {n: v for n, v in tensors.items() if n.startswith("optimiser.")}, state.step)
+    _check_moments(parameters, _moments(tensors), state.step)
 
 
 def _known(state: RunState) -> bool:
@@ -201,12 +202,8 @@ def _known(state: RunState) -> bool:
     return all(name in registry for registry, name in parts)
 
 
-def _check_moments(parameters: list[Tensor], tensors: dict[str, Tensor], step: int) -> None:
+def _check_moments(parameters: list[Tensor], moments: dict[int, dict[str, Tensor]], step: int) -> None:
     """The moments of Adam: three tensors for each parameter that was ever moved."""
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        _, number, name = key.split(".", 2)
-        moments.setdefault(int(number), {})[name] = value
     if step and not moments:
         raise UserError("it holds no moments of the optimiser")
     for place, own in moments.items():

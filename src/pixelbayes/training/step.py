@@ -1,15 +1,16 @@
 """One step of the optimiser, without waiting for the device."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from ..objectives import Batch, Losses
-from .graph import GradientGraph
+
+Gradient = Callable[[Tensor, Tensor | None], Tensor]
 
 
 class Stepper:
@@ -94,3 +95,35 @@ class Stepper:
 def _part_of_mean(value: Tensor, images: int, total: int) -> Tensor:
     """What `images` of a batch of `total` add to its mean: `value` is one for each of them, or their mean."""
     return (value.sum() if value.dim() else value * images) / total
+
+
+class GradientGraph:
+    """`gradient(levels, labels)` as one static program on a CUDA device, so that small networks are not launch-bound:
+    captured once for the shape of `levels` and replayed.
+
+    The gradients that it leaves in `module`'s parameters are the graph's own memory: do not set them to None.
+    """
+
+    def __init__(self, gradient: Gradient, module: nn.Module, levels: Tensor, labels: Tensor | None) -> None:
+        self.levels = levels.clone()
+        self.labels = labels.clone() if labels is not None else None
+        self.graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                module.zero_grad(set_to_none=True)
+                gradient(self.levels, self.labels)
+        torch.cuda.current_stream().wait_stream(stream)
+        # Without a gradient at capture, the backward pass writes afresh at each replay instead of adding.
+        module.zero_grad(set_to_none=True)
+        with torch.cuda.graph(self.graph):
+            self.loss = gradient(self.levels, self.labels)
+
+    def __call__(self, levels: Tensor, labels: Tensor | None) -> Tensor:
+        """The loss of this batch, which has the captured shape; the gradients lie in the parameters."""
+        self.levels.copy_(levels)
+        if self.labels is not None and labels is not None:
+            self.labels.copy_(labels)
+        self.graph.replay()
+        return self.loss.clone()

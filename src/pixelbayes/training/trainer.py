@@ -22,10 +22,12 @@ from .budget import Clock, check_budget
 from .duties import Duty, duties_of, leave_time_to_finish
 from .finish import finish
 from .guard import Guard, Interrupted
+from .optimise import decay_of, set_rate
 from .options import RunOptions
 from .pacing import PROBE_COST, SpeedMeter, ValidationPace, affordable_pairs, pair_seconds, run_seconds
 from .prepare import prepare
 from .run import Run
+from .seeds import derive
 from .sheets import draw_augmented
 from .state_files import SavedState, list_states, load_state
 from .validation import SHARE, fewer, steps_between
@@ -94,7 +96,7 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
         _leave(run)
     finally:
         show_progress("training", 1.0)
-        run.batches.close()
+        run.batches.store.close()
         if run.journal is not None:
             run.journal.close()
     return model
@@ -129,8 +131,8 @@ def _open(run: Run) -> None:
         return
     run.save()  # first, so that a model without a state is never an interrupted run's
     keep(run)
-    if run.first and run.augment is not None:
-        draw_augmented(run.images, run.augment, run.out / "augmented.png", run.state.seed)
+    if run.first and run.batches.augment is not None:
+        draw_augmented(run.images, run.batches.augment, run.out / "augmented.png", run.state.seed)
 
 
 def _loop(run: Run, duties: Sequence[Duty]) -> None:
@@ -153,10 +155,27 @@ def _loop(run: Run, duties: Sequence[Duty]) -> None:
         if run.over:
             run.watch.settle(run.state.step)
             return
-        run.step()
+        _step(run)
         if run.look_due or run.over:
             run.pulse()
             _show(run, meter)
+
+
+def _step(run: Run) -> None:
+    """One step of the optimiser: a batch, its losses and their gradient, the update, the average of the weights."""
+    step, config = run.state.step, run.config
+    run.objective.begin(run.progress)
+    batch = run.batches.at(step)
+    if not run.alone:
+        torch.manual_seed(derive(run.state.seed, "rank", run.fabric.global_rank, step))
+    set_rate(run.stepper.optimiser, run.rate)
+    losses, refused = run.stepper(batch, config.batch)
+    if run.average is not None:
+        total = run.budget.total_steps(step, run.progress)
+        decay = config.ema_decay if config.ema_decay is not None else decay_of(config.ema, total)
+        run.state.mass = run.average.update(decay, run.state.mass)
+    run.watch.add(step, losses, refused)
+    run.state.step += 1
 
 
 def _show(run: Run, meter: SpeedMeter) -> None:

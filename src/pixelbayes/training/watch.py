@@ -12,7 +12,7 @@ from ..data import ImageSet
 from ..errors import UserError
 from ..model import AutoregressiveImageModel, evaluating
 from ..progress import warn
-from .batches import Batches
+from .batches import ImageStore
 from .run_state import RunState
 
 NAMED = 3  # skipped steps that are told one by one
@@ -27,14 +27,14 @@ class LossWatch:
 
     A step is judged by the likelihood, one of the `parts` of its losses; the others are only averaged.
     `state` is that of the run, which remembers how many were skipped, and the first loss; `uniform_bits` is what the
-    uniform model needs for a dimension; `culprits(step)` names the images that a step failed at, and `notify` says a
+    uniform model needs for a dimension; `nonfinite(step)` names the images that a step failed at, and `notify` says a
     line.
     """
 
     state: RunState
     uniform_bits: float
     tolerate: int
-    culprits: Callable[[int], str]
+    nonfinite: Callable[[int], str]
     notify: Callable[[str], None] = warn
     parts: tuple[str, ...] = ("likelihood",)
     streak: int = 0
@@ -73,7 +73,7 @@ class LossWatch:
                 last = "; further ones are only counted" if self.state.skipped == NAMED else ""
                 self.notify(
                     f"step {step} was skipped: its loss or gradient is not finite, with the training images "
-                    f"{self.culprits(step)}{last}"
+                    f"{self.nonfinite(step)}{last}"
                 )
             return
         self.streak = 0
@@ -141,7 +141,7 @@ class LossWatch:
     def _hopeless(self, step: int, bits: float) -> str:
         return (
             f"the loss or its gradient was not finite (loss {bits:.3g} bits/dim) in {self.streak} steps one after "
-            f"the other, the last of them step {step} with the training images {self.culprits(step)}; the steps were "
+            f"the other, the last of them step {step} with the training images {self.nonfinite(step)}; the steps were "
             "not taken and the last good state is kept. Lower the learning rate, lengthen the warm-up, or set a "
             "(smaller) clip, such as 1.0, then use --resume or --overwrite. Where the images hold few values, take so "
             "many levels (--data.levels 2 for black and white)"
@@ -162,7 +162,7 @@ def name_some(paths: list[str]) -> str:
 
 
 def nonfinite_images(
-    model: AutoregressiveImageModel, batches: Batches, indices: Callable[[int], Tensor], images: ImageSet
+    model: AutoregressiveImageModel, store: ImageStore, indices: Callable[[int], Tensor], images: ImageSet
 ) -> Callable[[int], str]:
     """The function that names the images of a step whose likelihood is not finite; all of its images where each is.
 
@@ -173,7 +173,7 @@ def nonfinite_images(
     def name(step: int) -> str:
         chosen = indices(step)
         with evaluating(model):
-            nats = model.log_prob_map(*batches.take(chosen)).float().flatten(1).sum(1).cpu()
+            nats = model.log_prob_map(*store.take(chosen)).float().flatten(1).sum(1).cpu()
         lost = ~nats.isfinite()
         return name_some([images.paths[index] for index in (chosen[lost] if lost.any() else chosen).tolist()])
 

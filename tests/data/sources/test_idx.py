@@ -14,6 +14,7 @@ from pixelbayes.data.sources.idx import CONTENT, SETS
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.records import DataRecord
 
 
 def write_idx(folder: Path, prefix: str, count: int, packed: bool, side: int = 28) -> np.ndarray:
@@ -140,11 +141,11 @@ def test_a_truncated_gz_another_size_and_a_missing_file(tmp_path: Path) -> None:
 def test_a_part_of_the_test_set_for_a_model(shared: Path) -> None:
     root = str(shared / "data" / "ood" / "kmnist")
     digits = Labels(tuple("0123456789"))
-    images = open_images("kmnist", ImageShape(1, 28, 28), {}, digits, root=root)
+    images = open_images("kmnist", ImageShape(1, 28, 28), DataRecord(), digits, root=root)
     assert len(images) == 3000
     assert set(images.labels.tolist()) == {-1}
     own = Labels(("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"))
-    counted = open_images("kmnist", ImageShape(1, 28, 28), {}, own, root=root)
+    counted = open_images("kmnist", ImageShape(1, 28, 28), DataRecord(), own, root=root)
     assert counted.counts() == [308, 324, 285, 308, 314, 277, 315, 305, 298, 266]
 
 
@@ -160,6 +161,6 @@ def test_the_complete_test_set_of_mnist_is_the_official_one(shared: Path, tmp_pa
     for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
         (tmp_path / name).symlink_to(shared / "data" / "mnist" / name)
     digits = Labels(tuple("0123456789"))
-    images = open_images("mnist", ImageShape(1, 28, 28), {}, digits, root=str(tmp_path))
+    images = open_images("mnist", ImageShape(1, 28, 28), DataRecord(), digits, root=str(tmp_path))
     assert images.counts() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert images.notices == ()

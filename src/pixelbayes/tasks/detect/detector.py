@@ -6,10 +6,10 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from ...distributed import ALONE, Shard
 from ...errors import UserError, unknown
 from ...model import AutoregressiveImageModel, Images, as_levels, require_model
 from ..classify import Classification
-from ..share import ALONE, Share
 from .compressed import usable
 from .detection import Detection, Rejection
 from .local import STEPS, fit_local
@@ -83,7 +83,7 @@ def fit_detector(
     local_steps: int | None = None,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Detector:
     """Fit the local model and the density on `train`, and the thresholds on `held_out` (levels [N, C, H, W]).
 
@@ -117,7 +117,7 @@ def rejecting(
     detector: Detector,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
 ) -> Rejection:
     """The classification of these images, with 'none of these' where the detector calls them foreign."""
     statistics = measure(model, levels, detector.instruments, batch, progress, share, answer.log_likelihoods)

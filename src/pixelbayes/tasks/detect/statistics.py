@@ -6,12 +6,12 @@ from math import log
 import torch
 from torch import Tensor
 
+from ...distributed import ALONE, Shard
 from ...errors import UserError, check_whole
 from ...likelihood import pairs_at_once
 from ...model import AutoregressiveImageModel, as_levels, evaluating
 from ...progress import track
 from ..classify import class_log_likelihoods
-from ..share import ALONE, Share
 from .compressed import compressed_bits
 from .local import plain_log_prob
 from .stirring import stirred
@@ -72,7 +72,7 @@ def measure(
     instruments: Instruments,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     nats: Tensor | None = None,
 ) -> Statistics:
     """Integer levels [N, C, H, W] -> Statistics, in the same order.

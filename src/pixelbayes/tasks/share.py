@@ -1,6 +1,0 @@
-"""Another name of `distributed.Shard`."""
-
-from ..distributed import ALONE as ALONE
-from ..distributed import Shard as Share
-
-__all__ = ["ALONE", "Share"]
