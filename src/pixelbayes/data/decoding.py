@@ -73,14 +73,7 @@ def _decode(file: BinaryIO, start: bytes) -> Picture:
         with _by_pillow(io.BytesIO(content)):  # whose header says the size
             return deep.read_jp2(content)
     file.seek(0)
-    try:
-        with _by_pillow(file) as image:
-            return _picture(image, file)
-    except Exception:
-        if not start.startswith(b"\x89PNG"):
-            raise
-    with _by_pillow(_without_text(file)) as image:
-        return _picture(image, file)
+    return _asked_of_pillow(file, start, _picture)
 
 
 def _look(file: BinaryIO, start: bytes) -> Facts:
@@ -97,14 +90,19 @@ def _look(file: BinaryIO, start: bytes) -> Facts:
     if start.startswith(JP2_MARKS) and deep.jp2_bits(content := file.read()) > 8:
         return _decode(io.BytesIO(content), start).facts
     file.seek(0)
+    return _asked_of_pillow(file, start, _facts)
+
+
+def _asked_of_pillow(file: BinaryIO, start: bytes, how: Callable[[Image.Image, BinaryIO], T]) -> T:
+    """What `how` says of the opened image; of a PNG once more without its notes, which may be the trouble."""
     try:
         with _by_pillow(file) as image:
-            return _facts(image, file)
+            return how(image, file)
     except Exception:
         if not start.startswith(b"\x89PNG"):
             raise
     with _by_pillow(_without_text(file)) as image:
-        return _facts(image, file)
+        return how(image, file)
 
 
 def _by_extra(start: bytes) -> Callable[[BinaryIO], Picture] | None:

@@ -1,4 +1,5 @@
-"""CelebA's aligned faces, from the folder or the zip, with classes made of attributes."""
+"""CelebA's aligned faces, from the folder or the zip, with classes made of attributes; its text files, also as the .csv
+that some mirrors made of them."""
 
 from functools import cached_property
 from itertools import product
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, unknown
 from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
@@ -14,7 +15,6 @@ from ..file_pictures import FilePictures, images_below
 from ..raw import Pictures
 from ..zip_pictures import ZipPictures, images_in_zip
 from .authors_files import checksum_notice, find, missing, roots
-from .celeba_tables import attribute_table, keyed_rows
 
 MD5 = {
     "img_align_celeba.zip": "00d2c5bc6d35e252742224ab0c1e8fcb",
@@ -132,3 +132,53 @@ def _split_by_number(name: str) -> str:
     if number <= LAST_TRAIN:
         return "train"
     return "validation" if number <= LAST_VALIDATION else "test"
+
+
+def attribute_table(path: Path, wanted: list[str]) -> dict[str, tuple[bool, ...]]:
+    """File name -> whether it has each wanted attribute. Raises UserError for unknown attributes and bad rows."""
+    rows = _rows(path)
+    known = _attribute_names(rows, path)
+    if not wanted:
+        raise UserError(f"no attribute is named; known are {', '.join(known)}")
+    for name in wanted:
+        if name not in known:
+            raise unknown("attribute", name, known)
+    columns = [known.index(name) + 1 for name in wanted]
+    table = {}
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(known) + 1 or row[1] not in ("1", "-1", "0"):
+            continue
+        table[row[0]] = tuple(row[column] == "1" for column in columns)
+        if any(row[column] not in ("1", "-1", "0") for column in columns):
+            raise UserError(f"{path}, line {number}: attributes are 1 or -1, not '{' '.join(row[:4])} ...'")
+    stated = int(rows[0][0]) if len(rows[0]) == 1 and rows[0][0].isdecimal() else len(table)
+    if len(table) < stated or not table:
+        raise UserError(f"{path} is truncated: {len(table):,} rows of {stated:,}")
+    return table
+
+
+def _attribute_names(rows: list[list[str]], path: Path) -> list[str]:
+    """The header: 40 names, after a line with the count; a .csv has 'image_id' before them."""
+    for row in rows[:2]:
+        if len(row) > 1 and "Male" in row:
+            return [ascii(name)[1:-1] for name in (row[1:] if row[0] == "image_id" else row)]
+    raise UserError(f"{path} is no attribute file of CelebA: its first lines do not name the attributes")
+
+
+def keyed_rows(path: Path) -> dict[str, str]:
+    """A file of rows 'name value'."""
+    rows = [row for row in _rows(path) if len(row) == 2]
+    if not rows:
+        raise UserError(f"{path} has no rows 'file number'")
+    return {row[0]: row[1] for row in rows}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text: {error}") from error
+    rows = [line.replace(",", " ").split() for line in lines if line.strip()]
+    if not rows:
+        raise UserError(f"{path} is empty")
+    return rows
