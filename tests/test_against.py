@@ -12,6 +12,7 @@ import pixelbayes as pb
 from pixelbayes.against import against_cnn, corrupted, shuffled
 from pixelbayes.classifier import FitConfig, fit_classifier
 from pixelbayes.cli import main
+from pixelbayes.few_images import some_of_each
 
 QUICK = FitConfig(minutes=None, epochs=1.0, max_steps=6, batch=32)
 
@@ -47,10 +48,16 @@ def test_the_command_line_writes_a_table_and_a_picture(
     words = [
         "evaluate",
         str(folder),
+        "--no-page",
+        "--no-baselines",
         "--against",
         "cnn",
         "--against-foreign",
         "digits",
+        "--few-images",
+        "5",
+        "--few-minutes",
+        "0.02",
         "--out",
         str(tmp_path / "out"),
     ]
@@ -65,13 +72,27 @@ def test_the_command_line_writes_a_table_and_a_picture(
     assert 0 <= low < rows["accuracy"]["cnn"] < high <= 1
     # Of the same images as foreign ones nobody can tell anything.
     assert rows["foreign images told apart (AUROC), other images"]["model"] == pytest.approx(0.5, abs=0.1)
-    assert {"minutes to train", "parameters", "accuracy, the lower half missing"} <= set(rows)
+    assert set(rows) >= {
+        "accuracy, the lower half missing",
+        "accuracy, 10% of the values at random",
+        "accuracy, trained on 5 images a class, 0.02 minutes each",
+        "calibration error (ECE), calibrated",
+        "foreign images told apart (AUROC), pixels shuffled",
+        "minutes to train",
+        "milliseconds to classify an image",
+        "parameters",
+    }
+    few = rows["accuracy, trained on 5 images a class, 0.02 minutes each"]
+    assert few["cnn"] > 0.15
+    assert 0 <= few["model"] <= 1
     assert (tmp_path / "out" / "against.png").stat().st_size > 0
     assert any("fitted on the images that are judged" in note for note in table["notes"])
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     digits = pb.open_dataset("digits")
+    with pytest.raises(pb.UserError, match="training images, fewer than 1000"):
+        some_of_each(digits.train, 1000)
     plain = pb.create("digits", classes=(), filters=2)
     with pytest.raises(pb.UserError, match="two classes or more"):
         against_cnn(plain, digits.train[:20], train=digits.train)

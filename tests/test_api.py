@@ -267,7 +267,7 @@ def test_parts_of_other_people_are_loaded_only_when_asked_for(tmp_path: Path) ->
     without = run("train", "digits", *small, *chosen, folder=tmp_path)
     assert without.returncode == 2
     assert "unknown network 'her_network'" in without.stderr
-    trained = run("train", "digits", "--import", "her_parts", *small, *chosen, folder=tmp_path)
+    trained = run("train", "digits", "--no-page", "--import", "her_parts", *small, *chosen, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert json.loads((tmp_path / "mine" / "config.json").read_text())["imports"] == ["her_parts"]
     refused = run("generate", "mine", "--per-class", "1", folder=tmp_path)

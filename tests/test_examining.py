@@ -26,7 +26,7 @@ def splits() -> dict[str, pb.ImageSet]:
 def evaluated(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of an evaluation of the tiny model on its validation images."""
     out = tmp_path_factory.mktemp("evaluated") / "out"
-    assert main(["evaluate", str(tiny_model_folder), "--seen", "--out", str(out)]) == 0
+    assert main(["evaluate", str(tiny_model_folder), "--seen", "--no-page", "--out", str(out)]) == 0
     return out
 
 
@@ -53,7 +53,7 @@ def test_every_figure_and_picture_is_written(evaluated: Path) -> None:
 def test_the_images_that_chose_the_weights_are_called_so(
     tiny_model_folder: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    words = ["evaluate", str(tiny_model_folder), "--no-baselines", "--out"]
+    words = ["evaluate", str(tiny_model_folder), "--no-baselines", "--no-page", "--out"]
     assert main([*words, str(tmp_path / "a")]) == 0
     told = capsys.readouterr()
     assert "chose the weights and fitted the calibration" in " ".join(told.err.split())
@@ -77,7 +77,14 @@ def test_few_images_are_called_few(tiny_model_folder: Path, tmp_path: Path, caps
     for row in range(4):
         Image.fromarray(np.full((8, 8), 16 * row, np.uint8)).save(tmp_path / f"{row}.png")
     (tmp_path / "some.csv").write_text("0.png,0\n1.png,1\n2.png,0\n3.png,1\n")
-    words = ["evaluate", str(tiny_model_folder), "--data", str(tmp_path / "some.csv"), "--no-baselines"]
+    words = [
+        "evaluate",
+        str(tiny_model_folder),
+        "--data",
+        str(tmp_path / "some.csv"),
+        "--no-baselines",
+        "--no-page",
+    ]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     assert "--folds 5" in " ".join(capsys.readouterr().err.split())
 
@@ -85,7 +92,7 @@ def test_few_images_are_called_few(tiny_model_folder: Path, tmp_path: Path, caps
 def test_a_model_without_use_of_its_labels_does_not_classify(tmp_path: Path, capsys: Captured) -> None:
     model = pb.create("digits", filters=2, resnets=1, scales=1, **{"fusion.strategy": "none"})
     folder = str(pb.save(model, tmp_path / "model"))
-    words = ["evaluate", folder, "--data", "digits", "--split", "validation"]
+    words = ["evaluate", folder, "--data", "digits", "--split", "validation", "--no-page"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert "cannot classify" in " ".join(told.err.split())

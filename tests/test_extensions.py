@@ -167,7 +167,7 @@ def test_a_script_is_recorded_under_its_own_name(page):
 def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(page, capsys):
     before = [(dict(registry._parts), dict(registry._origins)) for registry in REGISTRIES]
     words = next(words.split() for words, module in COMMANDS if module == "my_objective")
-    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    assert main([*words, *SMALL.split(), "--network.filters", "4", "--no-page"]) == 0
     rows = read_rows(page / "runs" / "objective" / "journal.csv")
     assert float(rows[-1]["train_spread"]) > 0
     forget(before)
@@ -175,14 +175,14 @@ def test_the_pages_objective_trains_is_written_down_and_not_needed_by_its_model(
     capsys.readouterr()
     assert main(["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]) == 2
     assert "--import my_objective" in capsys.readouterr().err
-    more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3"]
+    more = ["train", "digits", "--out", "runs/objective", "--resume", "--max-steps", "3", "--no-page"]
     assert main([*more, "--import", "my_objective"]) == 0
     assert pb.load("runs/objective").record.training.objective == {"name": "even", "weight": 0.2}
 
 
 def test_the_pages_duty_is_done(page, capsys):
     words = next(words.split() for words, module in COMMANDS if module == "my_duty")
-    assert main([*words, *SMALL.split(), "--network.filters", "4"]) == 0
+    assert main([*words, *SMALL.split(), "--network.filters", "4", "--no-page"]) == 0
     said = capsys.readouterr().out
     assert "step 0: the weights have the norm" in said
     assert "step 2: the weights have the norm" in said

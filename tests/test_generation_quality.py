@@ -107,7 +107,16 @@ def test_the_command_line_writes_figures_features_and_neighbours(
     import shutil
 
     folder = shutil.copytree(tiny_model_folder, tmp_path / "model")
-    words = ["evaluate", str(folder), "--generation", "--samples", "40", "--against-minutes", "0.02"]
+    words = [
+        "evaluate",
+        str(folder),
+        "--no-page",
+        "--generation",
+        "--samples",
+        "40",
+        "--against-minutes",
+        "0.02",
+    ]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr()
     assert "CNN feature distance" in shown.out

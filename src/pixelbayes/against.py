@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from pathlib import Path
 from time import monotonic
@@ -38,10 +38,10 @@ class Row:
     cnn_interval: Answer | None = None
 
     def spelled(self, value: float | None, interval: Answer | None) -> str:
-        """A number with its 95 % interval, as in the table."""
+        """A number and below it its 95 % interval, as in the table."""
         if value is None:
             return ""
-        ends = f" ({interval[0]:{self.form}} to {interval[1]:{self.form}})" if interval else ""
+        ends = f"\n{interval[0]:{self.form}} to {interval[1]:{self.form}}" if interval else ""
         return f"{value:{self.form}}{ends}"
 
 
@@ -63,6 +63,11 @@ class Against:
             )
         return lines
 
+    def with_row(self, row: Row) -> "Against":
+        """The same table with another accuracy, after the others."""
+        place = max(index for index, known in enumerate(self.rows) if known.name.startswith("accuracy")) + 1
+        return replace(self, rows=(*self.rows[:place], row, *self.rows[place:]))
+
     def to_json(self, path: str | Path | None = None) -> str:
         """The numbers as JSON, also written to `path` if given."""
         table = {"images": self.images, "rows": [asdict(row) for row in self.rows], "notes": self.notes()}
@@ -74,14 +79,14 @@ class Against:
 
 
 @dataclass(frozen=True)
-class _Said:
+class Said:
     """What one of the two says: `joint` [N, K] whose softmax is the posterior, and how strange each image is [N]."""
 
     joint: Tensor
     strange: Tensor
 
 
-Look = Callable[[Tensor], _Said]
+Look = Callable[[Tensor], Said]
 
 
 def against_cnn(
@@ -114,12 +119,12 @@ def against_cnn(
     if cnn.classes != model.classes.names:
         raise UserError("the classifier knows other classes than the model")
     start = monotonic()
-    whole_model = _said_by_model(model, images.levels, progress)
+    whole_model = said_by_model(model, images.levels, progress)
     middle = monotonic()
-    whole_cnn = _said_by_cnn(cnn, images.levels)
+    whole_cnn = said_by_cnn(cnn, images.levels)
     times = middle - start, monotonic() - middle
     fitted, shared = _calibration_images(model, images)
-    calibration = fit_calibration(_said_by_cnn(cnn, fitted.levels).joint, fitted.labels)
+    calibration = fit_calibration(said_by_cnn(cnn, fitted.levels).joint, fitted.labels)
     rows = _classified(whole_model, whole_cnn, model.calibration, calibration, images.labels)
     rows += _damaged(model, cnn, images, seed, progress)
     rows += _strange(model, cnn, images, (whole_model, whole_cnn), foreign, seed, progress)
@@ -137,9 +142,9 @@ def _calibration_images(model: AutoregressiveImageModel, images: ImageSet) -> tu
 
 
 @torch.inference_mode()
-def _said_by_model(
+def said_by_model(
     model: AutoregressiveImageModel, levels: Tensor, progress: bool = False, rows: int | None = None
-) -> _Said:
+) -> Said:
     """The model's log joint of the first `rows` rows of the images (all), and -log p(x) a value, in nats."""
     height = levels.shape[2] if rows is None else rows
     size = max(1, PAIRS_AT_ONCE // (len(model.classes) * levels.shape[2] * levels.shape[3]))
@@ -148,13 +153,13 @@ def _said_by_model(
         for part in track(levels.split(size), "the model's answers", shown=progress)
     ]
     joint = model.with_prior(torch.cat(parts))
-    return _Said(joint, -joint.logsumexp(1) / (height * levels.shape[1] * levels.shape[3]))
+    return Said(joint, -joint.logsumexp(1) / (height * levels.shape[1] * levels.shape[3]))
 
 
-def _said_by_cnn(cnn: Classifier, levels: Tensor) -> _Said:
+def said_by_cnn(cnn: Classifier, levels: Tensor) -> Said:
     """The logits, and their negative largest probability, the usual sign of a foreign image (Hendrycks 2017)."""
     logits = cnn.logits(levels)
-    return _Said(logits, -logits.softmax(1).amax(1))
+    return Said(logits, -logits.softmax(1).amax(1))
 
 
 def _wilson(share: float, total: int) -> Answer:
@@ -168,7 +173,7 @@ def _wilson(share: float, total: int) -> Answer:
 
 
 def _classified(
-    model: _Said, cnn: _Said, of_model: Calibration, of_cnn: Calibration, labels: Tensor
+    model: Said, cnn: Said, of_model: Calibration, of_cnn: Calibration, labels: Tensor
 ) -> list[Row]:
     """Accuracy, F1 and calibration on the images as they are."""
     posteriors = of_model.posterior(model.joint), of_cnn.posterior(cnn.joint)
@@ -205,17 +210,18 @@ def _damaged(
         grey = images.levels.clone()
         grey[:, :, height // 2 :] = (images.shape.levels - 1) // 2  # a CNN must see something there
         half = (
-            _said_by_model(model, images.levels, progress, height // 2).joint,
-            _said_by_cnn(cnn, grey).joint,
+            said_by_model(model, images.levels, progress, height // 2).joint,
+            said_by_cnn(cnn, grey).joint,
         )
-        rows.append(_accuracy("accuracy, the lower half missing", *half, labels))
+        rows.append(accuracy_row("accuracy, the lower half missing", *half, labels))
     noisy = corrupted(images.levels, images.shape.levels, CORRUPTED, seed)
-    both = _said_by_model(model, noisy, progress).joint, _said_by_cnn(cnn, noisy).joint
-    rows.append(_accuracy(f"accuracy, {CORRUPTED:.0%} of the values at random", *both, labels))
+    both = said_by_model(model, noisy, progress).joint, said_by_cnn(cnn, noisy).joint
+    rows.append(accuracy_row(f"accuracy, {CORRUPTED:.0%} of the values at random", *both, labels))
     return rows
 
 
-def _accuracy(name: str, model: Tensor, cnn: Tensor, labels: Tensor) -> Row:
+def accuracy_row(name: str, model: Tensor, cnn: Tensor, labels: Tensor) -> Row:
+    """Both accuracies, of the largest log joint and of the largest logit."""
     shares = [float((said.argmax(1) == labels).double().mean()) for said in (model, cnn)]
     return Row(
         name, shares[0], shares[1], ".1%", _wilson(shares[0], len(labels)), _wilson(shares[1], len(labels))
@@ -241,7 +247,7 @@ def _strange(
     model: AutoregressiveImageModel,
     cnn: Classifier,
     images: ImageSet,
-    known: tuple[_Said, _Said],
+    known: tuple[Said, Said],
     foreign: ImageSet | None,
     seed: int,
     progress: bool,
@@ -252,7 +258,7 @@ def _strange(
         sets["other images"] = foreign.levels
     rows = []
     for name, levels in sets.items():
-        found = _said_by_model(model, levels, progress), _said_by_cnn(cnn, levels)
+        found = said_by_model(model, levels, progress), said_by_cnn(cnn, levels)
         areas = [_area(one.strange, other.strange) for one, other in zip(known, found, strict=True)]
         rows.append(Row(f"foreign images told apart (AUROC), {name}", areas[0], areas[1], ".3f"))
     return rows

@@ -1,23 +1,25 @@
 """From nothing to a report in under three minutes: train on the bundled digits, and show what the model can do."""
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from time import monotonic
 
 from .api import train
-from .data import Dataset, ImageSet, open_dataset
+from .data import open_dataset
 from .errors import UserError
+from .examining import examine
 from .folders import claim_folder
+from .gathering import Beside, source_of
 from .journals import JOURNAL
-from .measure import Metrics, baselines
-from .measure.evaluation import measure
+from .measure import Metrics
 from .model import AutoregressiveImageModel
-from .pictures import confusion, curves, sheet
+from .pictures import curves, sheet
 from .products import Products
 from .progress import say, spell_seconds
 from .recipe import load_recipe
-from .reports import Command, Comparison, Source, write_report
-from .tasks.classify import classify
+from .reporting import LEFT, write_page
+from .reports import Command, Source
 from .tasks.generate import generate
 from .training.own_files import refuse_foreign
 
@@ -27,8 +29,6 @@ LEAD = (
     "digits, and classifies by asking which class makes an image most probable."
 )
 SAMPLES_PER_CLASS = 10
-FILES = ("metrics.json", "predictions.csv", "confusion.png", "report.html")
-"""What the demo writes beside the run's own files."""
 
 
 def demo(
@@ -39,7 +39,8 @@ def demo(
     max_steps: int | None = None,
 ) -> Metrics:
     """Train the recipe `digits` for some minutes, measure it on the held-out digits, and write to `out`:
-    the model, metrics.json, predictions.csv, curves.png, samples.png, confusion.png and report.html.
+    the model, metrics.json, predictions.csv, curves.png, samples.png, confusion.png, reliability.png, mistakes.png and
+    report.html.
 
     An earlier demo in `out` is replaced. Raises UserError if `out` holds something else.
     """
@@ -55,32 +56,22 @@ def demo(
     }
     model = train(dataset, recipe=recipe, out=folder, overwrite=True, **budget)  # type: ignore[arg-type]
     images = dataset.splits["test"]
-    answers = classify(model, images.levels, progress=True)
-    metrics = measure(model, answers.log_likelihoods, images.labels)
-    metrics.to_json(folder / "metrics.json")
-    answers.write_csv(folder / "predictions.csv", images.paths, images.labels)
-    rows = _comparisons(dataset, images, metrics)
-    _draw(model, metrics, folder, seed)
+    found = examine(model, images, train=dataset.train)
+    assert found is not None
+    products = Products(folder, "demo")
+    found.write(products)
+    _draw(model, folder, seed)
     seconds = monotonic() - begun
-    source = Source(
+    source = replace(
+        source_of(model, folder, found, Beside(dataset.train, "test", seed=seed)),
         title=f"Handwritten digits, learned in {spell_seconds(seconds)}",
         lead=LEAD,
-        folder=folder,
-        model=model,
-        description=model.description,
-        journal=folder / JOURNAL,
-        train=dataset.train,
-        images=images,
-        split="test",
-        answers=answers,
-        figures=metrics.as_dict(),
-        comparisons=rows,
         commands=next_commands(folder),
-        seed=seed,
     )
-    write_report(source, folder / "report.html")
+    write_page(products, source)
+    products.finish()
     _tell(source, seconds)
-    return metrics
+    return found.metrics
 
 
 def _claim(folder: Path) -> None:
@@ -90,33 +81,17 @@ def _claim(folder: Path) -> None:
     products = Products(folder, "demo")
     if folder.is_dir() and any(folder.iterdir()) and not products.matching("*"):
         raise UserError(f"{folder} is not empty and holds no earlier demo; choose another --out")
-    products.refuse_foreign(FILES)
+    products.refuse_foreign(LEFT)
     refuse_foreign(folder)
     claim_folder(folder, overwrite=True)
-    products.note(FILES)
 
 
-def _draw(model: AutoregressiveImageModel, metrics: Metrics, folder: Path, seed: int) -> None:
+def _draw(model: AutoregressiveImageModel, folder: Path, seed: int) -> None:
+    """The run's samples and curves, with more images of each class."""
     names = model.classes.names
     labels = [name for name in names for _ in range(SAMPLES_PER_CLASS)]
     sheet(generate(model, labels, seed=seed), model.shape, folder / "samples.png", names)
-    confusion(metrics.confusion or [], names, folder / "confusion.png")
     curves(folder / JOURNAL, folder / "curves.png", model.record.training.step)
-
-
-def _comparisons(dataset: Dataset, images: ImageSet, metrics: Metrics) -> list[Comparison]:
-    """The baselines, the worst first, and the model at the end."""
-    rows = sorted(baselines(dataset.train, images), key=lambda row: -row.bits_per_dim)
-    return [
-        *(Comparison(**vars(row)) for row in rows),
-        Comparison(
-            "pixelbayes",
-            "each pixel given those before it and the class",
-            metrics.bits_per_dim or 0.0,
-            metrics.accuracy,
-            ours=True,
-        ),
-    ]
 
 
 def next_commands(folder: Path) -> list[Command]:

@@ -20,6 +20,7 @@ from .pictures import confusion, mistakes_sheet, reliability_diagram
 from .products import Products
 from .provenance import FEW, Provenance, provenance
 from .tasks.classify import Classification, class_log_likelihoods, from_log_likelihoods, ignores_labels
+from .tasks.detect.detector import fingerprint
 from .views import Views
 
 FILES = ("metrics.json", "predictions.csv", "confusion.png", "reliability.png", "mistakes.png", "seen.png")
@@ -40,6 +41,8 @@ class Evaluation:
     provenance: Provenance
     rivals: tuple[Rival, ...] = ()
     seen: Seen | None = None
+    weights: str = ""
+    """The fingerprint of the model's weights, by which its figures are known to be of them."""
 
     def notes(self) -> list[str]:
         """What a reader of the figures should know, a line each."""
@@ -61,6 +64,7 @@ class Evaluation:
         """Plain data: the metrics at the top, and what else was found."""
         return {
             **self.metrics.as_dict(),
+            "weights": self.weights,
             "provenance": asdict(self.provenance),
             "baselines": [rival.as_dict() for rival in self.rivals],
             "seen": asdict(self.seen) if self.seen is not None else None,
@@ -179,7 +183,7 @@ def examine(
     if train is not None and answers is not None and 2 * (source.trained_on or 0) <= len(images):
         beside = rivals(train, images, answers.predicted)
     found = accuracy_seen(model, along, images) if seen else None
-    return Evaluation(metrics, images, answers, source, tuple(beside), found)
+    return Evaluation(metrics, images, answers, source, tuple(beside), found, fingerprint(model))
 
 
 def training_images(

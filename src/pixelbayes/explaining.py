@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from .model import AutoregressiveImageModel, as_levels, require_model
 from .products import Products
 from .tasks.explain import Evidence
 from .tasks.explain import explain as evidence_of
-
-if TYPE_CHECKING:
-    from .pictures.evidence import Panel
 
 TABLE = "evidence.csv"
 MAP_FILES = {"npy": "evidence.npy", "safetensors": "evidence.safetensors"}
@@ -113,7 +110,7 @@ def picture_names(paths: Sequence[str]) -> list[str]:
 
 def write(found: Evidence, images: ImageSet, products: Products, maps: str | None = None) -> None:
     """The table, the maps and the pictures of some evidence, under `output_names`."""
-    from .pictures.evidence import PER_SHEET, evidence_picture, evidence_sheet
+    from .pictures.evidence import PER_SHEET, evidence_picture, evidence_sheet, panels_of
 
     with products.new(TABLE) as path:
         found.write_csv(path, images.paths, images.labels)
@@ -124,7 +121,7 @@ def write(found: Evidence, images: ImageSet, products: Products, maps: str | Non
         tensors = {"maps": found.maps, "class": found.chosen, "rival": found.rivals}
         with products.new(MAP_FILES[maps]) as path:
             write_tensors(path, {name: each.contiguous() for name, each in tensors.items()})
-    shown = panels(found, images)
+    shown = panels_of(found, images)
     if len(shown) <= EACH_ALONE:
         for panel, name in zip(shown, picture_names(images.paths), strict=True):
             with products.new(name) as path:
@@ -133,25 +130,3 @@ def write(found: Evidence, images: ImageSet, products: Products, maps: str | Non
         title = f"images {start + 1} to {min(start + PER_SHEET, len(shown))} of {len(shown)}"
         with products.new(f"sheet-{number:03d}.png") as path:
             evidence_sheet(shown[start : start + PER_SHEET], path, title)
-
-
-def panels(found: Evidence, images: ImageSet) -> "list[Panel]":
-    """What the pictures show of each image."""
-    from .pictures import preview
-    from .pictures.evidence import Panel
-
-    values = preview(images.levels, images.shape)
-    columns = (found.chosen, found.rivals, found.probability, images.labels)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [
-        Panel(
-            values[row],
-            found.maps[row].numpy(),
-            found.classes[chosen],
-            found.classes[rival],
-            images.paths[row],
-            probability,
-            None if true == UNKNOWN else found.classes[true],
-        )
-        for row, (chosen, rival, probability, true) in enumerate(rows)
-    ]

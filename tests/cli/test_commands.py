@@ -32,7 +32,7 @@ def test_a_run_is_a_model_with_its_journal_and_pictures(tiny_model_folder: Path)
 def test_training_prints_its_plan_and_what_to_try_next(tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "run"
     words = ["--recipe", "digits", "--network.filters", "4", "--training.batch", "32", "--data.levels", "2"]
-    assert main(["train", "digits", *words, "--max-steps", "1", "--device", "cpu", "--out", str(out)]) == 0
+    assert main(["train", "digits", *words, "--max-steps", "1", "--no-page", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert f"train: {len(the_digits()['train']):,} images" in said
     assert said.splitlines()[-4].endswith(f"are in {out}. Try next:")
@@ -151,7 +151,17 @@ def test_no_command_writes_over_files_of_others(
 
 
 def test_training_anew_forgets_the_run_before_and_nothing_else(tmp_path: Path) -> None:
-    words = ["train", "digits", "--recipe", "digits", "--network.filters", "2", "--max-steps", "2"]
+    words = [
+        "train",
+        "digits",
+        "--recipe",
+        "digits",
+        "--network.filters",
+        "2",
+        "--max-steps",
+        "2",
+        "--no-page",
+    ]
     words += ["--out", str(tmp_path), "--overwrite", "--device", "cpu"]
     assert main(words) == 0
     own = ("samples/step-mine.png", "events/notes.txt", "state/notes.txt", "samples/me.png")
@@ -230,7 +240,7 @@ def test_evaluate_takes_the_validation_images_of_the_training(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "measured"
-    assert main(["evaluate", str(tiny_model_folder), "--out", str(out)]) == 0
+    assert main(["evaluate", str(tiny_model_folder), "--no-page", "--out", str(out)]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert {"bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1", "images", "classes"} <= set(metrics)
     assert metrics["images"] == len(the_digits()["validation"])
@@ -244,14 +254,14 @@ def test_evaluate_says_how_many_images_its_figures_are_of(
     for row in range(4):
         Image.fromarray(np.full((8, 8), 16 * row, np.uint8)).save(tmp_path / f"{row}.png")
     (tmp_path / "some.csv").write_text("0.png,0\n1.png,1\n2.png,-1\n3.png,-1\n")
-    words = ["evaluate", str(tiny_model_folder), "--data", str(tmp_path / "some.csv"), "--out"]
+    words = ["evaluate", str(tiny_model_folder), "--data", str(tmp_path / "some.csv"), "--no-page", "--out"]
     assert main([*words, str(tmp_path / "out")]) == 0
     assert "2 images (and 2 of unknown class, which are not scored):" in capsys.readouterr().out
 
 
 def test_evaluate_counts_the_images_of_a_model_without_classes(tmp_path: Path, capsys: Captured) -> None:
     pb.save(pb.create("digits", classes=(), filters=2), tmp_path / "plain")
-    words = ["evaluate", str(tmp_path / "plain"), "--data", "digits", "--split", "validation"]
+    words = ["evaluate", str(tmp_path / "plain"), "--data", "digits", "--split", "validation", "--no-page"]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0
     assert f"\n{len(the_digits()['validation'])} images: " in "\n" + capsys.readouterr().out
 
@@ -270,7 +280,7 @@ def test_a_grey_image_is_taken_where_the_training_had_some(tmp_path: Path) -> No
         for row in range(6):
             picture = Image.fromarray(np.full((4, 4), 40 * row, np.uint8))
             (picture if row % 2 else picture.convert("RGB")).save(tmp_path / "mixed" / name / f"{row}.png")
-    words = ["--network.filters", "2", "--network.scales", "1", "--max-steps", "1", "--device", "cpu"]
+    words = ["--network.filters", "2", "--network.scales", "1", "--max-steps", "1", "--no-page"]
     assert main(["train", str(tmp_path / "mixed"), *words, "--out", str(tmp_path / "run")]) == 0
     assert main(["classify", str(tmp_path / "run"), str(tmp_path / "mixed" / "a" / "1.png")]) == 0
 
@@ -313,13 +323,26 @@ def test_evaluate_takes_the_validation_images_of_other_data(tiny_model_folder: P
                 Image.fromarray(pixels).save(tmp_path / split / name / f"{row}.png")
     for data, images in ((tmp_path, 4), (tmp_path / "train", 6)):
         out = tmp_path / f"of-{images}"
-        assert main(["evaluate", str(tiny_model_folder), "--data", str(data), "--out", str(out)]) == 0
+        assert (
+            main(["evaluate", str(tiny_model_folder), "--data", str(data), "--no-page", "--out", str(out)])
+            == 0
+        )
         assert json.loads((out / "metrics.json").read_text())["images"] == images
 
 
 def test_images_that_were_trained_on_are_not_called_held_out(tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "run"
-    words = ["train", "digits", "--recipe", "digits", "--network.filters", "2", "--max-steps", "1"]
+    words = [
+        "train",
+        "digits",
+        "--recipe",
+        "digits",
+        "--network.filters",
+        "2",
+        "--max-steps",
+        "1",
+        "--no-page",
+    ]
     assert main([*words, "--add-validation", "--device", "cpu", "--out", str(out)]) == 0
     assert main(["evaluate", str(out), "--out", str(tmp_path / "measured")]) == 2
     assert "trained on its validation images" in " ".join(capsys.readouterr().err.split())
@@ -443,7 +466,7 @@ def test_notices_about_the_images_are_said(tiny_model_folder: Path, tmp_path: Pa
     )
     for words in (
         ["classify", str(tiny_model_folder), str(out)],
-        ["evaluate", str(tiny_model_folder), "--data", str(out)],
+        ["evaluate", str(tiny_model_folder), "--data", str(out), "--no-page"],
     ):
         assert main([*words, *(["--out", str(tmp_path / "measured")] if words[0] == "evaluate" else [])]) == 0
         assert "samples.png" in capsys.readouterr().err

@@ -139,6 +139,7 @@ def test_evaluate_prints_how_well_each_score_tells_foreign_images(
 ) -> None:
     words = [
         "evaluate",
+        "--no-page",
         str(fitted),
         "--no-baselines",
         "--foreign",

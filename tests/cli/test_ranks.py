@@ -56,7 +56,18 @@ def test_classifying_and_evaluating_give_the_same_numbers(model: Path, tmp_path:
         folder.mkdir()
         csv, logits = folder / "predictions.csv", folder / "logits.npy"
         run(ranks, "classify", model, "digits", "--split", "test", "--csv", csv, "--logits", logits)
-        run(ranks, "evaluate", model, "--data", "digits", "--split", "test", "--out", folder / "metrics")
+        run(
+            ranks,
+            "evaluate",
+            model,
+            "--no-page",
+            "--data",
+            "digits",
+            "--split",
+            "test",
+            "--out",
+            folder / "metrics",
+        )
     assert np.load(tmp_path / "1" / "logits.npy").shape == (359, 10)
     assert files(tmp_path / "1") == files(tmp_path / "2")
     assert json.loads((tmp_path / "2" / "metrics" / "metrics.json").read_text())["images"] == 359

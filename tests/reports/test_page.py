@@ -8,10 +8,47 @@ import pytest
 import torch
 
 import pixelbayes as pb
-from pixelbayes.reports import SECTIONS, Command, Comparison, Section, Source, render, write_report
+from pixelbayes.reports import (
+    SECTIONS,
+    Command,
+    Comparison,
+    Findings,
+    Section,
+    Source,
+    Stored,
+    render,
+    write_report,
+)
 from pixelbayes.tasks.classify import from_log_likelihoods
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "a & b", "$x^2$")
+
+
+PICTURES = {"nearest.png": b"\x89PNG", "against.png": b"\x89PNG"}
+GENERATION = {
+    "features": "<CNN>",
+    "overall": {
+        "samples": 5,
+        "real": 6,
+        "frechet": {"value": 1.5, "low": 1, "high": 2},
+        "kid": None,
+        "precision": 0.5,
+    },
+    "by_class": {
+        "<script>": {"samples": 1, "real": None, "frechet": "many", "kid": {"value": float("nan")}},
+        "b": 3,
+    },
+    "notes": ["<few>", 4],
+}
+AGAINST = {
+    "images": 9,
+    "rows": [
+        {"name": "<accuracy>", "model": 0.5, "cnn": None, "form": ".1%", "model_interval": [0.4, 0.6]},
+        {"name": "odd", "model": "high", "cnn": 3, "form": "{0}", "cnn_interval": [1]},
+        "row",
+    ],
+}
+RIVALS = [{"name": "<svm>", "explanation": "<e>", "accuracy": 0.5, "model_accuracy": 0.75, "p_value": 0.01}]
 
 
 class Tags(HTMLParser):
@@ -52,6 +89,7 @@ def full(tmp_path_factory) -> Source:
     nats[torch.arange(15), (labels + (torch.arange(15) < 4)) % 5] = 3.0
     answers = from_log_likelihoods(model, nats)
     figures = {"images": 15, "accuracy": 11 / 15, "bits_per_dim": 1.5, "classes": list(HOSTILE)}
+    figures["intervals"] = {"accuracy": (0.5, 0.875), "bits_per_dim": "wide"}
     figures["confusion"] = [[3 if row == column else 0 for column in range(5)] for row in range(5)]
     return Source(
         title="A <report> & more",
@@ -75,6 +113,15 @@ def full(tmp_path_factory) -> Source:
         ],
         commands=[Command("pixelbayes generate 'runs/<b>'", "draw more")],
         notes=["<i>nothing</i> is missing"],
+        remarks=["these images <b>flatter</b>"],
+        stored=Stored(generation=GENERATION, against=AGAINST, rivals=RIVALS, pictures=PICTURES),
+        study=Findings(
+            "1 <trial>",
+            ("variant", "seeds"),
+            [("<a>", "1")],
+            ["<note>"],
+            [("<plot>", PICTURES["nearest.png"])],
+        ),
     )
 
 
@@ -93,6 +140,11 @@ def test_a_full_page_is_well_formed_and_needs_no_network(full) -> None:
         "4 of 15 images",
         "has not come to its end",
         "filters = 2",
+        "40.0% to 60.0%",
+        "50.00% to 87.50%",
+        "1.50",
+        "worse",
+        "These images &lt;b&gt;flatter&lt;/b&gt;.",
     ):
         assert text in page
 

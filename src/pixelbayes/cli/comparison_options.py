@@ -37,6 +37,10 @@ class Comparisons:
     """Train a dedicated classifier on the same images, and compare it with the model."""
     against_minutes: Annotated[float, optional("M")] = 5.0
     """How long the CNN is trained at most."""
+    few_images: Annotated[int | None, optional("N")] = None
+    """Train a model of the same recipe and a CNN anew on N images of each class, too; it takes twice --few-minutes."""
+    few_minutes: Annotated[float, optional("M")] = 2.0
+    """How long each of the two is trained on few images."""
     against_foreign: Annotated[str | None, optional("DATA")] = None
     """Images of something else, which both should find strange."""
 
@@ -45,12 +49,16 @@ class Comparisons:
         from .presenting import check_positive
 
         check_positive(self.against_minutes, "--against-minutes")
+        check_positive(self.few_minutes, "--few-minutes")
+        if self.few_images is not None and self.few_images < 2:
+            raise UserError(f"--few-images must be 2 or more, not {self.few_images}")
         if self.samples is not None and self.samples < 2:
             raise UserError(f"--samples must be 2 or more, not {self.samples}")
         for name, needs, given in (
             ("--samples", "--generation", self.samples and not self.generation),
             ("--inception", "--generation", self.inception and not self.generation),
             ("--against-foreign", "--against cnn", self.against_foreign and not self.against),
+            ("--few-images", "--against cnn", self.few_images is not None and not self.against),
         ):
             if given:
                 raise UserError(f"{name} belongs to {needs}")
@@ -112,14 +120,21 @@ class Comparisons:
     ) -> list[str]:
         from ..against import against_cnn
         from ..evaluating import held_out
+        from ..few_images import FewImages, few_images_row, recipe_of, some_of_each
         from ..pictures.against import against_picture
         from ..progress import warn
         from .presenting import show
 
         foreign = held_out(model, self.against_foreign) if self.against_foreign else None
+        train = held_out(model, None, "train")
+        few = FewImages(self.few_images, self.few_minutes) if self.few_images is not None else None
+        if few is not None:  # what cannot be done is said before the work
+            recipe_of(model), some_of_each(train, few.images)
         found = against_cnn(
-            model, images, foreign=foreign, features=beside, fit=self._fit(model), progress=True
+            model, images, train=train, foreign=foreign, features=beside, fit=self._fit(model), progress=True
         )
+        if few is not None:
+            found = found.with_row(few_images_row(model, images.labelled, train, few, self._fit(model)))
         with products.new("against.json") as path:
             found.to_json(path)
         with products.new("against.png") as path:
@@ -156,26 +171,20 @@ def _training_images(model: "AutoregressiveImageModel") -> "ImageSet | None":
 
 
 def quality_table(found: "GenerationQuality") -> Table:
-    """The figures of all images, of one real half against the other, and of each class."""
+    """The figures of all images, of one real half against the other, and of each class; intervals stand below."""
+    from .evaluation_tables import short
     from .presenting import plain_table
 
-    table = plain_table(found.name)
-    for heading in (
-        "",
-        "samples",
-        "real",
-        "Frechet distance (95 %)",
-        "KID x 1000 (95 %)",
-        "precision",
-        "recall",
-    ):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = plain_table(f"{found.name}; below the figures 95 % intervals")
+    table.add_column("")
+    for heading in ("Frechet\ndistance", "KID\nx 1000", "precision\nrecall"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, row in (
         ("all", found.overall),
         ("one real half, other", found.halves),
         *found.by_class.items(),
     ):
-        table.add_row(name, str(row.samples), str(row.real), *_cells(row))
+        table.add_row(f"{short(name)}\n{row.samples} beside {row.real}", *_cells(row))
     return table
 
 
@@ -189,18 +198,19 @@ def _cells(row: "Distances") -> list[str]:
             continue
         ends = ""
         if estimate.low is not None and estimate.high is not None:
-            ends = f" ({estimate.low * scale:{form}} to {estimate.high * scale:{form}})"
+            ends = f"\n{estimate.low * scale:{form}} to {estimate.high * scale:{form}}"
         shown.append(f"{estimate.value * scale:{form}}{ends}")
-    return [*shown, number(row.precision, ".3f"), number(row.recall, ".3f")]
+    return [*shown, f"{number(row.precision, '.3f')}\n{number(row.recall, '.3f')}"]
 
 
 def against_table(found: "Against") -> Table:
-    """A row for each question, a column for each of the two."""
+    """A row for each question, a column for each of the two; intervals stand below."""
     from .presenting import plain_table
 
-    table = plain_table("the model beside a dedicated CNN")
-    for heading in ("", "model", "CNN"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = plain_table("the model beside a dedicated CNN; below accuracies their 95 % intervals")
+    table.add_column("", max_width=38)
+    for heading in ("model", "CNN"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
         table.add_row(
             row.name, row.spelled(row.model, row.model_interval), row.spelled(row.cnn, row.cnn_interval)

@@ -25,7 +25,7 @@ class Evaluate:
     Without --data it takes the data that the model was trained on. Simple classifiers (naive Bayes, a nearest
     neighbour, an SVM, a random forest) stand beside the model where its training images can be found. Writes
     OUT/metrics.json and, where classes are known, predictions.csv, confusion.png, reliability.png (is it right as often
-    as it says?), mistakes.png (the surest ones) and, with --seen, seen.png.
+    as it says?), mistakes.png (the surest ones) and, with --seen, seen.png; and report.html, one page with all of it.
 
     examples:
       pixelbayes evaluate runs/demo
@@ -64,6 +64,8 @@ class Evaluate:
     """The folder of the files of --foreign where it is a standard set."""
     baselines: bool = True
     """Simple classifiers beside the model, where the images of its training can be found."""
+    page: bool = True
+    """report.html, one page to hand over."""
     skip_bad_images: Flag = False
     """Leave out files that are no readable images, naming them."""
     overwrite: Flag = False
@@ -83,6 +85,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..folders import claimed
     from ..products import Products
     from ..progress import say, warn
+    from ..reporting import PAGE, page_of_evaluation
     from ..tasks.classify import require_classes
     from ..views import check as check_views
     from .evaluation_tables import foreign_table
@@ -116,11 +119,14 @@ def run(arguments: Sequence[str]) -> None:
     name = f"{Path(options.model).resolve().name}-evaluation"
     with claimed(options.out or default_out(name), options.overwrite) as out:
         products = Products(out, "evaluation")
-        products.refuse_foreign((*FILES, *options.comparisons.files))
+        products.refuse_foreign((*FILES, PAGE, *options.comparisons.files))
         found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
         assert found is not None
         written = found.write(products)
         written += options.comparisons.run(model, options.model, images, products)
+        if options.page:
+            folder = Path(options.model) if Path(options.model).is_dir() else None
+            written.append(page_of_evaluation(model, folder, found, train, options.split, products))
         products.finish()
     present(found, calibrated=model.calibration.active)
     if foreign is not None:

@@ -77,10 +77,12 @@ def _recipes(name: str | None) -> None:
         return
     from ..cost import remembered_cost
     from ..progress import track
-    from .presenting import plain_table, show
+    from .presenting import add_names, plain_table, show
 
-    table = plain_table("recipes (pixelbayes list recipes NAME prints one)", "recipe", "what it is")
-    for heading in ("parameters", "GFLOP an image"):
+    table = plain_table("recipes (pixelbayes list recipes NAME prints one)")
+    add_names(table, "recipe", recipes())
+    table.add_column("what it is")
+    for heading in ("parameters", "GFLOP\nan image"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in track(recipes(), "counting"):
         recipe = load_recipe(each)
@@ -122,10 +124,10 @@ def _write_csv(found: "list[RunSummary]") -> None:
 
 def _table_of_runs(found: "list[RunSummary]", place: str) -> "Table":
     """What tells runs apart, in 80 columns; names are folded only where they are longer than their column."""
-    from .presenting import number, plain_table
+    from .presenting import add_names, number, plain_table
 
     table = plain_table(f"runs in {place} (--csv has all columns)")
-    table.add_column("run", overflow="fold")
+    add_names(table, "run", [each.name(place) for each in found])
     for heading in ("network", "strategy"):
         table.add_column(heading, no_wrap=True)
     folds = ["folds"] if any(each.fold_of for each in found) else []
@@ -167,15 +169,11 @@ def _ready_models() -> None:
 
     from ..ready import ready_models
     from ..runs import find_models
-    from .presenting import plain_table, show
+    from .presenting import show
 
     ready = {name: find_models(folder)[0] for name, folder in ready_models().items()}
-    table = plain_table(
-        "ready models, to be named instead of a folder", "model", "network", "images", "classes"
-    )
-    for name, each in ready.items():
-        table.add_row(name, *_spell(each.config))
-    show(table)
+    title = "ready models, to be named instead of a folder"
+    show(_table_of_models(title, {name: each.config for name, each in ready.items()}))
     if Path("runs").is_dir() and find_models("runs"):
         _models("runs")
 
@@ -185,7 +183,7 @@ def _models(place: str) -> None:
     from pathlib import Path
 
     from ..runs import find_models
-    from .presenting import plain_table, show
+    from .presenting import show
 
     found = find_models(place)
     if not found:
@@ -195,12 +193,26 @@ def _models(place: str) -> None:
             raise UserError(f"{place}: {found[0].broken}")
         print(json.dumps(found[0].config, indent=2))
         return
-    table = plain_table(f"models in {place}", "model", "network", "images", "classes")
-    for each in found:
-        if not each.broken:
-            table.add_row(str(each.folder), *_spell(each.config))
-    show(table)
+    show(
+        _table_of_models(
+            f"models in {place}", {str(each.folder): each.config for each in found if not each.broken}
+        )
+    )
     _tell_broken({str(each.folder): each.broken for each in found})
+
+
+def _table_of_models(title: str, configs: dict[str, dict[str, Any]]) -> "Table":
+    """What models are, by their names or folders."""
+    from .presenting import add_names, plain_table
+
+    table = plain_table(title)
+    add_names(table, "model", list(configs))
+    table.add_column("network", no_wrap=True)
+    table.add_column("images", no_wrap=True)
+    table.add_column("classes")
+    for name, config in configs.items():
+        table.add_row(name, *_spell(config))
+    return table
 
 
 def _spell(config: dict[str, Any]) -> tuple[str, str, str]:

@@ -7,19 +7,33 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ..errors import UserError, check_name, printable
 from ..folders import refuse_unwritable
 
+WIDTH = 80
+"""Columns that a table has where there is no terminal; those whose names are wider have more."""
+NAMES = 36  # columns that names may take unbroken
+
 
 def show(table: Table) -> None:
-    """Print a table on stdout; wide ones are not cut where there is no terminal and no COLUMNS. Names are no markup."""
+    """Print a table on stdout; where there is no terminal and no COLUMNS, so wide that no name is cut. Names are no
+    markup."""
     console = Console(markup=False, emoji=False)
     if not console.is_terminal and not os.environ.get("COLUMNS"):
-        console = Console(markup=False, emoji=False, width=200)
+        least = Measurement.get(console, console.options.update(width=10_000), table).minimum
+        console = Console(markup=False, emoji=False, width=max(WIDTH, least))
     console.print(table)
+
+
+def add_names(table: Table, heading: str, names: Sequence[str]) -> None:
+    """A column of names, which are not broken unless one is very long."""
+    widest = max(map(cell_len, names), default=0)
+    table.add_column(heading, overflow="fold", no_wrap=widest <= NAMES, min_width=min(widest, NAMES))
 
 
 def check_positive(value: float | None, option: str) -> None:

@@ -17,9 +17,9 @@ class StudyOptions:
 
     STUDY is one that comes with the package, or a TOML file. Without it, the studies are listed. The
     cost is printed before the work. OUT gets study.csv, study.md (means and spreads over seeds), study.png,
-    curves.png, and a plot along each number that was varied. The same command again continues where it was stopped,
-    also by a kill; run at the same time by several processes (on several machines with --storage), they share the
-    trials.
+    curves.png, a plot along each number that was varied, and report.html, one page with all of it. The same command
+    again continues where it was stopped, also by a kill; run at the same time by several processes (on several
+    machines with --storage), they share the trials.
 
     examples:
       pixelbayes study
@@ -70,8 +70,9 @@ def run(arguments: Sequence[str]) -> None:
 
         for path in redraw(options.study):
             say(f"written: {path}")
-        say((Path(options.study) / "study.md").read_text(encoding="utf-8"))
+        _present(Path(options.study))
         return
+    from ..reporting import PAGE, report
     from ..studying import study
 
     result = study(
@@ -81,23 +82,49 @@ def run(arguments: Sequence[str]) -> None:
     )  # fmt: skip
     if options.dry_run:
         return
-    say((result.folder / "study.md").read_text(encoding="utf-8"))
-    say(f"written: {result.folder}/study.csv, study.md, study.png, curves.png")
+    _present(result.folder)
+    if result.figures:
+        report(result.folder, result.folder / PAGE, overwrite=True)
+    say(f"written: {result.folder}/study.csv, study.md, study.png, curves.png, {PAGE}")
     if result.failed:
         name, reason = next(iter(result.failed.items()))
         raise UserError(f"{len(result.failed)} trials could not be done, such as {name}: {reason}")
 
 
 def _list() -> None:
-    """The studies that come with the package."""
+    """The studies that come with the package, and what they take."""
     from ..studying import load_study, studies
-    from .presenting import plain_table, show
+    from .presenting import add_names, number, plain_table, show
 
-    table = plain_table("studies", "name", "trials", "what it compares", "from")
+    table = plain_table("studies; pixelbayes study NAME --dry-run says what one takes here")
+    add_names(table, "study", studies())
+    for heading in ("trials", "minutes\neach"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what it compares")
     for name in studies():
         found = load_study(name)
-        table.add_row(name, str(len(found.trials)), found.summary, found.source)
+        minutes = number(found.trials[0].minutes, "g") or "epochs"
+        table.add_row(name, str(len(found.trials)), minutes, f"{found.summary} ({found.source})")
     show(table)
+
+
+def _present(folder: Path) -> None:
+    """The table of means, in 80 columns; study.md has all of it."""
+    from ..studying.tables import cells_of, note_on, read_table
+    from .presenting import add_names, plain_table, show
+
+    rows = read_table(folder / "study.csv")
+    if not rows:
+        return
+    cells = cells_of(rows)
+    table = plain_table("means over seeds; below, whether the difference from the first is more than chance")
+    add_names(table, "variant", [each[0] for each in cells])
+    for heading in ("seeds", "bits/dim", "accuracy", "minutes"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for variant, seeds, bits, accuracy, _, minutes, beside_bits, beside_accuracy in cells:
+        table.add_row(variant, seeds, f"{bits}\n{beside_bits}", f"{accuracy}\n{beside_accuracy}", minutes)
+    show(table)
+    print(note_on(rows))
 
 
 def _seeds(text: str | None) -> tuple[int, ...] | None:

@@ -14,6 +14,7 @@ from ..errors import UserError
 from .arguments import Flag, given, optional, peek, peek_all, read
 
 if TYPE_CHECKING:
+    from ..model import AutoregressiveImageModel
     from ..recipe import Recipe
 
 
@@ -24,7 +25,9 @@ class Train:
     DATA is digits (bundled), a folder with one sub-folder for each class, a folder with train.csv, validation.csv and
     test.csv (rows path,label), or a standard set (mnist, cifar10, celeba, ...) with --root FOLDER. Without --recipe,
     size, network, batch and schedule are planned from the data, the device and --minutes, and the plan is printed.
-    The run's folder is itself the model (its best averaged weights).
+    The run's folder is itself the model (its best averaged weights). Beside it lie curves.png, samples.png and, of the
+    validation images, metrics.json, predictions.csv, confusion.png, reliability.png, mistakes.png and report.html, one
+    page with all of it.
 
     Every field of a recipe can be set by hand: --network.filters 64 --training.batch 32 --data.levels 2. The values
     shown for them below are those of the recipe (without one, where the planning starts).
@@ -68,6 +71,8 @@ class Train:
     folds: Annotated[int | None, optional("K")] = None
     """k-fold evaluation: train K models, each on all folds but one, and judge every image by the model that has not
     seen it (--minutes and --max-steps are of each)."""
+    page: bool = True
+    """At the end judge the validation images: figures, predictions, pictures, and report.html."""
     root: Annotated[str | None, optional("FOLDER")] = None
     """The folder of a standard set's files."""
     class_names: Annotated[str | None, optional("A,B")] = None
@@ -126,8 +131,21 @@ def train(options: Any, out: Path, overrides: dict[str, Any]) -> None:
         return
     model = api.train(options.source, start=options.start, **asked)
     if is_first():
-        for line in next_steps(out, can_classify(model)):
+        if options.page:
+            hand_over(model, out)
+        for line in next_steps(out, can_classify(model), options.page):
             say(line)
+
+
+def hand_over(model: "AutoregressiveImageModel", out: Path) -> None:
+    """The page and its figures; what keeps them from being written does not undo the training."""
+    from ..progress import warn
+    from ..reporting import hand_over as write_all
+
+    try:
+        write_all(model, out)
+    except (UserError, OSError) as error:
+        warn(f"the model is whole, but its page could not be written: {error}")
 
 
 def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any]) -> None:
@@ -175,13 +193,14 @@ def folder_of(options: Train) -> AbstractContextManager[Path]:
     return reserved(run_name(options.source))
 
 
-def next_steps(out: Path, classes: bool) -> list[str]:
+def next_steps(out: Path, classes: bool, page: bool = False) -> list[str]:
     """The folder, and what to try next."""
+    read = f" Its page: {out / 'report.html'}." if page and (out / "report.html").is_file() else ""
     model = quote(str(out))
     last = f"classify {model} DATA --csv predictions.csv" if classes else f"list models {model}"
     return [
         "",
-        f"The model, its curves and samples are in {out}. Try next:",
+        f"The model, its curves and samples are in {out}.{read} Try next:",
         f"  pixelbayes generate {model} --per-class 25",
         f"  pixelbayes evaluate {model}",
         f"  pixelbayes {last}",

@@ -11,6 +11,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from ..data import ImageSet
+from ..labels import UNKNOWN
+from ..tasks.explain import Evidence
+from .sheets import preview
 from .style import BLUE, INK, MUTED, ORANGE, figure, save, shorten
 
 DIVERGING = LinearSegmentedColormap.from_list(
@@ -44,6 +48,25 @@ class Panel:
     @property
     def odds(self) -> str:
         return f"{self.bits.sum():+,.1f} bits"
+
+
+def panels_of(found: Evidence, images: ImageSet) -> list[Panel]:
+    """What the pictures show of each image."""
+    values = preview(images.levels, images.shape)
+    columns = (found.chosen, found.rivals, found.probability, images.labels)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        Panel(
+            values[row],
+            found.maps[row].numpy(),
+            found.classes[chosen],
+            found.classes[rival],
+            images.paths[row],
+            probability,
+            None if true == UNKNOWN else found.classes[true],
+        )
+        for row, (chosen, rival, probability, true) in enumerate(rows)
+    ]
 
 
 def evidence_picture(panel: Panel, path: str | Path) -> None:

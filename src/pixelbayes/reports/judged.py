@@ -42,14 +42,35 @@ def figures(source: Source) -> Mapping[str, Any] | None:
     """All figures, in a table."""
     found = [(name, meaning, form, source.figure(name)) for name, meaning, form in FIGURES]
     rows = [
-        (meaning, format(value, form), None if alone is None else format(alone, form))
+        (
+            meaning,
+            format(value, form),
+            _interval(source, name, form),
+            None if alone is None else format(alone, form),
+        )
         for name, meaning, form, value in found
         for alone in [source.figure(f"uncalibrated.{name}")]
         if value is not None
     ]
     if not rows:
         return None
-    return {"rows": rows, "on": source.measured, "calibrated": any(alone for *_, alone in rows)}
+    return {
+        "rows": rows,
+        "on": source.measured,
+        "calibrated": any(alone for *_, alone in rows),
+        "intervals": any(interval for _, _, interval, _ in rows),
+        "remarks": [remark.rstrip(".") for remark in source.remarks],
+    }
+
+
+def _interval(source: Source, name: str, form: str) -> str:
+    """'91.0% to 94.0%'; empty where the figures have no interval."""
+    intervals = source.figures.get("intervals")
+    ends = intervals.get(name) if isinstance(intervals, Mapping) else None
+    numbers = (
+        isinstance(ends, list | tuple) and len(ends) == 2 and all(isinstance(end, float) for end in ends)
+    )
+    return f"{ends[0]:{form}} to {ends[1]:{form}}" if numbers and ends is not None else ""
 
 
 @register_section("confusion", "Which classes are confused")

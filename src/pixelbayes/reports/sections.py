@@ -26,8 +26,8 @@ SECTIONS: list[Section] = []
 """Those of every report, from top to bottom."""
 
 OWN = (
-    "glance", "comparisons", "figures", "samples", "curves", "confusion", "reliability", "mistakes", "data", "model",
-    "notes", "commands",
+    "glance", "study", "comparisons", "figures", "rivals", "against", "samples", "generation", "curves", "confusion",
+    "reliability", "mistakes", "evidence", "data", "model", "notes", "commands",
 )  # fmt: skip
 """The names of the package's own sections, in their order."""
 

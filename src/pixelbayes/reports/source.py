@@ -10,6 +10,7 @@ from typing import Any
 from ..data import ImageSet
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import Classification
+from .stored import Stored
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What a study found, a row for each variant; `pictures` have a caption each."""
+
+    summary: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    pictures: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """All that sections may show; what is missing is None or empty, and sections of it are absent then."""
 
@@ -51,6 +63,11 @@ class Source:
     figures: Mapping[str, Any] = field(default_factory=dict)
     """As in metrics.json."""
     comparisons: Sequence[Comparison] = ()
+    remarks: Sequence[str] = ()
+    """What a reader of the figures should know, a sentence each."""
+    stored: Stored = field(default_factory=Stored)
+    """What evaluations of the model left."""
+    study: Findings | None = None
     commands: Sequence[Command] = ()
     notes: Sequence[str] = ()
     """Why something is missing, a sentence each."""

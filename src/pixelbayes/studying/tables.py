@@ -1,6 +1,7 @@
 """A study's results as files: study.csv, curves.csv, study.md, and pictures, all drawn from the two CSVs."""
 
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -19,6 +20,13 @@ FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1", "gap_bit
 COLUMNS = ("trial", "variant", "seed", *FIGURES, "images", "steps", "minutes", "parameters")
 CURVES = ("variant", "seed", "epoch", "train_bits_per_dim", "validation_bits_per_dim", "validation_accuracy")
 SHOWN = ("bits_per_dim", "accuracy", "gap_bits_per_dim")
+HEADS = (
+    "variant", "seeds", "bits/dim", "accuracy", "gap", "minutes", "bits/dim beside the first",
+    "accuracy beside the first",
+)  # fmt: skip
+"""Of the table of means."""
+ABOUT = "study.json"
+"""What the study is: its name, summary, source and data."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,23 @@ def write_results(
     ]
     _write(out / "study.csv", (*COLUMNS[:3], *axes, *COLUMNS[3:]), rows)
     _write(out / "curves.csv", CURVES, curves)
-    return [out / "study.csv", *redraw(out, study.summary or study.name)]
+    about = {name: getattr(study, name) for name in ("name", "summary", "source")}
+    with whole(out / ABOUT) as temporary:
+        temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return [out / "study.csv", *redraw(out)]
+
+
+def about(folder: Path) -> dict[str, str]:
+    """The study's name, summary and source, as far as its folder tells."""
+    try:
+        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return (
+        {name: text for name, text in found.items() if isinstance(text, str)}
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
@@ -76,6 +100,8 @@ def redraw(folder: str | Path, title: str = "") -> list[Path]:
     """study.md and the pictures from study.csv and curves.csv; returns what was written."""
     out = Path(folder)
     rows = read_table(out / "study.csv")
+    told = about(out)
+    title = title or told.get("summary") or told.get("name") or ""
     text = markdown(rows, title)
     with whole(out / "study.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -174,50 +200,54 @@ def verdict(first: Mean, other: Mean, images: int | None = None) -> str:
 
 def markdown(rows: Sequence[dict[str, str]], title: str = "") -> str:
     """The table as Markdown: mean and spread over seeds, and what differs from the first by more than chance."""
-    found = summary(rows)
     lines = [f"# {title}", ""] if title else []
     if not rows:
         return "\n".join([*lines, "No trial is done yet.", ""])
-    heads = [
-        "variant",
-        "seeds",
-        *(_head(name) for name in SHOWN),
-        "minutes",
-        "bits/dim beside the first",
-        "accuracy beside the first",
-    ]
+    heads = HEADS
     lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    images = [int(count) for row in rows if (count := number(row, "images"))]
+    lines += ["| " + " | ".join(cells) + " |" for cells in cells_of(rows)]
+    lines += ["", note_on(rows), ""]
+    return "\n".join(lines)
+
+
+def cells_of(rows: Sequence[dict[str, str]]) -> list[list[str]]:
+    """A row for each variant, under `HEADS`."""
+    found = summary(rows)
+    images = fewest_images(rows)
     first = next(iter(found.values()))
+    table = []
     for place, (variant, figures) in enumerate(found.items()):
-        cells = [_cell(figures.get(name), name) for name in SHOWN]
         beside = [
             "" if place == 0 or name not in figures or name not in first
-            else verdict(first[name], figures[name], min(images) if images and name == "accuracy" else None)
+            else verdict(first[name], figures[name], images if name == "accuracy" else None)
             for name in ("bits_per_dim", "accuracy")
         ]  # fmt: skip
         minutes = figures.get("minutes")
         seeds = max((mean.seeds for mean in figures.values()), default=0)
-        cells = [
-            variant.replace("|", "/"),
-            str(seeds),
-            *cells,
-            f"{minutes.mean:.1f}" if minutes else "",
-            *beside,
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [
-        "",
+        table.append(
+            [
+                variant.replace("|", "/"),
+                str(seeds),
+                *(_cell(figures.get(name), name) for name in SHOWN),
+                f"{minutes.mean:.1f}" if minutes else "",
+                *beside,
+            ]
+        )
+    return table
+
+
+def fewest_images(rows: Sequence[dict[str, str]]) -> int | None:
+    """How many images judged each trial, the fewest; None where no row says."""
+    return min((int(count) for row in rows if (count := number(row, "images"))), default=None)
+
+
+def note_on(rows: Sequence[dict[str, str]]) -> str:
+    """How to read the table."""
+    return (
         "Mean ± standard deviation over seeds. 'Chance': a difference that the spread over seeds (Welch) and, for "
-        f"accuracies, the {min(images) if images else 0:,} images (binomial) could make with 95 %. The gap is "
-        "validation minus training bits/dim.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _head(name: str) -> str:
-    return {"bits_per_dim": "bits/dim", "gap_bits_per_dim": "gap"}.get(name, name.replace("_", " "))
+        f"accuracies, the {fewest_images(rows) or 0:,} images (binomial) could make with 95 %. The gap is "
+        "validation minus training bits/dim."
+    )
 
 
 def _cell(mean: Mean | None, name: str) -> str:

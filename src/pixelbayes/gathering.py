@@ -1,0 +1,278 @@
+"""What can be found out about a run or a model, for the sections of its page."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import torch
+
+from . import checkpoint
+from .data import ImageSet, open_images
+from .errors import UserError
+from .evaluating import held_out
+from .examining import Evaluation, examine, training_images
+from .journals import JOURNAL, read_rows
+from .measure import baselines
+from .model import AutoregressiveImageModel
+from .provenance import provenance
+from .reports import Command, Comparison, Source, Stored, evaluations_of, stored_in
+from .tasks.detect.detector import fingerprint
+
+MOST_IMAGES = 1000
+LARGE = 2**24
+"""Values of the training images from which on baselines are not fitted for a page."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a page is to be measured on: `images` of `data` and `split` at most, 0 for none."""
+
+    images: int = MOST_IMAGES
+    data: str | Path | None = None
+    split: str | None = None
+    device: str = "cpu"
+    seed: int = 0
+    progress: bool = False
+    evaluations: Sequence[Path] | None = None
+    """Folders of evaluations to show; those that are found beside the model when None."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a page shows beside an evaluation."""
+
+    train: ImageSet | None = None
+    split: str = ""
+    notes: Sequence[str] = ()
+    stored: Stored = field(default_factory=Stored)
+    seed: int = 0
+
+
+def open_source(run: str | Path | AutoregressiveImageModel, asked: Asked) -> Source:
+    """Returns all that can be found out about a run or a model.
+
+    Raises `UserError` where there is neither, and for images that are named and are not there.
+    """
+    notes: list[str] = []
+    folder = None if isinstance(run, AutoregressiveImageModel) else Path(run)
+    model = run if isinstance(run, AutoregressiveImageModel) else _model(run, asked.device, notes)
+    if model is None:
+        return _without_model(folder or Path(), notes)
+    evaluation, split, train = None, "", None
+    if asked.images:
+        train = training_images(model)[0] if asked.data is None else None
+        images, split = _images(model, asked, notes)
+        evaluation = _examined(model, images, split, asked, notes)
+    stored = stored_in(_evaluations(folder, model, asked))
+    return source_of(model, folder, evaluation, Beside(train, split, notes, stored, asked.seed))
+
+
+def source_of(
+    model: AutoregressiveImageModel, folder: Path | None, evaluation: Evaluation | None, beside: Beside
+) -> Source:
+    """Returns the source of a page on a model whose evaluation is at hand; `folder` is its run's, if it has one."""
+    notes = list(beside.notes)
+    known = evaluation is not None
+    figures: Mapping[str, Any] = (
+        evaluation.as_dict() if evaluation is not None else _recorded(folder, notes, model)
+    )
+    stored = beside.stored
+    if evaluation is not None and evaluation.rivals:
+        stored = Stored(
+            stored.generation, stored.against, [each.as_dict() for each in evaluation.rivals], stored.pictures
+        )
+    return Source(
+        title=_title(folder, model.description),
+        lead=_lead(model),
+        folder=folder,
+        model=model,
+        description=model.description,
+        journal=_journal(folder, notes),
+        train=beside.train,
+        images=evaluation.images if evaluation is not None else None,
+        split=beside.split,
+        answers=evaluation.answers if evaluation is not None else None,
+        figures=figures,
+        comparisons=comparisons(model, evaluation, beside.train) if evaluation is not None else (),
+        remarks=evaluation.notes() if evaluation is not None else (),
+        stored=stored,
+        commands=commands(folder, model.description, beside.split if known else ""),
+        notes=notes,
+        seed=beside.seed,
+    )
+
+
+def comparisons(
+    model: AutoregressiveImageModel, evaluation: Evaluation, train: ImageSet | None
+) -> list[Comparison]:
+    """Returns simple models' bits/dim on the same images, the worst first, and the model's at the end."""
+    metrics = evaluation.metrics
+    if train is None or train.levels.numel() > LARGE or metrics.bits_per_dim is None:
+        return []
+    rows = [Comparison(**vars(row)) for row in baselines(train, evaluation.images)]
+    rows.sort(key=lambda row: -row.bits_per_dim)
+    own = "each pixel given those before it" + (" and the class" if len(model.classes) else "")
+    return [*rows, Comparison("this model", own, metrics.bits_per_dim, metrics.accuracy, ours=True)]
+
+
+def commands(folder: Path | None, description: Mapping[str, Any], split: str = "") -> list[Command]:
+    """Returns how to come to such a model again, and what to do with it."""
+    if folder is None:
+        return []
+    place, found = quote(str(folder)), []
+    tables = [description.get(name) for name in ("data", "training")]
+    data, training = (table if isinstance(table, Mapping) else {} for table in tables)
+    if data.get("source") and training:
+        budget = (
+            f" --minutes {training['minutes']:g}" if isinstance(training.get("minutes"), int | float) else ""
+        )
+        budget += f" --max-steps {training['max_steps']}" if training.get("max_steps") else ""
+        seed = f" --seed {training['seed']}" if isinstance(training.get("seed"), int) else ""
+        again = quote(f"{folder}-again")
+        line = f"pixelbayes train {quote(str(data['source']))} --recipe {place}{budget}{seed} --out {again}"
+        found.append(Command(line, "train such a model again"))
+    among = f" --split {split}" if split else ""
+    found += [
+        Command(f"pixelbayes evaluate {place}{among}", "measure it again"),
+        Command(f"pixelbayes generate {place} --per-class 25", "draw new images"),
+        Command(f"pixelbayes classify {place} DATA --csv predictions.csv", "classify images of yours"),
+        Command(f"pixelbayes report {place}", "write this page again"),
+    ]
+    return found
+
+
+def evenly(images: ImageSet, most: int) -> ImageSet:
+    """Returns `most` of the images at most, evenly chosen."""
+    if len(images) <= most:
+        return images
+    return images[torch.linspace(0, len(images) - 1, most).long()]
+
+
+def _evaluations(folder: Path | None, model: AutoregressiveImageModel, asked: Asked) -> Sequence[Path]:
+    if asked.evaluations is not None:
+        return asked.evaluations
+    return evaluations_of(folder, fingerprint(model)) if folder is not None and folder.is_dir() else ()
+
+
+def _without_model(folder: Path, notes: list[str]) -> Source:
+    """The source of a run whose model cannot be loaded."""
+    description, journal = _described(folder), _journal(folder, notes)
+    return Source(
+        title=_title(folder, description),
+        lead="A training run, of which there is no model that can be loaded.",
+        folder=folder,
+        description=description,
+        journal=journal,
+        figures=_recorded(folder, notes),
+        commands=commands(folder, description),
+        notes=notes,
+    )
+
+
+def _journal(folder: Path | None, notes: list[str]) -> Path | None:
+    """The journal, if it has a row."""
+    path = None if folder is None else folder / JOURNAL
+    if path is None or not path.is_file():
+        return None
+    try:
+        return path if read_rows(path) else None
+    except (OSError, csv.Error) as error:
+        notes.append(f"The training curves: {path.name} cannot be read ({error}).")
+        return None
+
+
+def _model(run: str | Path, device: str, notes: list[str]) -> AutoregressiveImageModel | None:
+    """The model, if it can be loaded; `UserError` where there is no run either."""
+    try:
+        return checkpoint.load(run, device)
+    except UserError as error:
+        if not (Path(run) / JOURNAL).is_file():
+            raise
+        notes.append(f"Whatever needs the model: {error}.")
+        return None
+
+
+def _described(folder: Path) -> Mapping[str, Any]:
+    """What config.json tells of a model that cannot be loaded."""
+    try:
+        found = json.loads((folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    description = found.get("description") if isinstance(found, dict) else None
+    return description if isinstance(description, dict) else {}
+
+
+def _recorded(
+    folder: Path | None, notes: list[str], model: AutoregressiveImageModel | None = None
+) -> Mapping[str, Any]:
+    """The figures that an evaluation left in the folder, where none were taken now; those of other weights are none."""
+    path = None if folder is None else folder / "metrics.json"
+    if path is None or not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        notes.append(f"The figures: {path.name} cannot be read ({error}).")
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    others = model is not None and found.get("weights", "") not in ("", fingerprint(model))
+    return {} if others else found
+
+
+def _examined(
+    model: AutoregressiveImageModel, images: ImageSet | None, split: str, asked: Asked, notes: list[str]
+) -> Evaluation | None:
+    """The model on held-out images, as far as they can be had."""
+    if images is None or not len(images):
+        return None
+    some = evenly(images, asked.images)
+    if len(some) < len(images):
+        notes.append(f"Of {len(images):,} {split} images {len(some):,}, evenly chosen, were measured.")
+    try:
+        found = examine(model, some, progress=asked.progress)
+        assert found is not None
+        # A part of the images that chose the weights is not known by itself.
+        return replace(found, provenance=provenance(model, images))
+    except UserError as error:
+        notes.append(f"All figures: {error}.")
+        return None
+
+
+def _images(model: AutoregressiveImageModel, asked: Asked, notes: list[str]) -> tuple[ImageSet | None, str]:
+    """Held-out images and the name of their split; those that the user names must be there."""
+    if asked.data is not None or asked.split is not None:
+        return held_out(model, asked.data, asked.split), asked.split or ""
+    prepared = model.record.data
+    source = prepared.source
+    if not source:
+        notes.append(
+            "All figures: the model does not know which data it was trained on; name some with --data."
+        )
+        return None, ""
+    trained_on = model.record.training.trained_on_validation
+    reason = ""
+    for name in ("test",) if trained_on else ("test", "validation"):
+        try:
+            return open_images(source, model.shape, prepared, model.classes, split=name), name
+        except (UserError, OSError) as error:
+            reason = str(error)
+    notes.append(f"All figures: there are no held-out images ({reason}).")
+    return None, ""
+
+
+def _title(folder: Path | None, description: Mapping[str, Any]) -> str:
+    recipe = description.get("recipe")
+    name = recipe.get("name") if isinstance(recipe, Mapping) else None
+    return folder.resolve().name if folder is not None else str(name or "A model")
+
+
+def _lead(model: AutoregressiveImageModel) -> str:
+    tasks = "draws images, and classifies by asking which class makes an image most probable"
+    if not len(model.classes):
+        tasks = "draws images, and says how probable others are"
+    return f"A model of how probable each image is, pixel by pixel. From that alone it {tasks}."
