@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Pairs, Root, SkipBadImages, optional, read
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -40,8 +40,7 @@ class Detect:
     """A folder of images, one image, or another DATA word; classes do not matter."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the images; all of them when not given."""
-    root: Annotated[str | None, optional("FOLDER")] = None
-    """The folder of a standard set's files (that of the training when not given)."""
+    root: Root = None
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-detection-001, counted up, when not given."""
     first: Annotated[int | None, optional("N")] = None
@@ -60,16 +59,12 @@ class Detect:
     """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose, together."""
     false_alarms: Annotated[float | None, optional("SHARE")] = None
     """The share of known images that may be called foreign (fitted: 0.05)."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
+    batch: Pairs = None
+    device: Device = "auto"
+    skip_bad_images: SkipBadImages = False
     overwrite: Flag = False
     """Replace what this command wrote into the folder before; other files in it stay."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -18,9 +18,9 @@ from ..model import (
     evaluating,
     require_model,
 )
+from ..regions import KnownLike, as_mask
 from ..walk import Known
 from .drawing import Drawing, draw
-from .known import KnownLike, as_mask
 
 
 def complete(
