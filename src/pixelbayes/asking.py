@@ -43,6 +43,25 @@ def classify(
     images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
     source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
     images, priors and regions that do not fit it.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+        prior: what the classes are like before an image is seen: weights, by name or in order, or "uniform"; None: the
+            model's.
+        regions: the parts that count, such as `["0:16,8:24"]`; None: the whole image.
+        combine: "sum" or "mean" of the parts.
+        precision: "bf16" is quicker where the processor has it.
+        views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
+
+    Returns:
+        A `Classification`: `.predicted`, `.probability`, `.posterior` `(n, K)`, `.log_likelihoods` `(n, K)` in nats.
+
+    Example:
+        pb.classify(model, images).predicted_names
     """
     require_classes(model)
     levels, _ = prepared(model, images, share.first)
@@ -71,6 +90,15 @@ def log_prob(
     `labels`: a name or a number for each image (see `Labels.index`), those of the set where it has some; None for a
     model without classes. `batch` images go through the network at once (as many as keep the memory small when None).
     No graph is kept: for gradients call `model.log_prob`. Raises UserError for what does not fit.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        labels: see above.
+        batch: images that go through the network at once.
+
+    Returns:
+        A tensor `(n,)`.
 
     >>> import numpy as np
     >>> from pixelbayes import create

@@ -45,6 +45,15 @@ def open_dataset(
     remembers of its data: of the same source, divided alike, the images that it held out are held out again.
     Raises UserError.
 
+    Args:
+        source: see above.
+        config: how the images are prepared and divided.
+        shape: see above.
+        known: see above.
+
+    Returns:
+        A `Dataset`: its `.train`, `.validation` and `.test` are each an `ImageSet` or None.
+
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """

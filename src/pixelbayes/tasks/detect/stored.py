@@ -23,7 +23,18 @@ FORMAT = "1"
 
 
 def save_detector(detector: Detector, folder: str | Path) -> Path:
-    """Write the detector into the folder of its model, whole or not at all. Raises UserError where that cannot be."""
+    """Write the detector into the folder of its model, whole or not at all. Raises UserError where that cannot be.
+
+    Args:
+        detector: of `fit_detector`.
+        folder: that of its model.
+
+    Returns:
+        The file.
+
+    Example:
+        pb.save_detector(detector, "runs/photos-001")
+    """
     own = detector.instruments
     companions = {"local": own.local} | ({"background": own.background} if own.background is not None else {})
     tensors = {f"density.{name}": tensor for name, tensor in detector.reference.density.tensors().items()}
