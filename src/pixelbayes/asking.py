@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .data import ImageSet
@@ -21,6 +22,8 @@ from .progress import warn
 from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
+from .tasks.detect import Detector, Judge, require_own
+from .tasks.detect.statistics import block_size, blocks
 from .tasks.priors import Prior
 from .views import Views
 
@@ -37,16 +40,26 @@ def classify(
     combine: Combine = "sum",
     precision: Precision = "float32",
     views: Views = "none",
+    detector: Detector | None = None,
+    reject: bool = False,
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
     images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
-    source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
-    images, priors and regions that do not fit it.
+    source of levels. detector: makes the posteriors of foreign images smaller (`fit_detector`, `load_detector`; the
+    answer is then a `Rejection`); with `reject` they are answered with -1, 'none of these'. The rest is as in
+    `tasks.classify.classify`. Raises UserError for a model without classes, and images, priors, regions and detectors
+    that do not fit it.
     """
     require_classes(model)
+    if detector is None and reject:
+        raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
+    if detector is not None:
+        require_own(detector, model)
+        if regions is not None:
+            raise UserError("a detector judges whole images: leave out regions or detector")
     levels, _ = prepared(model, images, share.first)
-    return classifying.classify(
+    answer = classifying.classify(
         model,
         levels,
         batch,
@@ -58,6 +71,15 @@ def classify(
         precision=precision,
         views=views,
     )
+    if detector is None:
+        return answer
+    p_values = [
+        Judge(detector, reject, batch).p_values(
+            model, levels[part], answer.log_likelihoods[part], share=share
+        )
+        for part in blocks(len(answer.predicted), block_size(model, batch))
+    ]
+    return Judge(detector, reject).of(answer, torch.cat(p_values) if p_values else torch.zeros(0))
 
 
 def log_prob(

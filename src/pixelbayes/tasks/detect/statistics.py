@@ -1,5 +1,6 @@
 """What is measured of an image before anything is judged."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 
@@ -8,13 +9,15 @@ from torch import Tensor
 
 from ...distributed import ALONE, Shard
 from ...errors import UserError, check_whole
-from ...likelihood import pairs_at_once
+from ...likelihood import ImageSource, Question, images_at_once, pairs_at_once
 from ...model import AutoregressiveImageModel, as_levels, evaluating
 from ...progress import track
 from ..classify import class_log_likelihoods
 from .compressed import compressed_bits
 from .local import plain_log_prob
 from .stirring import stirred
+
+IMAGES_A_BLOCK = 512  # that are decoded and measured before the next
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def measure(
         nats = class_log_likelihoods(model, levels, batch, progress, share)
     joint = model.with_prior(nats) if model.classes else nats
     best = joint.argmax(1)
-    size = batch or pairs_at_once(model)
+    size = block_size(model, batch)
     rest = torch.zeros(len(levels), 4, dtype=torch.float64)
     with evaluating(model):
         for start in track(share.of(range(0, len(levels), size)), "other statistics", shown=progress):
@@ -100,6 +103,43 @@ def measure(
         )
     background = None if instruments.background is None else rest[:, 3]
     return Statistics(nats, joint.logsumexp(1), rest[:, 0], rest[:, 1], rest[:, 2], background)
+
+
+def measured(
+    model: AutoregressiveImageModel,
+    levels: ImageSource | Tensor,
+    instruments: Instruments,
+    batch: int | None = None,
+    progress: bool = False,
+    share: Share = ALONE,
+    rows: Tensor | None = None,
+) -> Iterator[tuple[Tensor, Statistics]]:
+    """Yields (rows, Statistics) of images that are read when their turn comes, block by block; the numbers are those
+    of `measure`. `rows`: some of the images alone, in this order. Images that could not be read are left out."""
+    check_whole("the batch", batch, least=1)
+    rows = torch.arange(len(levels)) if rows is None else rows
+    parts = blocks(len(rows), block_size(model, batch))
+    for part in track(parts, "scores", shown=progress and len(parts) > 1):
+        own = rows[part]
+        some = levels[own]
+        unreadable = getattr(levels, "unreadable", {})
+        read = torch.tensor([row not in unreadable for row in own.tolist()])
+        if bool(read.any()):
+            alone = progress and len(parts) == 1
+            yield own[read], measure(model, some[read], instruments, batch, alone, share)
+
+
+def block_size(model: AutoregressiveImageModel, batch: int | None = None) -> int:
+    """How many images are measured at once: whole chunks of those whose classes go through the network together, so
+    that the numbers do not hang on where a block begins."""
+    chunk = images_at_once(model, Question(batch=batch))
+    return chunk * max(1, (batch or pairs_at_once(model)) // chunk)
+
+
+def blocks(count: int, size: int) -> list[slice]:
+    """`count` images in blocks of several times `size`, some hundreds where that is possible."""
+    step = size * max(1, IMAGES_A_BLOCK // size)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 @torch.inference_mode()
