@@ -27,7 +27,7 @@ def fit_detector(
     held_out: Any = None,
     *,
     background: AutoregressiveImageModel | str | Path | None = None,
-    score: str = "together",
+    score: str = "dose",
     false_alarms: float = 0.05,
     images: int = 1000,
     seed: int = 0,

@@ -150,7 +150,7 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
         model,
         options.data,
         background=options.background,
-        score=options.score or "together",
+        score=options.score or "dose",
         false_alarms=0.05 if options.false_alarms is None else options.false_alarms,
         images=options.fit_images,
         seed=options.seed,

@@ -16,6 +16,7 @@ from pixelbayes.networks import PixelCNNConfig
 from pixelbayes.tasks.classify import classify
 from pixelbayes.tasks.detect import FILE, fit_detector, load_detector, measure, measured, save_detector
 from pixelbayes.tasks.detect.compressed import compressed_bits
+from pixelbayes.tasks.detect.statistics import in_parts
 from pixelbayes.tasks.detect.stirring import stirred
 
 
@@ -45,6 +46,21 @@ def test_each_score_is_what_its_name_says(ramp_model, ramp_detector):
     for name, scores in expected.items():
         assert torch.allclose(found[name], scores, atol=2e-3), name
     assert set(found.names) == {*expected, "dose", "together"}
+
+
+def test_the_density_is_over_parts_of_the_likelihood_too(ramp_model, ramp_detector):
+    levels = torch.cat([ramps(3, 4), squares(2, 4)])
+    statistics = measure(ramp_model, levels, ramp_detector.instruments)
+    best = statistics.log_likelihoods.argmax(1)
+    with torch.no_grad():
+        maps = ramp_model.log_prob_map(levels, best).double()
+    assert torch.allclose(statistics.parts[:, 6], maps[:, 2:4, 4:6].sum((1, 2)), atol=1e-3)
+    assert torch.allclose(statistics.parts.sum(1), maps.sum((1, 2)), atol=1e-2)
+    rows, columns = levels.double().diff(dim=2).abs(), levels.double().diff(dim=3).abs()
+    by_hand = (rows.sum((1, 2, 3)) + columns.sum((1, 2, 3))) / 112
+    assert torch.allclose(statistics.variation, by_hand)
+    assert statistics.features().shape == (5, 6 + 16)
+    assert in_parts(torch.ones(2, 1, 3)).tolist() == [[1.0, 1.0, 1.0]] * 2
 
 
 def test_together_is_the_mean_of_the_standardised_one_sided_scores(ramp_model, ramp_detector):

@@ -29,7 +29,7 @@ class Detector:
     """The scores, in the order of the columns of `known`."""
     known: Tensor
     """The scores of held-out images of the known kind [M, S], float64."""
-    score: str = "together"
+    score: str = "dose"
     """The score that decides."""
     false_alarms: float = 0.05
     """The share of known images that may be called foreign."""
@@ -76,7 +76,7 @@ def fit_detector(
     held_out: Images,
     *,
     background: AutoregressiveImageModel | None = None,
-    score: str = "together",
+    score: str = "dose",
     false_alarms: float = 0.05,
     most: int = 1000,
     seed: int = 0,

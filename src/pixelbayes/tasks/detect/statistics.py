@@ -17,6 +17,8 @@ from .compressed import compressed_bits
 from .local import plain_log_prob
 from .stirring import stirred
 
+PARTS = 4  # along each side, of which the likelihood is a statistic each
+OTHERS = 5  # columns of `_others` before those of the parts
 IMAGES_A_BLOCK = 512  # that are decoded and measured before the next
 
 
@@ -34,6 +36,10 @@ class Statistics:
     """Mean of log p(stirred x | c) - log p(x | c), where c is x's most probable class."""
     compressed: Tensor
     """Bits of the smallest lossless compression."""
+    variation: Tensor
+    """Mean difference of neighbouring levels."""
+    parts: Tensor
+    """log p of each part of the image, a grid of them, given what is before it and x's most probable class [N, P]."""
     background: Tensor | None = None
     """log p(x) of the background model."""
 
@@ -52,10 +58,16 @@ class Statistics:
 
     def features(self) -> Tensor:
         """What the density is over [N, D]: each statistic once, the ratios as ratios."""
-        columns = [self.log_prob, self.compressed, self.local - self.log_prob, self.stirring]
+        columns = [
+            self.log_prob,
+            self.compressed,
+            self.variation,
+            self.local - self.log_prob,
+            self.stirring,
+        ]
         if self.background is not None:
             columns.append(self.background - self.log_prob)
-        return torch.stack(columns, 1)
+        return torch.cat([torch.stack(columns, 1), self.parts], 1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,9 @@ def measure(
     joint = model.with_prior(nats) if model.classes else nats
     best = joint.argmax(1)
     size = block_size(model, batch)
-    rest = torch.zeros(len(levels), 4, dtype=torch.float64)
+    rest = torch.zeros(
+        len(levels), OTHERS + grid(model.shape.height) * grid(model.shape.width), dtype=torch.float64
+    )
     with evaluating(model):
         for start in track(share.of(range(0, len(levels), size)), "other statistics", shown=progress):
             part = slice(start, start + size)
@@ -101,8 +115,11 @@ def measure(
         raise UserError(
             "a likelihood is no number: the weights of the model or of its background are not finite"
         )
-    background = None if instruments.background is None else rest[:, 3]
-    return Statistics(nats, joint.logsumexp(1), rest[:, 0], rest[:, 1], rest[:, 2], background)
+    background = None if instruments.background is None else rest[:, 4]
+    local, stirring, compressed, varied = rest[:, :4].unbind(1)
+    return Statistics(
+        nats, joint.logsumexp(1), local, stirring, compressed, varied, rest[:, OTHERS:], background
+    )
 
 
 def measured(
@@ -146,7 +163,7 @@ def blocks(count: int, size: int) -> list[slice]:
 def _others(
     model: AutoregressiveImageModel, levels: Tensor, best: Tensor, nats: Tensor, instruments: Instruments
 ) -> Tensor:
-    """Local, stirring, compressed, background of some images [n, 4]; the last is 0 without such a model."""
+    """Local, stirring, compressed, variation, background (0 without such a model) and the parts [n, OTHERS + P]."""
     own = nats.gather(1, best[:, None])[:, 0]
     label = best if model.classes else None
     stirs = [
@@ -155,12 +172,36 @@ def _others(
     background = torch.zeros(len(levels), dtype=torch.float64)
     if instruments.background is not None:
         background = plain_log_prob(instruments.background, levels)
-    return torch.stack(
-        [
-            plain_log_prob(instruments.local, levels),
-            torch.stack(stirs).mean(0),
-            compressed_bits(levels, instruments.compressors),
-            background,
-        ],
-        1,
-    )
+    columns = [
+        plain_log_prob(instruments.local, levels),
+        torch.stack(stirs).mean(0),
+        compressed_bits(levels, instruments.compressors),
+        variation(levels),
+        background,
+    ]
+    maps = model.log_prob_map(levels, label).cpu().double()
+    return torch.cat([torch.stack(columns, 1), in_parts(maps)], 1)
+
+
+def grid(size: int) -> int:
+    """Into how many parts a side is divided."""
+    return min(PARTS, size)
+
+
+def in_parts(maps: Tensor) -> Tensor:
+    """log p of each pixel [n, H, W] -> mean of each part, row by row, times a part's mean size [n, P].
+
+    >>> in_parts(torch.ones(1, 8, 8)).shape, float(in_parts(torch.ones(1, 8, 8))[0, 0])
+    (torch.Size([1, 16]), 4.0)
+    """
+    height, width = maps.shape[1:]
+    rows, columns = grid(height), grid(width)
+    means = torch.nn.functional.adaptive_avg_pool2d(maps[:, None], (rows, columns)).flatten(1)
+    return means * (height * width / (rows * columns))
+
+
+def variation(levels: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring levels of images [n, C, H, W], below and to the right, float64 [n]."""
+    values = levels.cpu().double()
+    steps = torch.cat([values.diff(dim=side).abs().flatten(1) for side in (2, 3)], 1)
+    return steps.sum(1) / max(1, steps.shape[1])
