@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .data import ImageSet
@@ -21,6 +22,8 @@ from .progress import warn
 from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
+from .tasks.detect import Detector, Judge, require_own
+from .tasks.detect.statistics import block_size, blocks
 from .tasks.priors import Prior
 from .views import Views
 
@@ -37,12 +40,14 @@ def classify(
     combine: Combine = "sum",
     precision: Precision = "float32",
     views: Views = "none",
+    detector: Detector | None = None,
+    reject: bool = False,
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
     images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
     source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
-    images, priors and regions that do not fit it.
+    images, priors, regions and detectors that do not fit it.
 
     Args:
         model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
@@ -57,15 +62,25 @@ def classify(
         precision: "bf16" is quicker where the processor has it.
         views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
 
+        detector: makes the posteriors of foreign images smaller (`pb.fit_detector`, `pb.load_detector`).
+        reject: with a detector, answer foreign images with -1, 'none of these'.
+
     Returns:
-        A `Classification`: `.predicted`, `.probability`, `.posterior` `(n, K)`, `.log_likelihoods` `(n, K)` in nats.
+        A `Classification`: `.predicted`, `.probability`, `.posterior` `(n, K)`, `.log_likelihoods` `(n, K)` in nats;
+        with a detector a `Rejection`, which has these, too.
 
     Example:
         pb.classify(model, images).predicted_names
     """
     require_classes(model)
+    if detector is None and reject:
+        raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
+    if detector is not None:
+        require_own(detector, model)
+        if regions is not None:
+            raise UserError("a detector judges whole images: leave out regions or detector")
     levels, _ = prepared(model, images, share.first)
-    return classifying.classify(
+    answer = classifying.classify(
         model,
         levels,
         batch,
@@ -77,6 +92,15 @@ def classify(
         precision=precision,
         views=views,
     )
+    if detector is None:
+        return answer
+    p_values = [
+        Judge(detector, reject, batch).p_values(
+            model, levels[part], answer.log_likelihoods[part], share=share
+        )
+        for part in blocks(len(answer.predicted), block_size(model, batch))
+    ]
+    return Judge(detector, reject).of(answer, torch.cat(p_values) if p_values else torch.zeros(0))
 
 
 def log_prob(

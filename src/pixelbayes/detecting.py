@@ -15,9 +15,10 @@ from .evaluating import held_out
 from .labels import Labels
 from .measure.foreign import Separation, separation
 from .model import AutoregressiveImageModel, as_levels, require_model
-from .tasks.detect import Detection, Detector
+from .tasks.detect import Detection, Detector, measured, require_own
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for
+from .tasks.detect.detection import joined
 
 
 def fit_detector(
@@ -26,7 +27,7 @@ def fit_detector(
     held_out: Any = None,
     *,
     background: AutoregressiveImageModel | str | Path | None = None,
-    score: str = "together",
+    score: str = "dose",
     false_alarms: float = 0.05,
     images: int = 1000,
     seed: int = 0,
@@ -130,10 +131,10 @@ def detect(
         raise UserError(
             "a detector is needed: pb.fit_detector(model), or pb.load_detector(folder) of an earlier one"
         )
-    from .tasks.detect import measure
-
-    levels = unlabelled(model, images, split).levels
-    return detector.judge(measure(model, levels, detector.instruments, batch, progress, share))
+    require_own(detector, model)
+    levels = unlabelled(model, images, split, lazy=True).levels
+    parts = measured(model, levels, detector.instruments, batch, progress, share)
+    return joined([detector.judge(statistics) for _, statistics in parts])
 
 
 def measure_foreign(
@@ -183,14 +184,17 @@ def unlabelled(
     split: str | None = None,
     skip_bad_images: bool = False,
     root: str | None = None,
+    lazy: bool = False,
 ) -> ImageSet:
-    """Images in any form as a set for the model; what their classes are called does not matter."""
+    """Images in any form as a set for the model; what their classes are called does not matter.
+
+    `lazy`: many images are decoded when their levels are asked for, and not now."""
     if isinstance(images, ImageSet):
         found = images
     elif isinstance(images, str | Path):
         found = open_images(
             images, model.shape, model.record.data, Labels(()),
-            split=split, skip_bad_images=skip_bad_images, root=root,
+            split=split, skip_bad_images=skip_bad_images, root=root, lazy=lazy,
         )  # fmt: skip
     else:
         levels = as_levels(prepared(model, images)[0])
