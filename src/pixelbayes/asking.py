@@ -61,7 +61,6 @@ def classify(
         combine: "sum" or "mean" of the parts.
         precision: "bf16" is quicker where the processor has it.
         views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
-
         detector: makes the posteriors of foreign images smaller (`pb.fit_detector`, `pb.load_detector`).
         reject: with a detector, answer foreign images with -1, 'none of these'.
 
@@ -77,8 +76,8 @@ def classify(
         raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
     if detector is not None:
         require_own(detector, model)
-        if regions is not None:
-            raise UserError("a detector judges whole images: leave out regions or detector")
+        if regions is not None or views != "none":
+            raise UserError("a detector judges whole images, upright: leave out regions and views, or the detector")
     levels, _ = prepared(model, images, share.first)
     answer = classifying.classify(
         model,
