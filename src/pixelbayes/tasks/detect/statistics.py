@@ -128,7 +128,7 @@ def measured(
     instruments: Instruments,
     batch: int | None = None,
     progress: bool = False,
-    share: Share = ALONE,
+    share: Shard = ALONE,
     rows: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Statistics]]:
     """Yields (rows, Statistics) of images that are read when their turn comes, block by block; the numbers are those
