@@ -43,7 +43,14 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
 
 
 def test_no_function_is_longer_than_60_lines():
-    long = [f"{room}.{f.name}" for room, f in functions() if (f.end_lineno or 0) - f.lineno + 1 > 60]
+    """Its docstring, which tells the options of a public verb one by one, is not counted."""
+    long = []
+    for room, function in functions():
+        first = function.body[0]
+        told = first if ast.get_docstring(function) is not None else None
+        words = 0 if told is None else (told.end_lineno or 0) - told.lineno + 1
+        if (function.end_lineno or 0) - function.lineno + 1 - words > 60:
+            long.append(f"{room}.{function.name}")
     assert not long
 
 

@@ -46,6 +46,14 @@ def create(
     `overrides` are fields of the recipe: `network={"filters": 8}`, `filters=8`, or `**{"network.filters": 8}`.
     Raises UserError for an unknown recipe, field or value.
 
+    Args:
+        recipe: a recipe's name, file or value.
+        classes: names of the classes; None: the recipe's.
+        overrides: fields of the recipe.
+
+    Returns:
+        An untrained model, in evaluation mode.
+
     >>> model = create("digits", filters=4)
     >>> len(model.classes), model.shape.levels
     (10, 17)
@@ -101,6 +109,28 @@ def train(
     model to begin with (fine-tuning). `groups`, a word for each image of an array, says which must not be split
     between training and validation. The run's folder `out` is itself the model, which is returned.
     Raises UserError for whatever the user can mend.
+
+    Args:
+        data: see above.
+        labels: a name or number for each image of an array.
+        groups: see above.
+        recipe: a name, a file or a `Recipe`; None: one is planned.
+        out: the run's folder; runs/NAME-001, counted up, when None.
+        minutes: a budget that the schedule spans, validation included.
+        max_steps: stop after so many; the schedule does not change.
+        seed: where weights, order and noise come from.
+        device: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one.
+        resume: go on with the run in `out`.
+        overwrite: begin anew in a folder that is not empty.
+        start: a model to begin with.
+        imports: Python modules with networks, distributions, strategies or objectives of your own.
+        overrides: fields of the recipe: `filters=64`, `**{"training.batch": 32}`.
+
+    Returns:
+        The model, its best averaged weights, calibrated on the validation images.
+
+    Example:
+        pb.train("photos/", minutes=10).classes.names
     """
     _refuse_all_folds(overrides)
     check_budget(minutes, max_steps, seed)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .data import ImageSet
@@ -16,11 +17,13 @@ from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
-from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, require_model
+from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
 from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
 from .tasks.classify import Classification, require_classes
+from .tasks.detect import Detector, Judge, require_own
+from .tasks.detect.statistics import block_size, blocks
 from .tasks.priors import Prior
 from .views import Views
 
@@ -37,16 +40,41 @@ def classify(
     combine: Combine = "sum",
     precision: Precision = "float32",
     views: Views = "none",
+    detector: Detector | None = None,
+    reject: bool = False,
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
     images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
     source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
-    images, priors and regions that do not fit it.
+    images, priors, regions and detectors that do not fit it.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+        prior: what the classes are like before an image is seen: weights, by name or in order, or "uniform"; None: the
+            model's.
+        regions: the parts that count, such as `["0:16,8:24"]`; None: the whole image.
+        combine: "sum" or "mean" of the parts.
+        precision: "bf16" is quicker where the processor has it.
+        views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
+        detector: makes the posteriors of foreign images smaller (`pb.fit_detector`, `pb.load_detector`).
+        reject: with a detector, answer foreign images with -1, 'none of these'.
+
+    Returns:
+        A `Classification`: `.predicted`, `.probability`, `.posterior` `(n, K)`, `.log_likelihoods` `(n, K)` in nats;
+        with a detector a `Rejection`, which has these, too.
+
+    Example:
+        pb.classify(model, images).predicted_names
     """
     require_classes(model)
+    _check_detector(model, detector, reject, whole=regions is None and views == "none")
     levels, _ = prepared(model, images, share.first)
-    return classifying.classify(
+    answer = classifying.classify(
         model,
         levels,
         batch,
@@ -58,6 +86,35 @@ def classify(
         precision=precision,
         views=views,
     )
+    return (
+        answer if detector is None else _doubted(model, levels, answer, Judge(detector, reject, batch), share)
+    )
+
+
+def _check_detector(
+    model: AutoregressiveImageModel, detector: Detector | None, reject: bool, whole: bool
+) -> None:
+    """Raises UserError for a detector that cannot judge the answers, and where it takes one that is not there."""
+    if detector is None and reject:
+        raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
+    if detector is not None:
+        require_own(detector, model)
+        if not whole:
+            raise UserError(
+                "a detector judges whole images, upright: leave out regions and views, or the detector"
+            )
+
+
+def _doubted(
+    model: AutoregressiveImageModel, levels: Any, answer: Classification, judge: Judge, share: Shard
+) -> Classification:
+    """The answers, as sure as the judge lets them be; images are read block by block."""
+    nats = answer.log_likelihoods
+    p_values = [
+        judge.p_values(model, as_levels(levels[part]), nats[part], share=share)
+        for part in blocks(len(nats), block_size(model, judge.batch))
+    ]
+    return judge.of(answer, torch.cat([torch.zeros(0, dtype=torch.float64), *p_values]))
 
 
 def log_prob(
@@ -71,6 +128,15 @@ def log_prob(
     `labels`: a name or a number for each image (see `Labels.index`), those of the set where it has some; None for a
     model without classes. `batch` images go through the network at once (as many as keep the memory small when None).
     No graph is kept: for gradients call `model.log_prob`. Raises UserError for what does not fit.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        labels: see above.
+        batch: images that go through the network at once.
+
+    Returns:
+        A tensor `(n,)`.
 
     >>> import numpy as np
     >>> from pixelbayes import create

@@ -48,6 +48,21 @@ def calibrate(
     the same, however many images it has: the prior says how frequent they are. A temperature changes no answer, offsets
     may.
     Raises UserError, and changes nothing, where fewer than two of the model's classes occur among the labels.
+
+    Args:
+        model: a folder or a model.
+        data: labelled images in any form, as in `evaluate`; None: what the training held out.
+        labels: names or numbers, where `data` is an array.
+        split: of a data set: train, validation or test.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+
+    Returns:
+        A `CalibrationResult`: the scores before and after, and of images left out of the fit.
+
+    Example:
+        pb.calibrate("runs/photos-001", "other-photos/").after.log_loss
     """
     folder = Path(model) if isinstance(model, str | Path) else None
     if folder is not None and not folder.is_dir():

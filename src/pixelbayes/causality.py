@@ -83,6 +83,16 @@ def check_causality(
     too, so that the first is found. A derivative counts above `tolerance` times the greatest of its pixel. Where
     no gradient reaches the image (a network that looks levels up in a table), pixels are changed one by one.
 
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        levels: one image of integer levels, `(1, C, H, W)`; None: a random one.
+        pixels: how many pixels are checked at most; None: all.
+        tolerance: of the greatest derivative of a pixel, above which another counts.
+        seed: where the noise comes from; the same seed, the same result.
+
+    Returns:
+        A `CausalityReport`, which prints as a line; `.ok` says whether the model sees the past alone.
+
     >>> import pixelbayes as pb
     >>> print(pb.check_causality(pb.create("digits"), pixels=4))
     causal: no pixel sees itself or a later one (4 of 64 pixels checked); the last sees 62 of 63

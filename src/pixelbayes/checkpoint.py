@@ -33,6 +33,16 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
 
     Raises `UserError` where the folder cannot be written, or holds a config.json of something else; what was there
     before then stays whole.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        folder: its folder, made where there is none.
+
+    Returns:
+        The folder.
+
+    Example:
+        pb.save(model, "models/mine")
     """
     check_path("the model's folder", folder)
     place = Path(folder)
@@ -84,6 +94,16 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
     the Hugging Face Hub, for use (evaluation mode).
 
     Raises `UserError` for a folder that holds no model, or a truncated or foreign one.
+
+    Args:
+        path: a folder, "digits", or an id on the Hugging Face Hub.
+        device: where its weights lie: "cpu", "cuda", ....
+
+    Returns:
+        The model, in evaluation mode.
+
+    Example:
+        pb.load("runs/photos-001")
     """
     check_path("the model", path)
     folder = Path(path)

@@ -33,6 +33,17 @@ def compare(
     Images are joined by their paths. labels: the true classes, where the files have none: a CSV file with a header
     (path,label), or a mapping from paths. Images of unknown class are left out. Raises UserError for files of different
     images, an image that occurs twice, and where the files disagree on the truth or there is none.
+
+    Args:
+        a: a CSV file of predictions.
+        b: another one, of the same images.
+        labels: a CSV file (path,label) or a mapping from paths, where the files hold no true class.
+
+    Returns:
+        A `Comparison`: both accuracies with intervals, their difference, and McNemar's p-value.
+
+    Example:
+        pb.compare("a/predictions.csv", "b/predictions.csv").p_value
     """
     first, second = read_predictions(a), read_predictions(b)
     _same_images(first, second)

@@ -94,6 +94,28 @@ def cross_validate(
     of an array, says what stays in one fold. Writes to `out` the models (fold-0, fold-1, ...), metrics.json,
     predictions.csv and confusion.png. With `resume`, finished models are kept and the unfinished one goes on. Raises
     UserError for whatever the user can mend.
+
+    Args:
+        data: as in `train`, but no `Dataset`, since the folds are cut from it.
+        labels: a name or number for each image of an array.
+        folds: how many, 2 or more.
+        groups: a word for each image: those of a group stay in one fold.
+        recipe: a name, a file or a `Recipe`; None: one is planned.
+        out: the folder; runs/folds-001, counted up, when None.
+        minutes: of each model.
+        max_steps: of each model.
+        seed: where weights, order and noise come from.
+        device: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one.
+        resume: go on with the evaluation in `out`.
+        overwrite: replace what an earlier call wrote in `out`; no other file is touched.
+        imports: Python modules with networks, distributions, strategies or objectives of your own.
+        overrides: fields of the recipe.
+
+    Returns:
+        A `CrossValidation`: `.pooled`, the figures over all images, and `.folds`.
+
+    Example:
+        pb.cross_validate("photos/", folds=5, minutes=2).pooled.accuracy
     """
     check_given("the folds", folds)
     check_whole("the folds", folds, least=2)

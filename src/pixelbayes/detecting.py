@@ -15,9 +15,10 @@ from .evaluating import held_out
 from .labels import Labels
 from .measure.foreign import Separation, separation
 from .model import AutoregressiveImageModel, as_levels, require_model
-from .tasks.detect import Detection, Detector
+from .tasks.detect import Detection, Detector, measured, require_own
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for
+from .tasks.detect.detection import joined
 
 
 def fit_detector(
@@ -26,7 +27,7 @@ def fit_detector(
     held_out: Any = None,
     *,
     background: AutoregressiveImageModel | str | Path | None = None,
-    score: str = "together",
+    score: str = "dose",
     false_alarms: float = 0.05,
     images: int = 1000,
     seed: int = 0,
@@ -43,6 +44,27 @@ def fit_detector(
     images where the data have some, else every second one of the images. `images` is the most of each that is used.
     `background` is a model trained on perturbed images (`augment.mutate`). `detector` of the command line is
     `pb.save_detector(detector, folder)`. Raises UserError for too few images, or others than the model takes.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        data: see above.
+        held_out: see above.
+        background: a model of the same images, perturbed.
+        score: the one that decides: "together", or the name of a single one.
+        false_alarms: the share of known images that may be called foreign.
+        images: of each kind at most.
+        seed: where the noise comes from; the same seed, the same result.
+        root: the folder of a standard set's files.
+        skip_bad_images: leave out files that are no readable images.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+
+    Returns:
+        A `Detector`, for `pb.detect` and `pb.save_detector`.
+
+    Example:
+        pb.save_detector(pb.fit_detector(model), "runs/photos-001")
     """
     require_model(model)
     if isinstance(background, str | Path):
@@ -55,7 +77,18 @@ def fit_detector(
 
 
 def load_detector(folder: str | Path, model: AutoregressiveImageModel | None = None) -> Detector:
-    """The detector in a model's folder. Raises UserError where there is none, or it is of other weights."""
+    """The detector in a model's folder. Raises UserError where there is none, or it is of other weights.
+
+    Args:
+        folder: the model's.
+        model: the model, whose weights the detector must be of; None: the one in the folder.
+
+    Returns:
+        A `Detector`.
+
+    Example:
+        pb.load_detector("runs/photos-001", model)
+    """
     return load_for(folder, checkpoint.load(folder) if model is None else model)
 
 
@@ -74,6 +107,21 @@ def detect(
     model: a model, or its folder, whose own detector is then taken; images: an array or tensor, prepared as in the
     training; an `ImageSet`; a word or path as on the command line (their classes do not matter). Raises UserError for
     what does not fit, and where there is no detector.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`, or its folder.
+        images: an array or tensor, prepared as in the training; an `ImageSet`; a word or path as on the command line.
+        detector: of `fit_detector`; None: the one in the model's folder.
+        split: of a data set: train, validation or test.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+
+    Returns:
+        A `Detection`: `.foreign`, a verdict for each image, and `.scores` `(n, scores)`.
+
+    Example:
+        pb.detect("runs/photos-001", "new/").foreign
     """
     if isinstance(model, str | Path):
         folder, model = model, checkpoint.load(model)
@@ -83,10 +131,10 @@ def detect(
         raise UserError(
             "a detector is needed: pb.fit_detector(model), or pb.load_detector(folder) of an earlier one"
         )
-    from .tasks.detect import measure
-
-    levels = unlabelled(model, images, split).levels
-    return detector.judge(measure(model, levels, detector.instruments, batch, progress, share))
+    require_own(detector, model)
+    levels = unlabelled(model, images, split, lazy=True).levels
+    parts = measured(model, levels, detector.instruments, batch, progress, share)
+    return joined([detector.judge(statistics) for _, statistics in parts])
 
 
 def measure_foreign(
@@ -98,7 +146,26 @@ def measure_foreign(
     batch: int | None = None,
     progress: bool = False,
 ) -> list[Separation]:
-    """AUROC, AUPR and the false-alarm rate at 95 % found, of every score, between known images and foreign ones."""
+    """AUROC, AUPR and the false-alarm rate at 95 % found, of every score, between known images and foreign ones.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`, or its folder.
+        known: an array or tensor, prepared as in the training; an `ImageSet`; a word or path as on the command line:
+            those that the model should know.
+        foreign: images of another kind, in any of these forms.
+        detector: of `fit_detector`; None: the one in the model's folder.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+
+    Returns:
+        A `Separation` for each score: `.name`, `.auroc`, `.aupr`, `.fpr95`.
+
+    Raises:
+        UserError: for images that do not fit, and where there is no detector.
+
+    Example:
+        pb.measure_foreign(model, "digits", "textures/", detector)[0].auroc
+    """
     if isinstance(model, str | Path):
         folder, model = model, checkpoint.load(model)
         detector = load_for(folder, model) if detector is None else detector
@@ -117,14 +184,17 @@ def unlabelled(
     split: str | None = None,
     skip_bad_images: bool = False,
     root: str | None = None,
+    lazy: bool = False,
 ) -> ImageSet:
-    """Images in any form as a set for the model; what their classes are called does not matter."""
+    """Images in any form as a set for the model; what their classes are called does not matter.
+
+    `lazy`: many images are decoded when their levels are asked for, and not now."""
     if isinstance(images, ImageSet):
         found = images
     elif isinstance(images, str | Path):
         found = open_images(
             images, model.shape, model.record.data, Labels(()),
-            split=split, skip_bad_images=skip_bad_images, root=root,
+            split=split, skip_bad_images=skip_bad_images, root=root, lazy=lazy,
         )  # fmt: skip
     else:
         levels = as_levels(prepared(model, images)[0])

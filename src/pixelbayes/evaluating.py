@@ -71,6 +71,19 @@ def evaluate(
     densities over mirrored or turned images (`mirror`, `turns`, `all`).
     Raises UserError for what does not fit.
 
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        labels: names or numbers, where `images` is an array.
+        split: of a data set: train, validation or test.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
+        views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
+
+    Returns:
+        `Metrics`: `.bits_per_dim`, `.accuracy`, `.intervals`, `.calibrated`, `.confusion`, ...
+
     >>> import numpy as np
     >>> from pixelbayes import create
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images

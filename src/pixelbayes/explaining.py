@@ -43,6 +43,17 @@ def explain(
     "safetensors") the maps. Returns the maps in nats, float64, which sum to the log odds. Raises UserError for what
     does not fit.
 
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: see above.
+        of: the class that is spoken for, by name or number.
+        against: its rival.
+        out: a folder for the table and the pictures.
+        maps: "npy" or "safetensors": write the maps, too.
+        overwrite: replace what an earlier call wrote in `out`; no other file is touched.
+        batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
+        progress: show how far it is.
+
     >>> import numpy as np
     >>> from pixelbayes import create
     >>> found = explain(create("digits", filters=4), np.zeros((1, 1, 8, 8), np.uint8), against="3")

@@ -19,6 +19,7 @@ from .journals import JOURNAL, read_rows
 from .measure import baselines
 from .model import AutoregressiveImageModel
 from .provenance import provenance
+from .records import ModelRecord
 from .reports import Command, Comparison, Source, Stored, evaluations_of, stored_in
 from .tasks.detect.detector import fingerprint
 
@@ -86,11 +87,11 @@ def source_of(
             stored.generation, stored.against, [each.as_dict() for each in evaluation.rivals], stored.pictures
         )
     return Source(
-        title=_title(folder, model.description),
+        title=_title(folder, model.record),
         lead=_lead(model),
         folder=folder,
         model=model,
-        description=model.description,
+        record=model.record,
         journal=_journal(folder, notes),
         train=beside.train,
         images=evaluation.images if evaluation is not None else None,
@@ -100,7 +101,7 @@ def source_of(
         comparisons=comparisons(model, evaluation, beside.train) if evaluation is not None else (),
         remarks=evaluation.notes() if evaluation is not None else (),
         stored=stored,
-        commands=commands(folder, model.description, beside.split if known else ""),
+        commands=commands(folder, model.record, beside.split if known else ""),
         notes=notes,
         seed=beside.seed,
     )
@@ -119,21 +120,18 @@ def comparisons(
     return [*rows, Comparison("this model", own, metrics.bits_per_dim, metrics.accuracy, ours=True)]
 
 
-def commands(folder: Path | None, description: Mapping[str, Any], split: str = "") -> list[Command]:
+def commands(folder: Path | None, record: ModelRecord, split: str = "") -> list[Command]:
     """Returns how to come to such a model again, and what to do with it."""
     if folder is None:
         return []
     place, found = quote(str(folder)), []
-    tables = [description.get(name) for name in ("data", "training")]
-    data, training = (table if isinstance(table, Mapping) else {} for table in tables)
-    if data.get("source") and training:
-        budget = (
-            f" --minutes {training['minutes']:g}" if isinstance(training.get("minutes"), int | float) else ""
-        )
-        budget += f" --max-steps {training['max_steps']}" if training.get("max_steps") else ""
-        seed = f" --seed {training['seed']}" if isinstance(training.get("seed"), int) else ""
+    data, training = record.data, record.training
+    if data.source and training.steps:
+        budget = f" --minutes {training.minutes:g}" if training.minutes is not None else ""
+        budget += f" --max-steps {training.max_steps}" if training.max_steps else ""
         again = quote(f"{folder}-again")
-        line = f"pixelbayes train {quote(str(data['source']))} --recipe {place}{budget}{seed} --out {again}"
+        options = f"--recipe {place}{budget} --seed {training.seed} --out {again}"
+        line = f"pixelbayes train {quote(data.source)} {options}"
         found.append(Command(line, "train such a model again"))
     among = f" --split {split}" if split else ""
     found += [
@@ -160,15 +158,15 @@ def _evaluations(folder: Path | None, model: AutoregressiveImageModel, asked: As
 
 def _without_model(folder: Path, notes: list[str]) -> Source:
     """The source of a run whose model cannot be loaded."""
-    description, journal = _described(folder), _journal(folder, notes)
+    record, journal = _recorded_by(folder), _journal(folder, notes)
     return Source(
-        title=_title(folder, description),
+        title=_title(folder, record),
         lead="A training run, of which there is no model that can be loaded.",
         folder=folder,
-        description=description,
+        record=record,
         journal=journal,
         figures=_recorded(folder, notes),
-        commands=commands(folder, description),
+        commands=commands(folder, record),
         notes=notes,
     )
 
@@ -196,14 +194,12 @@ def _model(run: str | Path, device: str, notes: list[str]) -> AutoregressiveImag
         return None
 
 
-def _described(folder: Path) -> Mapping[str, Any]:
+def _recorded_by(folder: Path) -> ModelRecord:
     """What config.json tells of a model that cannot be loaded."""
     try:
-        found = json.loads((folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    description = found.get("description") if isinstance(found, dict) else None
-    return description if isinstance(description, dict) else {}
+        return ModelRecord.from_dict(checkpoint.read_config(folder)["description"])
+    except (UserError, KeyError):
+        return ModelRecord()
 
 
 def _recorded(
@@ -265,10 +261,8 @@ def _images(model: AutoregressiveImageModel, asked: Asked, notes: list[str]) -> 
     return None, ""
 
 
-def _title(folder: Path | None, description: Mapping[str, Any]) -> str:
-    recipe = description.get("recipe")
-    name = recipe.get("name") if isinstance(recipe, Mapping) else None
-    return folder.resolve().name if folder is not None else str(name or "A model")
+def _title(folder: Path | None, record: ModelRecord) -> str:
+    return folder.resolve().name if folder is not None else record.recipe_name or "A model"
 
 
 def _lead(model: AutoregressiveImageModel) -> str:

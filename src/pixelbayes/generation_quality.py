@@ -52,6 +52,28 @@ def measure_generation(
     there are none): trained for it, or read from `features`, a file where it is also kept, a `Classifier`, or a
     function of your own. With `inception`, a file of the published weights, they are Inception's 2,048, or with
     `dims` 192 the course's. Raises UserError for what does not fit.
+
+    Args:
+        model_or_samples: see above.
+        images: see above.
+        labels: of real images that are levels.
+        sample_labels: of samples that are levels.
+        train: the training images; None: those of the model.
+        features: see above.
+        inception: a file of Inception's published weights.
+        dims: 2048 or 192 of Inception's features.
+        count: samples that are drawn.
+        temperature: at which they are drawn.
+        seed: where the noise comes from; the same seed, the same result.
+        batch: images that are drawn at once.
+        fit: how the CNN is trained.
+        progress: show how far it is.
+
+    Returns:
+        A `GenerationQuality`: `.overall`, `.halves` and `.by_class`, each with `.frechet`, `.kid`, ...
+
+    Example:
+        pb.measure_generation(model).overall.kid
     """
     check_whole("the count", count, least=2)
     model = model_or_samples if isinstance(model_or_samples, AutoregressiveImageModel) else None

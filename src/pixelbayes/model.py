@@ -43,7 +43,7 @@ COMPUTABLE = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """Posterior = softmax(log p(x|c) / temperature + offsets + log prior); fitted on validation data.
+    """Posterior = softmax(log p(x|c) / temperature + offsets + log prior); fitted on whole validation images.
 
     The temperature mends what the network claims about an image, which a prior has no part in: a prior of 10 to 1
     shifts the log odds by ln 10, whatever the temperature.
@@ -56,6 +56,26 @@ class Calibration:
     def active(self) -> bool:
         """Whether it changes anything."""
         return self.temperature != 1.0 or any(self.offsets)
+
+    def of_part(self, share: float) -> "Calibration":
+        """The calibration of a part that holds this share of an image's pixels: temperature 1 + (T - 1) * share.
+
+        Evidence of n pixels, each with an error of its own and one that all of them have in common, has a mean that
+        grows as n and a variance of a n + b n^2. It can be believed where the variance is twice the mean: divided
+        by a temperature T whose excess T - 1 grows as n. Offsets, in nats before the division, grow as n, too.
+        `share` may be above 1, where pixels count twice.
+
+        >>> Calibration(1.8, (0.9, -0.9)).of_part(0.25)
+        Calibration(temperature=1.2, offsets=(0.3375, -0.3375))
+        """
+        if share == 1:
+            return self
+        temperature = 1 + (self.temperature - 1) * share
+        temperature = max(
+            temperature, min(self.temperature, 1.0)
+        )  # below 1, a part that counts often would pass 0
+        part = share * self.temperature / temperature
+        return Calibration(temperature, tuple(offset * part for offset in self.offsets))
 
     def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
         """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""

@@ -47,7 +47,7 @@ def adapt(
     """A model of ours around `module`, for `pb.generate`, `pb.classify`, `pb.evaluate`, `pb.check_causality`.
 
     `module(image, label)` takes images `(b, C, H, W)` whose darkest and brightest level are the two numbers of
-    `signal`, and labels `(b,)`, int64, or one-hot `(b, classes)`; with no classes, or label "none", `module(image)`.
+    `signal`, and labels `(b,)`, int64, or one-hot `(b, classes)`; with no classes, or `label` "none", `module(image)`.
     `distribution` says what its output means, by name or as a configuration: `pb.distributions.LogisticMixture(10)`
     reads the PixelCNN++ port's parameters, "categorical" reads logits. `shape` is `(C, H, W)`, `(C, H, W, levels)`
     or an `ImageShape`. `classes` are names, or how many. `layout` is the order of the output's axes, one of

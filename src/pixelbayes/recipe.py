@@ -90,6 +90,12 @@ def load_recipe(name: str | Path) -> Recipe:
 
     Raises UserError, naming the file and what is accepted.
 
+    Args:
+        name: of a recipe, a TOML file or a model's folder.
+
+    Returns:
+        A `Recipe`.
+
     >>> load_recipe("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """

@@ -27,6 +27,16 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
 
     The number of resnets, filters, mixtures and channels is read from the tensors. `size` is the height and
     width of images to generate. Raises `UserError`, with what was missing, for a file that is something else.
+
+    Args:
+        file: a checkpoint of the port.
+        size: (height, width) of images to generate; None: 28 a side for grey ones, 32 for colour.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Example:
+        pb.import_weights("pcnn_lr_0.00040_nr-resnet5_nr-filters160_889.pth")
     """
     check_path("the checkpoint", file)
     path = Path(file)

@@ -51,7 +51,20 @@ def report(
     is left out, and the page says so. `out` is `NAME-report.html` beside the folder when not given.
     Raises `UserError` where there is no run, model or study, and for an `out` that exists.
 
-    Example: `pb.report("runs/photos-001", "photos.html")`
+    Args:
+        run: a folder, a ready model's name, or a model.
+        out: the page.
+        images: held-out images that are measured at most; 0: none.
+        data: the images to measure on; None: those of the training.
+        split: train, validation or test.
+        evaluations: folders that `pixelbayes evaluate` wrote.
+        device: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one.
+        seed: of samples that are drawn for the page.
+        overwrite: replace the page if it exists.
+        progress: show how far it is.
+
+    Example:
+        pb.report("runs/photos-001", "photos.html")
     """
     check_whole("the number of images", images, least=0)
     if not isinstance(run, AutoregressiveImageModel):

@@ -84,6 +84,15 @@ def check_walk(
     `(n, C, H, W)` are the images (two random ones); `rows` bounds how many rows are walked over. Errors of the
     user's own layers in a walk are reported, not raised; raises `UserError` for images that do not fit.
 
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        levels: images of integer levels, `(n, C, H, W)`; None: two random ones.
+        rows: how many rows are walked over; None: all.
+        seed: where the noise comes from; the same seed, the same result.
+
+    Returns:
+        A `WalkReport`, which prints as a line; `.ok` says whether both agree.
+
     >>> import pixelbayes as pb
     >>> pb.check_walk(pb.create("digits", filters=4), rows=2).ok
     True

@@ -16,6 +16,7 @@ from PIL import Image
 
 import pixelbayes as pb
 from pixelbayes.cli import main
+from pixelbayes.data import open_images
 from pixelbayes.model import Calibration
 from pixelbayes.records import DataRecord, ModelRecord
 
@@ -77,6 +78,20 @@ def test_posteriors_are_those_of_the_logits_calibration_and_prior(
         if prior == "uniform":
             plain = found
     assert np.log(found[:, 0] / found[:, 1]) - np.log(plain[:, 0] / plain[:, 1]) == pytest.approx(log(10))
+
+
+def test_posteriors_of_a_part_have_its_share_of_the_temperature(
+    model: Path, course: Path, tmp_path: Path
+) -> None:
+    words = ["--region", "0:4,:"]
+    logits = np.load(_logits(model, course, tmp_path, *words))
+    rows = classified(model, course, tmp_path / "out.csv", "--posterior", *words)
+    scores = logits / 13 + np.array([0.5, -0.25, -0.25]) * 0.5 * 25 / 13  # 13 = 1 + (25 - 1) / 2
+    expected = np.exp(scores - np.logaddexp.reduce(scores, 1, keepdims=True))
+    assert np.array([[float(cell) for cell in row[-3:]] for row in rows[1:]]) == pytest.approx(expected)
+    images = open_images(course / "test.csv", pb.load(model).shape, DataRecord(), pb.load(model).classes)
+    found = pb.classify(pb.load(model), images, regions=["0:4,:"])
+    assert found.posterior.numpy() == pytest.approx(expected)
 
 
 def _logits(model: Path, course: Path, tmp_path: Path, *words: str) -> Path:

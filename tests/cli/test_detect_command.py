@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pixelbayes as pb
@@ -64,7 +65,7 @@ def test_a_table_and_a_picture_of_every_score(
 
 def test_a_rejecting_classification_says_none_of_these(fitted: Path, noise: Path, tmp_path: Path) -> None:
     plain, wary = tmp_path / "plain.csv", tmp_path / "wary.csv"
-    assert main(["classify", str(fitted), str(noise), "--csv", str(plain)]) == 0
+    assert main(["classify", str(fitted), str(noise), "--csv", str(plain), "--ignore-detector"]) == 0
     assert main(["classify", str(fitted), str(noise), "--csv", str(wary), "--reject"]) == 0
     foreign = pb.detect(fitted, str(noise)).foreign.tolist()
     assert any(foreign)
@@ -72,6 +73,33 @@ def test_a_rejecting_classification_says_none_of_these(fitted: Path, noise: Path
         assert after["name"] == ("none of these" if none else before["name"])
         assert after["predicted"] == ("-1" if none else before["predicted"])
         assert float(after["probability"]) <= float(before["probability"]) + 1e-9
+
+
+def test_a_model_with_a_detector_is_less_sure_of_foreign_images(
+    fitted: Path, noise: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    plain, wary = tmp_path / "plain.csv", tmp_path / "wary.csv"
+    words = ["classify", str(fitted), str(noise), "--posterior", "--csv"]
+    assert main([*words, str(plain), "--ignore-detector"]) == 0
+    assert main([*words, str(wary)]) == 0
+    detection = pb.detect(fitted, str(noise))
+    belief = (detection.p_values / detection.false_alarms).clamp(max=1).tolist()
+    assert min(belief) < 0.5
+    for before, after, known in zip(read(plain), read(wary), belief, strict=True):
+        assert (after["name"], after["runner_up"]) == (before["name"], before["runner_up"])
+        assert float(after["probability"]) == pytest.approx(float(before["probability"]) * known, rel=1e-6)
+        assert float(after["posterior_none of these"]) == pytest.approx(1 - known, abs=1e-6)
+        assert "posterior_none of these" not in before
+    other = shutil.copytree(fitted, tmp_path / "other")
+    model = pb.load(fitted)
+    model.prior = None
+    with torch.no_grad():
+        next(model.parameters()).add_(0.01)
+    pb.save(model, other)
+    capsys.readouterr()
+    assert main(["classify", str(other), str(noise), "--csv", str(tmp_path / "stale.csv")]) == 0
+    assert "fitted for other weights" in " ".join(capsys.readouterr().err.split())
+    assert main(["classify", str(other), str(noise), "--reject", "--ignore-detector"]) == 2
 
 
 def test_fitting_leaves_the_model_as_it_was(tiny_model_folder: Path, fitted: Path) -> None:
@@ -160,3 +188,27 @@ def test_regions_are_not_rejected_and_a_root_needs_its_set(
     assert "--region" in capsys.readouterr().err
     assert main(["evaluate", str(fitted), "--foreign-root", "x"]) == 2
     assert "--foreign-root goes with --foreign" in capsys.readouterr().err
+
+
+def test_many_images_are_decoded_when_their_turn_comes(
+    fitted: Path, noise: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["detect", str(fitted), str(noise), "--batch", "10", "--out"]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    monkeypatch.setattr("pixelbayes.data.lazy.BLOCK", 3)
+    monkeypatch.setattr("pixelbayes.tasks.detect.statistics.IMAGES_A_BLOCK", 2)
+    assert main([*words, str(tmp_path / "parts")]) == 0
+    whole, parts = (read(tmp_path / name / "scores.csv") for name in ("whole", "parts"))
+    for one, other in zip(whole, parts, strict=True):
+        assert (one["path"], one["foreign"]) == (other["path"], other["foreign"])
+        assert float(one["local"]) == pytest.approx(float(other["local"]), abs=1e-3)
+    (noise / "04.png").write_bytes((noise / "04.png").read_bytes()[:40])
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "bad")]) == 2
+    assert "04.png" in capsys.readouterr().err
+    assert not (tmp_path / "bad" / "scores.csv").exists()
+    assert main([*words, str(tmp_path / "rest"), "--skip-bad-images", "--first", "6"]) == 0
+    assert "1 unreadable" in " ".join(capsys.readouterr().err.split())
+    assert [Path(row["path"]).name for row in read(tmp_path / "rest" / "scores.csv")] == [
+        f"{number:02d}.png" for number in (0, 2, 6, 8, 10)
+    ]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import pixelbayes as pb
+from pixelbayes.records import DataRecord, ModelRecord, TrainingRecord
 from pixelbayes.reports import (
     SECTIONS,
     Command,
@@ -96,11 +97,11 @@ def full(tmp_path_factory) -> Source:
         lead="what was done",
         folder=folder,
         model=model,
-        description={
-            "data": {"source": "</pre><script>", "original": "8x8"},
-            "training": {"steps": 2, "step": 2, "seconds": 61.0, "finished": False},
-            "recipe": {"name": "</pre><script>x", "seed": None, "network": {"filters": 2}},
-        },
+        record=ModelRecord(
+            DataRecord("</pre><script>", original="8x8"),
+            {"name": "</pre><script>x", "seed": None, "network": {"filters": 2}},
+            TrainingRecord(steps=2, step=2, seconds=61.0),
+        ),
         journal=folder / "journal.csv",
         train=images,
         images=images,
@@ -181,9 +182,7 @@ def test_nothing_known_is_a_page_too(tmp_path: Path) -> None:
     ],
 )
 def test_figures_that_are_none_are_left_out(figures) -> None:
-    page = parsed(
-        render(Source(title="odd", figures=figures, description={"data": 1, "training": [], "recipe": "x"}))
-    )
+    page = parsed(render(Source(title="odd", figures=figures)))
     assert page.seen.count("section") == 0
 
 

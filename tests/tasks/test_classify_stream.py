@@ -14,6 +14,7 @@ from pixelbayes.likelihood import Question
 from pixelbayes.measure import confusion_matrix, scores
 from pixelbayes.tasks.answer_table import AnswerTable
 from pixelbayes.tasks.classify_stream import Outputs, classify_to_files
+from pixelbayes.tasks.detect.detection import doubted
 
 N = 23
 BY_FOUR = Question(batch=12)
@@ -92,6 +93,44 @@ def test_the_files_are_those_of_all_answers_at_once(model, levels, whole, tmp_pa
     assert whole.csv.read_bytes() == (tmp_path / "once.csv").read_bytes()
     assert np.array_equal(np.load(whole.logits), found.log_likelihoods.numpy())
     assert files(whole.csv.parent) == {"answers.csv", "logits.npy"}
+
+
+class Doubt:
+    """In place of a detector: bright images are foreign. It counts the images that it was asked about."""
+
+    asked = 0
+
+    def p_values(self, model, levels, nats):
+        self.asked += len(levels)
+        assert len(levels) == len(nats)
+        return 1 - levels.double().mean((1, 2, 3)) / 17
+
+    def of(self, answer, p_values):
+        return doubted(answer, p_values, 0.5, reject=False)
+
+    def mark(self):
+        return "bright"
+
+
+def test_a_broken_run_with_a_detector_asks_it_of_each_image_once(model, levels, outputs, whole, tmp_path):
+    doubt = Doubt()
+    wary = replace(outputs, judge=doubt)
+    with pytest.raises(KeyboardInterrupt):
+        work(model, Source(levels, 9), wary)
+    with pytest.raises(UserError, match="another detector"):
+        work(model, Source(levels), replace(outputs, resume=True))
+    work(model, Source(levels, bad=[17]), replace(wary, resume=True))
+    assert doubt.asked == N - 1
+    once = doubt.of(pb.classify(model, levels, batch=12), doubt.p_values(model, levels, levels))
+    rows = torch.arange(N) != 17
+    once = replace(
+        once, **{name: getattr(once, name)[rows] for name in ("log_likelihoods", "posterior", "none")}
+    )
+    paths = [path for path, kept in zip(PATHS, rows.tolist(), strict=True) if kept]
+    once.write_csv(tmp_path / "once.csv", paths, LABELS[rows], AnswerTable(posterior=True))
+    assert outputs.csv.read_bytes() == (tmp_path / "once.csv").read_bytes()
+    assert outputs.csv.read_text().splitlines()[0].endswith("posterior_none of these")
+    assert np.array_equal(np.load(outputs.logits), np.load(whole.logits)[rows.numpy()])
 
 
 def test_the_tally_tells_what_the_measures_tell(model, levels):
@@ -213,7 +252,7 @@ def test_images_that_cannot_be_read_have_no_row_and_are_named(model, levels, out
 
 @pytest.mark.parametrize("number", [torch.nan, -torch.inf])
 def test_an_image_without_a_likelihood_is_named(model, levels, outputs, monkeypatch, number):
-    def lost(self, images, classes=None):
+    def lost(self, images, classes=None, views=None):
         maps = torch.zeros(len(images), 3, 8, 8)
         maps[1] = number
         return maps

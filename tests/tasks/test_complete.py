@@ -7,9 +7,9 @@ from tests.test_laws import NETWORKS, images, make
 from torch import Tensor
 
 import pixelbayes as pb
+from pixelbayes.regions import as_mask
 from pixelbayes.tasks.complete import _log_likelihood, known_class
 from pixelbayes.tasks.drawing import Drawing
-from pixelbayes.tasks.known import as_mask
 from pixelbayes.walk import CachedLook, Known, NaiveLook, noise, sample, walk
 
 SHAPES = {name: pb.ImageShape(3, 5, 6, 16) for name in NETWORKS}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import tyro
 
@@ -30,6 +30,38 @@ KINDS = {"{INT INT}": "two whole numbers", "INT": "a whole number", "FLOAT": "a 
 
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 """An option that is only ever switched on."""
+
+
+def optional(metavar: str, **more: Any) -> Any:
+    """How help shows an option that may be left out: what it takes, and no 'None' as its value."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", **more)
+
+
+Model = Annotated[
+    str,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="MODEL", help="A model's folder, or its name on the Hugging Face hub."),
+]
+Root = Annotated[
+    str | None,
+    optional("FOLDER", help="The folder of a standard set's files (that of the training when not given)."),
+]
+Pairs = Annotated[
+    int | None, optional("N", help="Pairs of an image and a class that go through the network at once.")
+]
+Device = Annotated[str, tyro.conf.arg(help="cpu, cuda, cuda:1, ... (auto: a GPU if there is one).")]
+SkipBadImages = Annotated[
+    Flag, tyro.conf.arg(help="Leave out files that are no readable images, naming them.")
+]
+Imports = Annotated[
+    tyro.conf.UseAppendAction[tuple[str, ...]],
+    optional(
+        "MODULE",
+        name="import",
+        help="A Python module with the model's own network, distribution or label strategy; may be repeated.",
+    ),
+]
+"""Options that mean the same in every command."""
 
 
 def read(kind: type[T], arguments: Sequence[str], command: str) -> T:
@@ -136,11 +168,6 @@ def _missing_names(text: str) -> str:
         return text
     parts = [part.split() for part in rest.split("(required)")]
     return f"missing: {', '.join(words[0] for words in parts if words)}"
-
-
-def optional(metavar: str, **more: Any) -> Any:
-    """How help shows an option that may be left out: what it takes, and no 'None' as its value."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", **more)
 
 
 def peek(arguments: Sequence[str], option: str) -> str | None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
-from .arguments import optional, read
+from .arguments import Device, Imports, Pairs, optional, read
 
 
 @dataclass
@@ -29,12 +29,9 @@ class Calibrate:
     """Labelled images; those that the training held out when not given."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """train, validation or test; when not given: validation where the data have one, else all of the images."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    batch: Pairs = None
+    device: Device = "auto"
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..data import ImageSet
     from ..likelihood import Question
     from ..model import AutoregressiveImageModel
-    from ..tasks.classify_stream import Judge, Outputs, Tally
+    from ..tasks.classify_stream import Outputs, Tally
+    from ..tasks.detect import Judge
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Classify:
     """Put an apostrophe before texts that a spreadsheet would run as formulas."""
     reject: Flag = False
     """Answer 'none of these' (-1) for what the model's detector calls foreign (pixelbayes detect MODEL --fit)."""
+    ignore_detector: Flag = False
+    """Leave the probabilities of foreign images as they are, though the model has a detector; quicker."""
     precision: Literal["float32", "bf16"] = "float32"
     """bf16 is quicker where the processor has it; how often answers differ is said."""
     views: Literal["none", "mirror", "turns", "all"] = "none"
@@ -107,8 +110,7 @@ def run(arguments: Sequence[str]) -> None:
     share = my_shard(options.device)
     model = checkpoint.load(options.model, device=share.device)
     require_classes(model)
-    if options.reject:
-        outputs = replace(outputs, judge=_judge(options, model))
+    outputs = replace(outputs, judge=_judge(options, model, share.first))
     question = asked(
         model, options.region or None, options.combine, options.batch, options.precision, options.views
     )
@@ -138,14 +140,27 @@ def run(arguments: Sequence[str]) -> None:
         _present(tally, model, outputs)
 
 
-def _judge(options: Classify, model: "AutoregressiveImageModel") -> "Judge":
-    """Who turns answers into 'none of these': the detector in the model's folder."""
-    from ..tasks.detect import load_detector, rejecting
+def _judge(options: Classify, model: "AutoregressiveImageModel", told: bool) -> "Judge | None":
+    """Who doubts foreign images: the detector in the model's folder, where there is one and it is to be asked."""
+    from ..progress import warn
+    from ..tasks.detect import FILE, Judge, load_detector
 
-    if options.region:
-        raise UserError("--reject judges whole images: leave out --region")
-    detector = load_detector(options.model, model)
-    return lambda answer, levels: rejecting(model, levels, answer, detector, options.batch)
+    if options.reject and options.ignore_detector:
+        raise UserError("--reject asks the detector that --ignore-detector leaves out: choose one")
+    parts = bool(options.region) or options.views != "none"
+    if options.reject and parts:
+        raise UserError("--reject judges whole images, upright: leave out --region and --views")
+    there = (Path(options.model) / FILE).is_file()
+    if not options.reject and (not there or parts or options.ignore_detector):
+        return None
+    try:
+        return Judge(load_detector(options.model, model), options.reject, options.batch)
+    except UserError as error:
+        if options.reject:
+            raise
+        if told:
+            warn(f"probabilities say nothing of foreign images: {error}")
+        return None
 
 
 def _outputs(options: Classify) -> "Outputs":
@@ -232,7 +247,7 @@ def _present(tally: "Tally", model: "AutoregressiveImageModel", outputs: "Output
     if tally.known:
         show(confusion_table(tally.confusion.tolist(), model.classes.names))
         say(f"{tally.known} images of known class: {score_line(tally)}")
-    if outputs.judge is not None:
+    if outputs.judge is not None and outputs.judge.reject:
         say(f"{tally.none} of {tally.answered} images are none of these classes")
     if tally.unknown.sum():
         counts = zip(model.classes, tally.unknown.tolist(), strict=True)

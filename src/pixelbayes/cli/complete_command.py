@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Model, optional, read
 
 if TYPE_CHECKING:
     import torch
@@ -37,8 +37,7 @@ class Complete:
       pixelbayes complete runs/demo drawn/ --keep upto:4,0 --class 3
     """
 
-    model: Annotated[str, Positional, arg(metavar="MODEL")]
-    """A model's folder, or its name on the Hugging Face hub."""
+    model: Model
     images: Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE...", help_behavior_hint="(required)")]
     """Images, or one DATA word: a folder of them, a CSV split, digits."""
     keep: Annotated[str, arg(metavar="REGION")]
@@ -59,12 +58,10 @@ class Complete:
     """Where the noise comes from."""
     batch: int = 64
     """Images drawn at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
     overwrite: Flag = False
     """Replace the folder if it exists."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

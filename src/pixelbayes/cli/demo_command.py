@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from .arguments import optional, read
+from .arguments import Device, optional, read
 
 
 @dataclass
@@ -26,8 +26,7 @@ class Demo:
     """How long to train (2.4 minutes when not given)."""
     seed: int = 0
     """Where weights and noise come from."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -1,21 +1,22 @@
 """`pixelbayes detect`: images that are foreign to a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Pairs, Root, SkipBadImages, optional, read
 
 if TYPE_CHECKING:
-    from ..data import ImageSet
+    from torch import Tensor
+
     from ..distributed import Shard
     from ..model import AutoregressiveImageModel
     from ..products import Products
-    from ..tasks.detect import Detection, Detector
+    from ..tasks.detect import Detection, Detector, Statistics
 
 TABLE, PICTURE = "scores.csv", "histograms.png"
 
@@ -40,8 +41,7 @@ class Detect:
     """A folder of images, one image, or another DATA word; classes do not matter."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the images; all of them when not given."""
-    root: Annotated[str | None, optional("FOLDER")] = None
-    """The folder of a standard set's files (that of the training when not given)."""
+    root: Root = None
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-detection-001, counted up, when not given."""
     first: Annotated[int | None, optional("N")] = None
@@ -60,16 +60,12 @@ class Detect:
     """The score that decides: likelihood, typicality, complexity, local, stirring, ratio, dose, together."""
     false_alarms: Annotated[float | None, optional("SHARE")] = None
     """The share of known images that may be called foreign (fitted: 0.05)."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
+    batch: Pairs = None
+    device: Device = "auto"
+    skip_bad_images: SkipBadImages = False
     overwrite: Flag = False
     """Replace what this command wrote into the folder before; other files in it stay."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -81,7 +77,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..folders import claimed
     from ..products import Products
     from ..progress import warn
-    from ..tasks.detect import measure
+    from ..tasks.detect import measured
     from .presenting import default_out
 
     check(options)
@@ -94,21 +90,25 @@ def run(arguments: Sequence[str]) -> None:
     detector = the_detector(options, model, share)
     if options.images is None:
         return
-    images = unlabelled(model, options.images, options.split, options.skip_bad_images, options.root)
+    images = unlabelled(
+        model, options.images, options.split, options.skip_bad_images, options.root, lazy=True
+    )
     for notice in images.notices if share.first else ():
         warn(notice)
-    images = spread(images, options.first)
+    rows = spread(len(images), options.first)
+    parts = measured(model, images.levels, detector.instruments, options.batch, share.first, share, rows)
     if not share.first:
-        measure(model, images.levels, detector.instruments, options.batch, False, share)
+        for _ in parts:
+            pass
         return
     with claimed(out, options.overwrite) as folder:
-        statistics = measure(model, images.levels, detector.instruments, options.batch, True, share)
-        found = detector.judge(statistics)
         products = Products(folder, "detection")
         products.refuse_foreign((TABLE, PICTURE))
-        write(found, images.paths, products)
+        found, paths = write(detector, parts, images.paths, products)
         products.finish()
-    present(found, images, out)
+    if len(found) < len(rows):
+        warn(f"{len(rows) - len(found):,} unreadable and left out")
+    present(found, paths, out)
 
 
 def check(options: Detect) -> None:
@@ -145,7 +145,7 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
         model,
         options.data,
         background=options.background,
-        score=options.score or "together",
+        score=options.score or "dose",
         false_alarms=0.05 if options.false_alarms is None else options.false_alarms,
         images=options.fit_images,
         seed=options.seed,
@@ -163,32 +163,53 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
     return detector
 
 
-def spread(images: "ImageSet", count: int | None) -> "ImageSet":
-    """At most `count` of the images, evenly spread."""
-    if count is None or count >= len(images):
-        return images
-    return images[[row * len(images) // count for row in range(count)]]
+def spread(count: int, most: int | None) -> "Tensor":
+    """The rows of `most` of so many images, evenly spread; of all of them when None."""
+    import torch
+
+    chosen = count if most is None else min(most, count)
+    return torch.tensor([row * count // chosen for row in range(chosen)], dtype=torch.long)
 
 
-def write(found: "Detection", paths: Sequence[str], products: "Products") -> None:
+def write(
+    detector: "Detector",
+    parts: "Iterable[tuple[Tensor, Statistics]]",
+    paths: Sequence[str],
+    products: "Products",
+) -> "tuple[Detection, list[str]]":
+    """The table, a row for each image as it is measured, and the picture; what was found, and of which images."""
     from ..pictures.foreign import histograms
+    from ..tasks.answer_table import csv_line
+    from ..tasks.detect.detection import header, joined
 
-    with products.new(TABLE) as path:
-        found.write_csv(path, paths)
-    thresholds = dict(zip(found.names, found.thresholds.tolist(), strict=True))
-    known = {name: found.known[:, place].numpy() for place, name in enumerate(found.names)}
+    found: list[Detection] = []
+    told: list[str] = []
+    with products.new(TABLE) as path, path.open("w", newline="", encoding="utf-8") as file:
+        file.write(csv_line(header(detector.names)))
+        for rows, statistics in parts:
+            block, names = detector.judge(statistics), [paths[row] for row in rows.tolist()]
+            file.writelines(map(csv_line, block.rows(names)))
+            file.flush()
+            found.append(block)
+            told += names
+        if not found:
+            raise UserError("none of the images could be read")
+    every = joined(found)
+    thresholds = dict(zip(every.names, every.thresholds.tolist(), strict=True))
+    known = {name: every.known[:, place].numpy() for place, name in enumerate(every.names)}
     with products.new(PICTURE) as path:
-        histograms(known, {name: found[name].numpy() for name in found.names}, thresholds, path)
+        histograms(known, {name: every[name].numpy() for name in every.names}, thresholds, path)
+    return every, told
 
 
-def present(found: "Detection", images: "ImageSet", out: Path) -> None:
+def present(found: "Detection", paths: Sequence[str], out: Path) -> None:
     """The verdicts where there are few; else how many images are foreign by each score."""
     from ..progress import say
     from .presenting import plain_table, show
 
     if len(found) <= 10:
         percentiles = found.percentiles[:, found.names.index(found.by)].tolist()
-        for path, foreign, percentile in zip(images.paths, found.foreign.tolist(), percentiles, strict=True):
+        for path, foreign, percentile in zip(paths, found.foreign.tolist(), percentiles, strict=True):
             word = "foreign" if foreign else "known"
             say(f"{path}: {word} ({found.by} above that of {percentile:.1f} % of the known images)")
     else:

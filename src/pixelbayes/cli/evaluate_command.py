@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
+from tyro.conf import OmitArgPrefixes
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Model, Pairs, Root, SkipBadImages, optional, read
 from .comparison_options import Comparisons
 
 if TYPE_CHECKING:
@@ -36,14 +36,12 @@ class Evaluate:
       pixelbayes evaluate runs/photos-001 --against cnn --against-minutes 10
     """
 
-    model: Annotated[str, Positional, arg(metavar="MODEL")]
-    """A model's folder, or its name on the Hugging Face hub."""
+    model: Model
     data: Annotated[str | None, optional("DATA")] = None
     """The images; those of the training when not given."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """train, validation or test; when not given: validation where the data have one, else all of the images."""
-    root: Annotated[str | None, optional("FOLDER")] = None
-    """The folder of a standard set's files (that of the training when not given)."""
+    root: Root = None
     label_column: Annotated[str | None, optional("COLUMN")] = None
     """A table's column of classes (name or number; 'none': there is none)."""
     path_column: Annotated[str | None, optional("COLUMN")] = None
@@ -52,10 +50,8 @@ class Evaluate:
     """The folder to write; runs/MODEL-evaluation-001, counted up, when not given."""
     views: Literal["none", "mirror", "turns", "all"] = "none"
     """The mean of the densities over mirrored or turned images, each at the cost of a pass."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    batch: Pairs = None
+    device: Device = "auto"
     seen: Flag = False
     """Accuracy against the share of the pixels that the model has seen, in raster order, too."""
     foreign: Annotated[str | None, optional("DATA")] = None
@@ -66,12 +62,10 @@ class Evaluate:
     """Simple classifiers beside the model, where the images of its training can be found."""
     page: bool = True
     """report.html, one page to hand over."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
+    skip_bad_images: SkipBadImages = False
     overwrite: Flag = False
     """Replace what an earlier `evaluate` wrote there; no other file is touched."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
     comparisons: Annotated[Comparisons, OmitArgPrefixes] = field(default_factory=Comparisons)
 
 

@@ -6,10 +6,10 @@ from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Model, Pairs, Root, SkipBadImages, optional, read
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -29,14 +29,12 @@ class Explain:
       pixelbayes explain runs/demo digits --split test --against 8 --maps npy
     """
 
-    model: Annotated[str, Positional, arg(metavar="MODEL")]
-    """A model's folder, or its name on the Hugging Face hub."""
+    model: Model
     data: Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE...")]
     """Images, folders of images, a CSV split, or digits."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the data, such as validation; all of its images when not given."""
-    root: Annotated[str | None, optional("FOLDER")] = None
-    """The folder of a standard set's files (that of the training when not given)."""
+    root: Root = None
     out: Annotated[Path | None, optional("FOLDER")] = None
     """The folder to write; runs/MODEL-evidence-001, counted up, when not given."""
     of: Annotated[str | None, optional("CLASS")] = None
@@ -47,16 +45,12 @@ class Explain:
     """Write the maps, too."""
     first: Annotated[int | None, optional("N")] = None
     """Only the first N images."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
+    batch: Pairs = None
+    device: Device = "auto"
+    skip_bad_images: SkipBadImages = False
     overwrite: Flag = False
     """Replace what this command wrote into the folder before; other files in it stay."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
-
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Model, optional, read
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +32,7 @@ class Generate:
       pixelbayes generate runs/photos-001 --classes panda,koala --temperature 0.9 --seed 7
     """
 
-    model: Annotated[str, Positional, arg(metavar="MODEL")]
-    """A model's folder, or its name on the Hugging Face hub."""
+    model: Model
     per_class: int = 25
     """Images of each class (in all, for a model without classes)."""
     out: Annotated[Path | None, optional("FOLDER")] = None
@@ -48,12 +45,10 @@ class Generate:
     """Where the noise comes from."""
     batch: int = 64
     """Images drawn at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
     overwrite: Flag = False
     """Replace what an earlier `generate` wrote there; no other file is touched."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

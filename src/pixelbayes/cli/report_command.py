@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, optional, read
 
 
 @dataclass
@@ -41,8 +41,7 @@ class Report:
     """What `evaluate` wrote, to be shown, too; may be repeated (those of this model beside its folder, if none)."""
     seed: int = 0
     """Of the samples, where the run has drawn none."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
     overwrite: Flag = False
     """Replace the page if it exists."""
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()

@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, optional, read
 
 
 @dataclass
@@ -45,8 +45,7 @@ class StudyOptions:
     """So many steps for each trial instead."""
     storage: Annotated[str | None, optional("URL")] = None
     """A database that several machines share, such as postgresql://user@host/name (OUT/study.db when not given)."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
     dry_run: Flag = False
     """Print the trials and what they cost, and train nothing."""
     show: Flag = False

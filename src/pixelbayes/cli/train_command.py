@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError
-from .arguments import Flag, given, optional, peek, peek_all, read
+from .arguments import Device, Flag, SkipBadImages, given, optional, peek, peek_all, read
 
 if TYPE_CHECKING:
     from ..model import AutoregressiveImageModel
@@ -58,8 +58,7 @@ class Train:
     """Stop after so many steps; the schedule does not change."""
     seed: Annotated[int | None, optional("S")] = None
     """Where weights, order and noise come from (the recipe's, or 0)."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
+    device: Device = "auto"
     start: Annotated[str | None, optional("MODEL", name="from")] = None
     """Start from the weights of this model (fine-tuning), at a lower learning rate unless one is given."""
     classes: Annotated[str | None, optional("A,B")] = None
@@ -86,8 +85,7 @@ class Train:
     class_from: Annotated[str | None, optional("first|parent|path|PATTERN")] = None
     """Which folder on the way to an image is its class: the first, the last (parent), all (path), or the first group of
     a pattern of the path."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
+    skip_bad_images: SkipBadImages = False
     imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
     """A Python module with your own network, distribution or label strategy; may be repeated."""
     network_name: Annotated[str | None, optional("NAME", name="network")] = None

@@ -47,6 +47,15 @@ def open_dataset(
     begun_with: prints of the names of the images to take (`held_out.remember_prints`), where those that came later are
     left out. Raises UserError.
 
+    Args:
+        source: see above.
+        config: how the images are prepared and divided.
+        shape: see above.
+        known: see above.
+
+    Returns:
+        A `Dataset`: its `.train`, `.validation` and `.test` are each an `ImageSet` or None.
+
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """

@@ -15,6 +15,17 @@ def save_image(levels: Tensor | np.ndarray, path: str | Path, shape: ImageShape)
     """Write one image `[C, H, W]` as a PNG: 8 bits up to 256 levels, 16 bits above.
 
     Raises UserError for an image of another shape, and where writing fails.
+
+    Args:
+        levels: integer levels of one image, `(C, H, W)`.
+        path: of the PNG file.
+        shape: of the image: its channels, size and levels.
+
+    Returns:
+        None.
+
+    Example:
+        pb.save_image(images[0], "drawn.png", model.shape)
     """
     array = levels.detach().cpu().numpy() if isinstance(levels, Tensor) else np.asarray(levels)
     if array.shape != (shape.channels, shape.height, shape.width):

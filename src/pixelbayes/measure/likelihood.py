@@ -12,5 +12,15 @@ def bits_per_dim(log_prob: Tensor, shape: ImageShape) -> float:
 
     `-log2 p(levels) / (C*H*W)`, of the integer levels. Give all images at once: the mean of the means of
     batches is another number when the last batch is smaller.
+
+    Args:
+        log_prob: nats, one number for each image, `(n,)`.
+        shape: of the images.
+
+    Returns:
+        Bits per dimension, a float.
+
+    Example:
+        pb.bits_per_dim(pb.log_prob(model, images, labels), model.shape)
     """
     return float(-log_prob.detach().cpu().double().mean()) / (shape.dims * log(2))

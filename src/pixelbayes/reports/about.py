@@ -9,6 +9,7 @@ import torch
 from ..data import ImageSet
 from ..pictures import sheet
 from ..progress import spell_seconds
+from ..records import TrainingRecord
 from .sections import register_section
 from .source import Source, drawn
 
@@ -29,24 +30,23 @@ def glance(source: Source) -> Mapping[str, Any] | None:
         found.append((f"{bits:.2f}", f"bits per dimension {on}"))
     if source.model is not None:
         found.append((f"{source.model.num_parameters:,}", "parameters"))
-    seconds = source.table("training").get("seconds")
-    if isinstance(seconds, int | float) and seconds > 0:
-        found.append((spell_seconds(seconds), "of training"))
+    if source.record.training.seconds > 0:
+        found.append((spell_seconds(source.record.training.seconds), "of training"))
     return {"figures": found} if found else None
 
 
 @register_section("data", "The images")
 def data(source: Source) -> Mapping[str, Any] | None:
     """Where they come from, how many there are, and some of them."""
-    prepared, rows = source.table("data"), []
-    if prepared.get("source"):
-        rows.append(("data", str(prepared["source"])))
+    prepared, rows = source.record.data, []
+    if prepared.source:
+        rows.append(("data", prepared.source))
     if source.model is not None:
         rows.append(("as the model sees them", str(source.model.shape)))
         if len(source.model.classes):
             rows.append(("classes", _names(source.model.classes.names)))
-    if prepared.get("original"):
-        rows.append(("in the files", str(prepared["original"])))
+    if prepared.original:
+        rows.append(("in the files", prepared.original))
     for name, images in (("train", source.train), (source.split or "measured", source.images)):
         if images is not None:
             rows.append((f"{name} images", _counts(images)))
@@ -87,7 +87,7 @@ def _sheet(images: ImageSet) -> bytes:
 @register_section("model", "What was trained")
 def model(source: Source) -> Mapping[str, Any] | None:
     """Network, distribution, labels, training; the recipe in full."""
-    rows, training = [], source.table("training")
+    rows, training = [], source.record.training
     if source.model is not None:
         config = source.model.config
         settings = ", ".join(f"{name} {value}" for name, value in vars(config.network).items())
@@ -97,12 +97,12 @@ def model(source: Source) -> Mapping[str, Any] | None:
             ("labels enter by", config.fusion.strategy if config.classes else "the model has no classes"),
             ("calibration", f"temperature {source.model.calibration.temperature:.2f}"),
         ]
-    if training.get("steps") is not None:
+    if training.steps:
         rows.append(("training", _training(training)))
-        rows.append(("weights kept", f"of step {training.get('step', '?')}, the best on validation"))
-        if training.get("finished") is False:
+        rows.append(("weights kept", f"of step {training.step}, the best on validation"))
+        if not training.finished:
             rows.append(("state", "the training has not come to its end"))
-    recipe = _without_none(source.table("recipe"))
+    recipe = _without_none(source.record.recipe)
     try:
         text = tomli_w.dumps(recipe) if recipe else ""
     except (TypeError, ValueError):  # a config.json may hold anything
@@ -110,19 +110,9 @@ def model(source: Source) -> Mapping[str, Any] | None:
     return {"rows": rows, "recipe": text} if rows or text else None
 
 
-def _training(training: Mapping[str, Any]) -> str:
-    parts = [f"{training['steps']} steps"]
-    if isinstance(training.get("epochs"), int | float):
-        parts.append(f"{training['epochs']:.1f} epochs")
-    seconds = training.get("seconds")
-    time = f" in {spell_seconds(seconds)}" if isinstance(seconds, int | float) else ""
-    seed = training.get("seed")
-    return (
-        ", ".join(parts)
-        + time
-        + f" on {training.get('device', 'cpu')}"
-        + (f", seed {seed}" if seed is not None else "")
-    )
+def _training(training: TrainingRecord) -> str:
+    spent = f"{training.epochs:.1f} epochs in {spell_seconds(training.seconds)} on {training.device or 'cpu'}"
+    return f"{training.steps} steps, {spent}, seed {training.seed}"
 
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def curves(source: Source) -> Mapping[str, Any] | None:
     """Bits/dim and accuracy over the epochs, from the journal."""
     if source.journal is None:
         return None
-    journal, step = source.journal, source.table("training").get("step")
+    journal, step = source.journal, source.record.training.step
     kept = step if isinstance(step, int) and not isinstance(step, bool) and step > 0 else None
     try:
         return {"picture": drawn(lambda path: draw_curves(journal, path, kept))}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data import ImageSet
 from ..model import AutoregressiveImageModel
+from ..records import ModelRecord
 from ..tasks.classify import Classification
 from .stored import Stored
 
@@ -51,8 +52,8 @@ class Source:
     lead: str = ""
     folder: Path | None = None
     model: AutoregressiveImageModel | None = None
-    description: Mapping[str, Any] = field(default_factory=dict)
-    """How the model came about: `data`, `recipe` and `training`, plain data of its config.json."""
+    record: ModelRecord = field(default_factory=ModelRecord)
+    """How the model came about: its data, recipe and training."""
     journal: Path | None = None
     """The journal of the run, if it has a row."""
     train: ImageSet | None = None
@@ -80,11 +81,6 @@ class Source:
             found = found.get(word) if isinstance(found, Mapping) else None
         number = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
         return float(found) if number else None
-
-    def table(self, name: str) -> Mapping[str, Any]:
-        """Returns a table of the description ('data', 'recipe', 'training'), empty where there is none."""
-        found = self.description.get(name)
-        return found if isinstance(found, Mapping) else {}
 
     @property
     def measured(self) -> str:

@@ -54,6 +54,25 @@ def study(
     The same call again, after a kill or beside a first process, goes on: trials that are done stay, one that was
     interrupted continues from its last state. `storage`: a database's URL (OUT/study.db when None). With `plan_only`,
     the cost is told and nothing is trained. Raises UserError for whatever the user can mend, before the first trial.
+
+    Args:
+        which: a name, a TOML file or a `Study`.
+        data: the images, where the study does not name them.
+        out: the folder; runs/study-NAME when None.
+        storage: a database's URL; None: a file in `out`.
+        seeds: other ones than the study's.
+        minutes: of each trial, instead of the study's.
+        max_steps: of each trial, instead.
+        root: the folder of a standard set's files.
+        device: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one.
+        plan_only: tell the cost, train nothing.
+        imports: Python modules with networks, distributions, strategies or objectives of your own.
+
+    Returns:
+        A `StudyResult`: `.folder`, `.figures` of each trial, and `.failed`.
+
+    Example:
+        pb.study("report1-small", "cpen455/", seeds=[0, 1], minutes=2)
     """
     import_extensions(imports)
     place = pick_device(device)

@@ -35,7 +35,8 @@ class AnswerTable:
     form); None for all of `HEADER`. header: whether the first line names the columns. last_row: the cells of one more
     row. paths: 'given', as the table or the command line names the images (in a folder, relative to it), or 'name', the
     file's name alone. label: classes by 'index' or by 'name'. posterior: a column more for each class, its calibrated
-    probability. safe: no text is a formula for a program for tables.
+    probability, and one for 'none of these' where a detector was asked. safe: no text is a formula for a
+    program for tables.
     """
 
     columns: tuple[str, str] | None = None
@@ -54,11 +55,12 @@ class AnswerTable:
             if value not in known:
                 raise unknown(kind, value, known)
 
-    def head(self, classes: Labels) -> str:
-        """The line that names the columns; empty where there is none."""
+    def head(self, classes: Labels, doubted: bool = False) -> str:
+        """The line that names the columns; empty where there is none. `doubted`: the answers are a `Rejection`."""
         if not self.header:
             return ""
-        more = [f"posterior_{name}" for name in classes] if self.posterior else []
+        names = [*classes, NONE_OF_THESE] if doubted else classes
+        more = [f"posterior_{name}" for name in names] if self.posterior else []
         return self.line((*(self.columns or HEADER), *more))
 
     def lines(
@@ -84,7 +86,7 @@ class AnswerTable:
         answers = [*said, NONE_OF_THESE if self.label == "name" else str(UNKNOWN)]  # the last is of -1
         names = [*answer.classes, NONE_OF_THESE]
         said.append("")  # of UNKNOWN, -1
-        posteriors = answer.posterior.tolist() if self.posterior else [[]] * len(known)
+        posteriors = answer.shares.tolist() if self.posterior else [[]] * len(known)
         for path, true, (first, chance, second, nats), each in zip(
             paths, known, found, posteriors, strict=True
         ):

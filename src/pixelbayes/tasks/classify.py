@@ -53,6 +53,11 @@ class Classification:
         return self.posterior.amax(1)
 
     @property
+    def shares(self) -> Tensor:
+        """The posterior of all that may be answered, which sums to one [N, K]."""
+        return self.posterior
+
+    @property
     def runner_up(self) -> Tensor:
         """The index of the second most probable class [N]; UNKNOWN (-1) for a model of one class."""
         if self.posterior.shape[1] < 2:
@@ -90,7 +95,7 @@ class Classification:
         """Write a row for each image, as CSV in the form that `table` says."""
         table = table or AnswerTable()
         with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            file.write(table.head(self.classes))
+            file.write(table.head(self.classes, self.shares.shape[1] > len(self.classes)))
             file.writelines(table.lines(self, paths, labels))
             file.write(table.tail())
 
@@ -126,7 +131,8 @@ def classify(
     require_classes(model)
     weights = None if prior is None else prior_weights(prior, model)
     question = asked(model, regions, combine, batch, precision, views)
-    return from_log_likelihoods(model, _collected(model, levels, question, progress, share), weights)
+    nats = _collected(model, levels, question, progress, share)
+    return from_log_likelihoods(model, nats, weights, counted_share(question))
 
 
 def asked(
@@ -166,11 +172,19 @@ def ignores_labels(model: AutoregressiveImageModel) -> bool:
 
 
 def from_log_likelihoods(
-    model: AutoregressiveImageModel, nats: Tensor, prior: Sequence[float] | None = None
+    model: AutoregressiveImageModel, nats: Tensor, prior: Sequence[float] | None = None, share: float = 1.0
 ) -> Classification:
-    """log p(x | c) [N, K] -> Classification by the model's calibration and the prior, its own when None."""
+    """log p(x | c) [N, K] -> Classification by the model's calibration and the prior, its own when None.
+
+    `share`: how much of each image the likelihoods are of (`counted_share`).
+    """
     log_prior = model.log_prior() if prior is None else log_of(prior)
-    return Classification(nats, model.calibration.posterior(nats, log_prior), model.classes)
+    return Classification(nats, model.calibration.of_part(share).posterior(nats, log_prior), model.classes)
+
+
+def counted_share(question: Question) -> float:
+    """How often a pixel counts in the mean: 1 for the whole image, less for a part of it."""
+    return 1.0 if question.weights is None else float(question.weights.double().mean())
 
 
 def log_of(weights: Sequence[float]) -> Tensor:

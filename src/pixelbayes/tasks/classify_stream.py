@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -31,7 +31,8 @@ from ..likelihood import (
 from ..model import AutoregressiveImageModel
 from ..progress import say, show_progress, spell_seconds
 from .answer_table import AnswerTable
-from .classify import Classification, from_log_likelihoods
+from .classify import Classification, counted_share, from_log_likelihoods
+from .detect import Judge
 from .unfinished import Unfinished, beside
 
 LEFT_OUT = torch.inf
@@ -46,13 +47,9 @@ AGAIN = 4096
 """Answers at a time that are written again where a broken run goes on."""
 
 
-Judge = Callable[[Classification, Tensor], Classification]
-"""The answers to some images and their levels [n, C, H, W] -> answers of which some are -1, none of these."""
-
-
 @dataclass(frozen=True)
 class Outputs:
-    """The files of a classification. `resume` goes on with a broken one; `judge` may reject answers."""
+    """The files of a classification. `resume` goes on with a broken one; `judge` doubts foreign images."""
 
     csv: Path | None = None
     logits: Path | None = None
@@ -139,19 +136,19 @@ def classify_to_files(
     Raises UserError naming the first image that has no likelihood or cannot be read; earlier answers are kept.
     """
     keep_freed_memory()
-    writer = _Writer(model, levels, paths, labels, outputs, prior)
+    width = answers_an_image(model, question) + (outputs.judge is not None)
+    writer = _Writer(model, levels, paths, labels, outputs, prior, counted_share(question))
     if not share.first:
-        for _ in in_order(model, levels, paths, question, share, _begun(0, share)):
+        for _ in in_order(model, levels, paths, question, share, _begun(0, share), outputs.judge):
             pass
         return writer.tally
     if outputs.first is None:
-        for rows, nats in _told(
-            in_order(model, levels, paths, question, share, _begun(0, share)), 0, len(paths)
-        ):
-            writer.add(rows, nats)
+        every = in_order(model, levels, paths, question, share, _begun(0, share), outputs.judge)
+        for rows, numbers in _told(every, 0, len(paths)):
+            writer.add(rows, numbers)
         return writer.tally
-    asked = _asked(model, levels, paths, question)
-    with writer, Unfinished(outputs.first, asked, answers_an_image(model, question), outputs.resume) as found:
+    asked = _asked(model, levels, paths, question, outputs.judge)
+    with writer, Unfinished(outputs.first, asked, width, outputs.resume) as found:
         try:
             done = _whole_chunks(found.done, len(paths), images_at_once(model, question))
             found.keep(done)
@@ -159,10 +156,10 @@ def classify_to_files(
             for start in range(0, done, AGAIN):
                 rows = range(start, min(start + AGAIN, done))
                 writer.add(rows, found.read(rows.start, rows.stop))
-            later = in_order(model, levels, paths, question, share, _begun(done, share))
-            for rows, nats in _told(later, done, len(paths)):
-                found.append(nats)
-                writer.add(rows, nats)
+            later = in_order(model, levels, paths, question, share, _begun(done, share), outputs.judge)
+            for rows, numbers in _told(later, done, len(paths)):
+                found.append(numbers)
+                writer.add(rows, numbers)
             writer.finish(found)
         except (UserError, KeyboardInterrupt) as error:
             if not found.done:
@@ -182,18 +179,23 @@ def in_order(
     question: Question,
     share: Shard = ALONE,
     start: int = 0,
+    judge: Judge | None = None,
 ) -> Iterator[tuple[range, Tensor]]:
-    """Yields (rows, log p(x | c)), float64, in the order of the images, on every process; several chunks at a time
-    where several processes share them. An image that could not be read has `LEFT_OUT` in place of its numbers."""
+    """Yields (rows, log p(x | c) [n, K]), float64, in the order of the images, on every process; several chunks at a
+    time where several processes share them. With a judge its p-values are one more column. An image that could not be
+    read has `LEFT_OUT` in place of its numbers."""
     size, count = images_at_once(model, question), len(paths)
     starts = chunk_starts(model, count, question)[-(-start // size) :]
     own = log_likelihoods(model, levels, question, share, start=start)
     for place in range(0, len(starts), share.ranks):
         rows = range(starts[place], min(starts[place] + share.ranks * size, count))
-        found = torch.zeros(len(rows), answers_an_image(model, question), dtype=torch.float64)
+        width = answers_an_image(model, question) + (judge is not None)
+        found = torch.zeros(len(rows), width, dtype=torch.float64)
         if place + share.rank < len(starts):
             mine, nats = next(own)
-            found[mine.start - rows.start : mine.stop - rows.start] = _sound(nats, mine, levels, paths)
+            nats = _sound(nats, mine, levels, paths)
+            numbers = nats if judge is None else _judged(model, levels, mine, nats, judge)
+            found[mine.start - rows.start : mine.stop - rows.start] = numbers
         yield rows, share.merge(found)
 
 
@@ -208,6 +210,22 @@ def _sound(nats: Tensor, rows: range, levels: ImageSource | Tensor, paths: Seque
             f"the likelihood of {name} is no finite number: the model's weights are not finite or too large"
         )
     return torch.where(lost[:, None], LEFT_OUT, nats)
+
+
+def _judged(
+    model: AutoregressiveImageModel, levels: ImageSource | Tensor, rows: range, nats: Tensor, judge: Judge
+) -> Tensor:
+    """log p(x | c) and the judge's p-values [n, K + 1]."""
+    numbers = torch.cat([nats, nats[:, :1]], 1)
+    read = ~_lost(nats)
+    if bool(read.any()):
+        numbers[read, -1] = judge.p_values(model, levels[slice(rows.start, rows.stop)][read], nats[read])
+    return numbers
+
+
+def _lost(numbers: Tensor) -> Tensor:
+    """Which images could not be read."""
+    return (numbers == LEFT_OUT).all(1)
 
 
 def _begun(done: int, share: Shard) -> int:
@@ -244,9 +262,10 @@ class _Writer:
         labels: Tensor,
         outputs: Outputs,
         prior: Sequence[float] | None,
+        counted: float,
     ) -> None:
         self.model, self.levels, self.paths, self.labels = model, levels, paths, labels.cpu()
-        self.outputs, self.prior = outputs, prior
+        self.outputs, self.prior, self.counted = outputs, prior, counted
         self.tally = Tally(len(model.classes))
         self._file: io.TextIOWrapper | None = None
         self._place = outputs.csv
@@ -261,16 +280,17 @@ class _Writer:
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.touch()
 
-    def add(self, rows: range, nats: Tensor) -> None:
-        """The answers to the images `rows`."""
-        lost = (nats == LEFT_OUT).all(1)
+    def add(self, rows: range, numbers: Tensor) -> None:
+        """The answers to the images `rows`, from what `in_order` yields."""
+        lost, judge = _lost(numbers), self.outputs.judge
         self.tally.left_out += [
             self.paths[row] for row, gone in zip(rows, lost.tolist(), strict=True) if gone
         ]
         kept = [row for row, gone in zip(rows, lost.tolist(), strict=True) if not gone]
-        answer = from_log_likelihoods(self.model, nats[~lost], self.prior)
-        if self.outputs.judge is not None and kept:
-            answer = self.outputs.judge(answer, self.levels[slice(rows.start, rows.stop)][~lost])
+        nats = numbers[~lost] if judge is None else numbers[~lost, :-1]
+        answer = from_log_likelihoods(self.model, nats, self.prior, self.counted)
+        if judge is not None:
+            answer = judge.of(answer, numbers[~lost, -1])
         paths, labels = [self.paths[row] for row in kept], self.labels[kept]
         self.tally.add(answer, paths, labels)
         self._write("".join(self.outputs.table.lines(answer, paths, labels)))
@@ -279,7 +299,8 @@ class _Writer:
         """The last row, the CSV in its place, and the logits, whole or not at all."""
         self._write(self.outputs.table.tail())
         if self.outputs.logits is not None:
-            _write_logits(self.outputs.logits, found, self.tally.answered)
+            width = found.width - (self.outputs.judge is not None)
+            _write_logits(self.outputs.logits, found, self.tally.answered, width)
         csv = self.outputs.csv
         if csv is not None and self._file is not None and self._place is not None:
             self._file.close()
@@ -292,7 +313,7 @@ class _Writer:
         try:
             if self._file is None:
                 self._file = self._place.open("w", newline="", encoding="utf-8")
-                self._file.write(self.outputs.table.head(self.model.classes))
+                self._file.write(self.outputs.table.head(self.model.classes, self.outputs.judge is not None))
             self._file.write(text)
             self._file.flush()
         except OSError as error:
@@ -309,18 +330,22 @@ class _Writer:
             self._place.unlink(missing_ok=True)
 
 
-def _write_logits(path: Path, found: Unfinished, count: int) -> None:
-    """log p(x | c), float64 [count, K], as a NumPy file, copied in blocks."""
+def _write_logits(path: Path, found: Unfinished, count: int, width: int) -> None:
+    """log p(x | c), float64 [count, width], as a NumPy file, copied in blocks."""
     with whole(path) as temporary, temporary.open("wb") as file:
-        header = {"descr": "<f8", "fortran_order": False, "shape": (count, found.width)}
+        header = {"descr": "<f8", "fortran_order": False, "shape": (count, width)}
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, found.done, AGAIN):
-            nats = found.read(start, min(start + AGAIN, found.done))
-            file.write(nats[~(nats == LEFT_OUT).all(1)].numpy().tobytes())
+            numbers = found.read(start, min(start + AGAIN, found.done))
+            file.write(numbers[~_lost(numbers), :width].numpy().tobytes())
 
 
 def _asked(
-    model: AutoregressiveImageModel, levels: ImageSource | Tensor, paths: Sequence[str], question: Question
+    model: AutoregressiveImageModel,
+    levels: ImageSource | Tensor,
+    paths: Sequence[str],
+    question: Question,
+    judge: Judge | None,
 ) -> dict[str, Any]:
     """All that the likelihoods hang on, so that those of another question are not gone on with."""
     weights = question.weights.numpy().tobytes() if question.weights is not None else b""
@@ -332,6 +357,7 @@ def _asked(
         "region": _digest([weights]),
         "precision": question.precision,
         "views": question.views,
+        "detector": "" if judge is None else judge.mark(),
     }
 
 

@@ -18,9 +18,9 @@ from ..model import (
     evaluating,
     require_model,
 )
+from ..regions import KnownLike, as_mask
 from ..walk import Known
 from .drawing import Drawing, draw
-from .known import KnownLike, as_mask
 
 
 def complete(
@@ -43,6 +43,18 @@ def complete(
     for each image) the class is that of `known_class`. Noise, batches and `share` are as in `generate`.
     Returns integer levels `(n * per_image, C, H, W)` on the CPU, those of an image side by side, known pixels as
     they were. Raises `UserError` for images, labels, masks and numbers that do not fit.
+
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        images: integer levels, `(n, C, H, W)`.
+        known: a mask, or a region in words.
+        labels: one class for all or one for each image; None: the most probable one.
+        seed: where the noise comes from; the same seed, the same result.
+        per_image: completions of each image.
+        temperature: above 1 more varied, below less, 0: the most probable level.
+        batch: images that are drawn at once.
+        progress: show how far it is.
+        share: which part of several processes this one does; alone, all.
 
     >>> import numpy as np
     >>> import pixelbayes as pb

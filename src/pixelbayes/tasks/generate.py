@@ -38,6 +38,19 @@ def generate(
     the batch that begins at image `first`. With `share`, several processes draw some batches each, and all return
     the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
 
+    Args:
+        model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
+        labels: a name or number for each image.
+        count: how many, without labels.
+        seed: where the noise comes from; the same seed, the same result.
+        temperature: above 1 more varied, below less, 0: the most probable level.
+        batch: images that are drawn at once.
+        size: (height, width), where another than the model's is wanted.
+        progress: show how far it is.
+        on_row: called as `on_row(first, row)` for each finished row.
+        looks: how pixels are looked at; the cached walk.
+        share: which part of several processes this one does; alone, all.
+
     >>> import pixelbayes as pb
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
     torch.Size([2, 1, 8, 8])

@@ -7,14 +7,16 @@ import pytest
 import torch
 from tests.tasks.detect.conftest import SHAPE, background, ramps, squares
 
+import pixelbayes as pb
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.networks import PixelCNNConfig
 from pixelbayes.tasks.classify import classify
-from pixelbayes.tasks.detect import FILE, fit_detector, load_detector, measure, save_detector
+from pixelbayes.tasks.detect import FILE, fit_detector, load_detector, measure, measured, save_detector
 from pixelbayes.tasks.detect.compressed import compressed_bits
+from pixelbayes.tasks.detect.statistics import in_parts
 from pixelbayes.tasks.detect.stirring import stirred
 
 
@@ -44,6 +46,21 @@ def test_each_score_is_what_its_name_says(ramp_model, ramp_detector):
     for name, scores in expected.items():
         assert torch.allclose(found[name], scores, atol=2e-3), name
     assert set(found.names) == {*expected, "dose", "together"}
+
+
+def test_the_density_is_over_parts_of_the_likelihood_too(ramp_model, ramp_detector):
+    levels = torch.cat([ramps(3, 4), squares(2, 4)])
+    statistics = measure(ramp_model, levels, ramp_detector.instruments)
+    best = statistics.log_likelihoods.argmax(1)
+    with torch.no_grad():
+        maps = ramp_model.log_prob_map(levels, best).double()
+    assert torch.allclose(statistics.parts[:, 6], maps[:, 2:4, 4:6].sum((1, 2)), atol=1e-3)
+    assert torch.allclose(statistics.parts.sum(1), maps.sum((1, 2)), atol=1e-2)
+    rows, columns = levels.double().diff(dim=2).abs(), levels.double().diff(dim=3).abs()
+    by_hand = (rows.sum((1, 2, 3)) + columns.sum((1, 2, 3))) / 112
+    assert torch.allclose(statistics.variation, by_hand)
+    assert statistics.features().shape == (5, 6 + 16)
+    assert in_parts(torch.ones(2, 1, 3)).tolist() == [[1.0, 1.0, 1.0]] * 2
 
 
 def test_together_is_the_mean_of_the_standardised_one_sided_scores(ramp_model, ramp_detector):
@@ -90,8 +107,8 @@ def test_verdict_percentile_and_p_value_agree(ramp_model, ramp_detector):
     place = found.names.index(found.by)
     by_hand = [(found.known[:, place] <= score).double().mean() * 100 for score in found[found.by]]
     assert torch.allclose(found.percentiles[:, place], torch.stack(by_hand))
-    assert bool((found.belief[~found.foreign] == 1).all())
-    assert bool((found.belief[found.foreign] <= 1).all())
+    assert bool((found.p_values[~found.foreign] > found.false_alarms).all())
+    assert bool((found.p_values[found.foreign] <= found.false_alarms).all())
 
 
 def test_rejecting_answers_none_of_these_and_is_less_sure_of_foreign_images(ramp_model, ramp_detector):
@@ -110,6 +127,57 @@ def test_rejecting_answers_none_of_these_and_is_less_sure_of_foreign_images(ramp
     assert torch.allclose(rejecting.probability[10:], answer.probability[10:] * (1 / 60) / 0.05)
     with pytest.raises(UserError, match="15 detections"):
         found.reject(classify(ramp_model, levels[:2]))
+
+
+def test_foreign_images_are_less_sure_than_known_ones_also_where_none_is_rejected(ramp_model, ramp_detector):
+    levels = torch.cat([ramps(30, 8), squares(30, 8)])
+    plain = classify(ramp_model, levels)
+    found = pb.classify(ramp_model, levels, detector=ramp_detector)
+    assert found.predicted.tolist() == plain.predicted.tolist()
+    assert torch.allclose(found.shares.sum(1), torch.ones(60, dtype=torch.float64))
+    known, foreign = found.probability[:30], found.probability[30:]
+    assert float((known[:, None] > foreign).double().mean()) > 0.9
+    with pytest.raises(UserError, match="needs detector="):
+        pb.classify(ramp_model, levels, reject=True)
+    with pytest.raises(UserError, match="whole images"):
+        pb.classify(ramp_model, levels, detector=ramp_detector, regions=["0:4,:"])
+    with pytest.raises(UserError, match="another model"):
+        pb.classify(
+            pb.create("digits", filters=2), torch.zeros(1, 1, 8, 8, dtype=torch.uint8), detector=ramp_detector
+        )
+
+
+class Lazy:
+    """Images that are read when they are asked for; one of them cannot be."""
+
+    def __init__(self, levels: torch.Tensor, bad: int) -> None:
+        self.levels, self.bad, self.most = levels, bad, 0
+        self.unreadable: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        self.most = max(self.most, len(rows))
+        self.unreadable |= {self.bad: "damaged"} if self.bad in rows.tolist() else {}
+        return self.levels[rows]
+
+
+def test_images_are_measured_block_by_block_as_at_once(ramp_model, ramp_detector, monkeypatch):
+    monkeypatch.setattr("pixelbayes.tasks.detect.statistics.IMAGES_A_BLOCK", 8)
+    levels = ramps(21, 8)
+    whole = judged(ramp_model, ramp_detector, levels, batch=8).scores
+    source = Lazy(levels, bad=6)
+    parts = list(measured(ramp_model, source, ramp_detector.instruments, batch=8))
+    assert source.most == 8
+    read = [row for row in range(21) if row != 6]
+    assert torch.cat([rows for rows, _ in parts]).tolist() == read
+    found = torch.cat([ramp_detector.judge(statistics).scores for _, statistics in parts])
+    assert torch.allclose(found, whole[read], atol=1e-4)
+    some = torch.tensor([20, 3])
+    ((rows, statistics),) = measured(ramp_model, source, ramp_detector.instruments, batch=8, rows=some)
+    assert rows.tolist() == [20, 3]
+    assert torch.allclose(ramp_detector.judge(statistics).scores, whole[some], atol=1e-4)
 
 
 def test_a_stored_detector_says_the_same(ramp_model, ramp_detector, tmp_path):

@@ -79,7 +79,8 @@ class ClassFolders:
         splits, notices = {}, [*self.layout.notices]
         for split, entries in self.layout.splits.items():
             kept = _beside_left_out(entries)
-            if loose := [path for _, path in entries if path not in {p for _, p in kept}]:
+            among = {path for _, path in kept}
+            if loose := [path for _, path in entries if path not in among]:
                 notices.append(_about_loose(loose))
             splits[split] = kept
         word_of, said = class_rule([parts for kept in splits.values() for parts, _ in kept], self.class_from)

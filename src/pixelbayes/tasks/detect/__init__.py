@@ -2,8 +2,8 @@
 
 from ..answer_table import NONE_OF_THESE
 from .detection import Detection, Rejection
-from .detector import Detector, fit_detector, rejecting
-from .statistics import Statistics, measure
+from .detector import Detector, Judge, fit_detector, require_own
+from .statistics import Statistics, measure, measured
 from .stored import FILE, load_detector, save_detector
 
 __all__ = [
@@ -11,11 +11,13 @@ __all__ = [
     "NONE_OF_THESE",
     "Detection",
     "Detector",
+    "Judge",
     "Rejection",
     "Statistics",
     "fit_detector",
     "load_detector",
     "measure",
-    "rejecting",
+    "measured",
+    "require_own",
     "save_detector",
 ]

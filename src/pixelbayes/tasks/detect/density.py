@@ -9,6 +9,7 @@ from torch import Tensor
 MOST_COMPONENTS = 4
 ROWS_A_COMPONENT = 50  # a mixture of few images would learn them by heart
 LEAST_SCALE = 1e-2  # nats or bits: a statistic that varies by less is constant but for the arithmetic
+RIDGE = 1e-2  # added to the variances of standardised statistics, some of which hardly differ from each other
 FARTHEST = 1e6  # standard deviations, so that squares stay finite
 
 
@@ -49,7 +50,7 @@ def fit_density(statistics: Tensor, seed: int = 0) -> Density:
     rows = ((statistics - mean) / scale).numpy()
     most = max(1, min(MOST_COMPONENTS, len(rows) // ROWS_A_COMPONENT))
     tried = [
-        GaussianMixture(count, reg_covar=1e-3, random_state=seed, n_init=2).fit(rows)
+        GaussianMixture(count, reg_covar=RIDGE, random_state=seed, n_init=2).fit(rows)
         for count in range(1, most + 1)
     ]
     best = min(tried, key=lambda mixture: mixture.bic(rows))

@@ -1,8 +1,7 @@
 """What a detector says about images."""
 
-import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,8 +10,18 @@ from torch import Tensor
 from ...errors import UserError
 from ...files import whole
 from ...labels import UNKNOWN
-from ..answer_table import NONE_OF_THESE
+from ..answer_table import NONE_OF_THESE, csv_line
 from ..classify import Classification
+
+
+def header(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the CSV."""
+    return ("path", *names, "percentile", "foreign")
+
+
+def joined(parts: "Sequence[Detection]") -> "Detection":
+    """What one detector says of several blocks of images, of which there is one at least."""
+    return replace(parts[0], scores=torch.cat([part.scores for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -58,11 +67,6 @@ class Detection:
         higher = len(own) - torch.searchsorted(own, self[self.by].contiguous(), right=False)
         return (1 + higher).double() / (1 + len(own))
 
-    @property
-    def belief(self) -> Tensor:
-        """How far an image is taken as known [N]: 1 up to the threshold, then p-value / rate of false alarms."""
-        return torch.where(self.foreign, self.p_values / self.false_alarms, 1.0).clamp(max=1.0)
-
     def rows(self, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """The rows of the CSV without its header: path, each score, percentile and verdict of the deciding one."""
         percentiles = self.percentiles[:, self.names.index(self.by)].tolist()
@@ -78,16 +82,29 @@ class Detection:
     def write_csv(self, path: str | Path, paths: Sequence[str]) -> None:
         """Write path, the scores by name, percentile and foreign, with a header, as CSV."""
         with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("path", *self.names, "percentile", "foreign"))
-            writer.writerows(self.rows(paths))
+            file.write(csv_line(header(self.names)))
+            file.writelines(map(csv_line, self.rows(paths)))
+
+    def doubt(self, answer: Classification, reject: bool = False) -> "Rejection":
+        """The classification of the same images, less sure of those that are foreign (`doubted`)."""
+        if len(answer.posterior) != len(self):
+            raise UserError(f"{len(answer.posterior)} answers cannot be judged by {len(self)} detections")
+        return doubted(answer, self.p_values, self.false_alarms, reject)
 
     def reject(self, answer: Classification) -> "Rejection":
         """The classification of the same images, which may say 'none of these'."""
-        if len(answer.posterior) != len(self):
-            raise UserError(f"{len(answer.posterior)} answers cannot be judged by {len(self)} detections")
-        posterior = answer.posterior * self.belief[:, None]
-        return Rejection(answer.log_likelihoods, posterior, answer.classes, self.foreign)
+        return self.doubt(answer, reject=True)
+
+
+def doubted(answer: Classification, p_values: Tensor, false_alarms: float, reject: bool) -> "Rejection":
+    """The posterior times how far each image is taken as known: 1 up to the threshold, then p-value / false alarms.
+
+    What is missing to 1 is the share of 'none of these'; with `reject` that is the answer to foreign images.
+    """
+    belief = (p_values / false_alarms).clamp(max=1.0)
+    foreign = p_values <= false_alarms * (1 + 1e-9)
+    none = foreign if reject else torch.zeros_like(foreign)
+    return Rejection(answer.log_likelihoods, answer.posterior * belief[:, None], answer.classes, none)
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,12 @@ class Rejection(Classification):
 
     none: Tensor
     """Whether the answer is 'none of these' [N]."""
+
+    @property
+    def shares(self) -> Tensor:
+        """The posterior of the classes and of none of these, which sums to one [N, K + 1]."""
+        rest = (1 - self.posterior.sum(1, keepdim=True)).clamp_min(0)
+        return torch.cat([self.posterior, rest], 1)
 
     @property
     def predicted(self) -> Tensor:

@@ -11,7 +11,7 @@ from ...errors import UserError, unknown
 from ...model import AutoregressiveImageModel, Images, as_levels, require_model
 from ..classify import Classification
 from .compressed import usable
-from .detection import Detection, Rejection
+from .detection import Detection, Rejection, doubted
 from .local import STEPS, fit_local
 from .reference import Reference, fit_reference
 from .statistics import Instruments, Statistics, measure
@@ -29,7 +29,7 @@ class Detector:
     """The scores, in the order of the columns of `known`."""
     known: Tensor
     """The scores of held-out images of the known kind [M, S], float64."""
-    score: str = "together"
+    score: str = "dose"
     """The score that decides."""
     false_alarms: float = 0.05
     """The share of known images that may be called foreign."""
@@ -76,7 +76,7 @@ def fit_detector(
     held_out: Images,
     *,
     background: AutoregressiveImageModel | None = None,
-    score: str = "together",
+    score: str = "dose",
     false_alarms: float = 0.05,
     most: int = 1000,
     seed: int = 0,
@@ -110,18 +110,43 @@ def fit_detector(
     )  # fmt: skip
 
 
-def rejecting(
-    model: AutoregressiveImageModel,
-    levels: Tensor,
-    answer: Classification,
-    detector: Detector,
-    batch: int | None = None,
-    progress: bool = False,
-    share: Shard = ALONE,
-) -> Rejection:
-    """The classification of these images, with 'none of these' where the detector calls them foreign."""
-    statistics = measure(model, levels, detector.instruments, batch, progress, share, answer.log_likelihoods)
-    return detector.judge(statistics).reject(answer)
+@dataclass(frozen=True)
+class Judge:
+    """A detector beside a classification: it makes answers to foreign images less sure, or rejects them."""
+
+    detector: Detector
+    reject: bool = False
+    """Whether foreign images are answered with 'none of these'."""
+    batch: int | None = None
+
+    def p_values(
+        self,
+        model: AutoregressiveImageModel,
+        levels: Tensor,
+        nats: Tensor,
+        progress: bool = False,
+        share: Shard = ALONE,
+    ) -> Tensor:
+        """Of images [n, C, H, W] whose log p(x | c) [n, K] are known: conformal p-values [n], float64."""
+        own = self.detector.instruments
+        return self.detector.judge(measure(model, levels, own, self.batch, progress, share, nats)).p_values
+
+    def of(self, answer: Classification, p_values: Tensor) -> Rejection:
+        """The answers, as sure as the detector lets them be."""
+        return doubted(answer, p_values, self.detector.false_alarms, self.reject)
+
+    def mark(self) -> str:
+        """A short text that other p-values of the same images would change."""
+        from hashlib import blake2b
+
+        told = f"{self.detector.fingerprint} {self.detector.score}".encode()
+        return blake2b(told + self.detector.known.numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def require_own(detector: Detector, model: AutoregressiveImageModel) -> None:
+    """Raises UserError for a detector that was fitted for other weights, of which its scores say nothing."""
+    if detector.fingerprint and detector.fingerprint != fingerprint(model):
+        raise UserError("the detector was fitted for another model, or for other weights: fit it anew")
 
 
 def some(levels: Tensor, most: int, seed: int) -> Tensor:

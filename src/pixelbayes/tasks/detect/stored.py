@@ -19,11 +19,22 @@ from .reference import Reference
 from .statistics import Instruments
 
 FILE = "detector.safetensors"
-FORMAT = "1"
+FORMAT = "2"
 
 
 def save_detector(detector: Detector, folder: str | Path) -> Path:
-    """Write the detector into the folder of its model, whole or not at all. Raises UserError where that cannot be."""
+    """Write the detector into the folder of its model, whole or not at all. Raises UserError where that cannot be.
+
+    Args:
+        detector: of `fit_detector`.
+        folder: that of its model.
+
+    Returns:
+        The file.
+
+    Example:
+        pb.save_detector(detector, "runs/photos-001")
+    """
     own = detector.instruments
     companions = {"local": own.local} | ({"background": own.background} if own.background is not None else {})
     tensors = {f"density.{name}": tensor for name, tensor in detector.reference.density.tensors().items()}
@@ -61,7 +72,10 @@ def load_detector(folder: str | Path, model: AutoregressiveImageModel) -> Detect
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
-            raise UserError(f"{path} has format {metadata.get('format')}; this version reads format {FORMAT}")
+            raise UserError(
+                f"it has format {metadata.get('format')}, and this version reads format {FORMAT}: fit it anew with  "
+                f"pixelbayes detect {quote(str(folder))} --fit"
+            )
         detector = _detector(json.loads(metadata["detector"]), tensors, model.device)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
