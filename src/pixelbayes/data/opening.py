@@ -41,17 +41,17 @@ def open_dataset(
 ) -> Dataset:
     """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
 
-    source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
-    or a pattern; shape: what a recipe or model wants where `config` leaves it open; known: what a model to start from
-    remembers of its data: of the same source, divided alike, the images that it held out are held out again;
-    begun_with: prints of the names of the images to take (`held_out.remember_prints`), where those that came later are
-    left out. Raises UserError.
+    Raises UserError.
 
     Args:
-        source: see above.
+        source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack or a
+            pattern.
         config: how the images are prepared and divided.
-        shape: see above.
-        known: see above.
+        shape: what a recipe or model wants where `config` leaves it open.
+        known: what a model to start from remembers of its data. Of the same source, divided alike, the images that it
+            held out are held out again; of any, none that it was trained on where there are others.
+        begun_with: prints of the names of the images to take (`held_out.remember_prints`); those that came later are
+            left out.
 
     Returns:
         A `Dataset`: its `.train`, `.validation` and `.test` are each an `ImageSet` or None.
