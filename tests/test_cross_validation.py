@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelbayes as pb
+from pixelbayes.api import settings_for
 from pixelbayes.cli import main
-from pixelbayes.cross_validation import CrossValidation
+from pixelbayes.cross_validation import CrossValidation, FoldImages
 from pixelbayes.runs import find_runs
 from pixelbayes.training import automatic
 
@@ -82,6 +84,56 @@ def test_finished_folds_are_kept_when_it_is_resumed(
     for changed in ({"seed": 7}, {"max_steps": 9}, {"training.learning_rate": 0.5}):
         with pytest.raises(pb.UserError, match="begin anew with another out="):
             pb.cross_validate(*images, **{**options, **changed}, resume=True)
+
+
+def test_images_that_came_later_are_left_out_of_folds_that_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, cv = tmp_path / "images", tmp_path / "cv"
+
+    def add(name: str, count: int) -> None:
+        (folder / name[0]).mkdir(parents=True, exist_ok=True)
+        for row in range(count):
+            noise = np.random.default_rng([row, *name.encode()]).integers(0, 256, (4, 4), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / name[0] / f"{name}{row}.png")
+
+    def folds(begun_in: Path | None) -> list[str]:
+        source = FoldImages(folder, None, None, begun_in)
+        cuts = [settings_for(None, {"data.folds": 2, "data.fold": fold}) for fold in range(2)]
+        found = [source.open(settings).fingerprint() for settings in cuts]
+        if begun_in is None:
+            cv.mkdir()
+            source.write(cv)
+        return found
+
+    add("a", 5)
+    add("b", 5)
+    begun = folds(None)
+    assert folds(cv) == begun
+    assert not capsys.readouterr().err
+    add("a-early", 2)
+    add("c", 3)
+    assert folds(cv) == begun
+    assert "5 images of" in capsys.readouterr().err
+    (folder / "b/b0.png").unlink()
+    with pytest.raises(
+        pb.UserError, match=r"1 of the 10 images that the folds in .* were begun with are gone"
+    ):
+        folds(cv)
+    (cv / "folds.json").write_text("[1")
+    with pytest.raises(pb.UserError, match=r"folds.json cannot be read"):
+        folds(cv)
+
+
+def test_of_arrays_those_at_the_end_came_later(tmp_path: Path) -> None:
+    values, labels = np.random.default_rng(0).integers(0, 99, (12, 4, 4)), list("ab") * 6
+    settings = settings_for("digits", {"data.folds": 2, "data.fold": 0, "levels": 256})
+    begun = FoldImages(values[:10], labels[:10], None, None)
+    before = begun.open(settings)
+    begun.write(tmp_path)
+    assert FoldImages(values, labels, None, tmp_path).open(settings).fingerprint() == before.fingerprint()
+    with pytest.raises(pb.UserError, match="2 of the 10 images"):
+        FoldImages(values[:8], labels[:8], None, tmp_path).open(settings)
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

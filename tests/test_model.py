@@ -70,6 +70,27 @@ def test_the_map_sums_to_the_likelihood(model, levels) -> None:
     torch.testing.assert_close(each.double().sum((1, 2)), model.log_prob(levels, labels))
 
 
+def test_of_many_images_the_graph_is_kept_piece_by_piece(model, levels, monkeypatch) -> None:
+    labels = [0, 1, 2, 0]
+
+    def gradients(images: int) -> tuple[torch.Tensor, list[torch.Tensor], int]:
+        monkeypatch.setattr("pixelbayes.model.PIXELS_WITH_GRAPH", 64 * images)
+        kept: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+            found = model.log_prob(levels, labels)
+        return (
+            found.detach(),
+            list(torch.autograd.grad(found.sum(), list(model.parameters()), allow_unused=True)),
+            sum(kept),
+        )
+
+    whole, each, all_of_it = gradients(4)
+    pieces, same, few = gradients(1)
+    torch.testing.assert_close(pieces, whole)
+    torch.testing.assert_close(same, each, rtol=1e-3, atol=1e-4)
+    assert few < all_of_it / 10
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64, np.uint64])
 def test_arrays_are_as_good_as_tensors(model, levels, kind) -> None:
     array, labels = levels.numpy().astype(kind), np.array([0, 1, 2, 0], np.uint8)

@@ -39,6 +39,15 @@ def test_a_file_of_the_users_stays_under_a_products_name(tmp_path: Path) -> None
         Products(tmp_path, "images").refuse_foreign(["a/one.png", "a/two.png"])
 
 
+def test_a_folder_of_an_earlier_version_has_no_list_and_what_to_do_is_said(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(
+        UserError, match=r"metrics\.json.*no list.*earlier versions.*another --out, or delete them"
+    ):
+        Products(tmp_path, "evaluation").refuse_foreign(["metrics.json"])
+    assert (tmp_path / "metrics.json").exists()
+
+
 def test_nothing_goes_through_a_link(tmp_path: Path) -> None:
     write(tmp_path / "out", one="1")
     (tmp_path / "out" / "a").rename(tmp_path / "elsewhere")

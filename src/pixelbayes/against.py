@@ -17,7 +17,7 @@ from .errors import UserError
 from .evaluating import held_out
 from .files import whole
 from .measure import fit_calibration, scores
-from .model import AutoregressiveImageModel, Calibration
+from .model import AutoregressiveImageModel, Calibration, in_float64
 from .progress import track, warn
 
 CORRUPTED = 0.1
@@ -149,7 +149,7 @@ def said_by_model(
     height = levels.shape[2] if rows is None else rows
     size = max(1, PAIRS_AT_ONCE // (len(model.classes) * levels.shape[2] * levels.shape[3]))
     parts = [
-        model.class_log_prob_maps(part)[:, :, :height].double().sum((2, 3)).cpu()
+        in_float64(model.class_log_prob_maps(part)[:, :, :height]).sum((2, 3)).cpu()
         for part in track(levels.split(size), "the model's answers", shown=progress)
     ]
     joint = model.with_prior(torch.cat(parts))

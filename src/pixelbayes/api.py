@@ -304,8 +304,10 @@ def open_data(
     settings: Recipe,
     origin: AutoregressiveImageModel | ModelConfig | None = None,
     groups: Sequence[object] | None = None,
+    begun_with: str | None = None,
 ) -> Dataset:
-    """A data set from what `train` takes, prepared as the recipe says, or for the model that goes on (`origin`)."""
+    """A data set from what `train` takes, prepared as the recipe says, or for the model that goes on (`origin`); of a
+    word or path without images that came later (`begun_with`: the prints of the names of those to take, as text)."""
     if data is None:
         raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
     if labels is not None and isinstance(data, Dataset | str | Path):
@@ -320,7 +322,7 @@ def open_data(
         data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
-        return open_dataset(data, settings.data, shape, known=_held_out_by(origin))
+        return open_dataset(data, settings.data, shape, known=_held_out_by(origin), begun_with=begun_with)
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
 
 

@@ -17,7 +17,7 @@ from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
-from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, require_model
+from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, as_levels, require_model
 from .progress import warn
 from .regions import Combine, Region, Slices
 from .tasks import classify as classifying
@@ -61,7 +61,6 @@ def classify(
         combine: "sum" or "mean" of the parts.
         precision: "bf16" is quicker where the processor has it.
         views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
-
         detector: makes the posteriors of foreign images smaller (`pb.fit_detector`, `pb.load_detector`).
         reject: with a detector, answer foreign images with -1, 'none of these'.
 
@@ -73,12 +72,7 @@ def classify(
         pb.classify(model, images).predicted_names
     """
     require_classes(model)
-    if detector is None and reject:
-        raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
-    if detector is not None:
-        require_own(detector, model)
-        if regions is not None:
-            raise UserError("a detector judges whole images: leave out regions or detector")
+    _check_detector(model, detector, reject, whole=regions is None and views == "none")
     levels, _ = prepared(model, images, share.first)
     answer = classifying.classify(
         model,
@@ -92,15 +86,35 @@ def classify(
         precision=precision,
         views=views,
     )
-    if detector is None:
-        return answer
+    return (
+        answer if detector is None else _doubted(model, levels, answer, Judge(detector, reject, batch), share)
+    )
+
+
+def _check_detector(
+    model: AutoregressiveImageModel, detector: Detector | None, reject: bool, whole: bool
+) -> None:
+    """Raises UserError for a detector that cannot judge the answers, and where it takes one that is not there."""
+    if detector is None and reject:
+        raise UserError("reject=True needs detector=: pb.fit_detector(model), or pb.load_detector(folder)")
+    if detector is not None:
+        require_own(detector, model)
+        if not whole:
+            raise UserError(
+                "a detector judges whole images, upright: leave out regions and views, or the detector"
+            )
+
+
+def _doubted(
+    model: AutoregressiveImageModel, levels: Any, answer: Classification, judge: Judge, share: Shard
+) -> Classification:
+    """The answers, as sure as the judge lets them be; images are read block by block."""
+    nats = answer.log_likelihoods
     p_values = [
-        Judge(detector, reject, batch).p_values(
-            model, levels[part], answer.log_likelihoods[part], share=share
-        )
-        for part in blocks(len(answer.predicted), block_size(model, batch))
+        judge.p_values(model, as_levels(levels[part]), nats[part], share=share)
+        for part in blocks(len(nats), block_size(model, judge.batch))
     ]
-    return Judge(detector, reject).of(answer, torch.cat(p_values) if p_values else torch.zeros(0))
+    return judge.of(answer, torch.cat([torch.zeros(0, dtype=torch.float64), *p_values]))
 
 
 def log_prob(

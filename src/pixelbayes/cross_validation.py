@@ -13,6 +13,8 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
+from .data.held_out import name_print, recall_prints, remember_prints
+from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
@@ -127,29 +129,102 @@ def cross_validate(
     if share.first:
         refuse_occupied(folder, overwrite or resume)
         products.refuse_foreign(FILES)
+    source = FoldImages(data, labels, groups, folder if resume else None)
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
-        dataset = open_data(data, labels, settings_for(recipe, fields), groups=groups)
+        dataset, place = source.open(settings_for(recipe, fields)), folder / f"fold-{number}"
         if share.first:
             claim_folder(folder, overwrite or number > 0, resume)
             products.note(FILES)
+            if number == 0 and not (resume and place.exists()):
+                source.write(folder)
             say(f"fold {number} (of 0 to {folds - 1})")
-        place = folder / f"fold-{number}"
         model = finished(place, dataset, recipe, fields, limits) if resume else None
         if model is None:
             again: dict[str, Any] = {"resume": resume and place.exists(), "overwrite": overwrite}
             model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
-        if (
-            recipe is None
-        ):  # planned anew, by another measurement of the machine, the next could be another network
-            recipe = recipe_of(model, place)
+        # Planned anew, by another measurement of the machine, the next could be another network.
+        recipe = recipe if recipe is not None else recipe_of(model, place)
         judged.append(judge_fold(model.to(share.device), dataset, share))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
     if share.first:
         write(folder, judged, result)
         warn_of_others(folder, folds)
     return result
+
+
+class FoldImages:
+    """The images that are cut into folds: all of them, or, of an evaluation that goes on in `folder`, those that it was
+    begun with, if all of these are still there."""
+
+    def __init__(self, data: Any, labels: Any, groups: Sequence[object] | None, folder: Path | None) -> None:
+        if is_torch_set(data) and labels is None:
+            data, labels = arrays_of(data)
+        self.data, self.labels, self.groups = data, labels, groups
+        self.folder = folder
+        self.names: list[str] = []
+        self.begun_with: str | None = None
+
+    def open(self, settings: Recipe) -> Dataset:
+        """The data, cut as the settings say. Raises UserError where images that the folds were begun with are gone."""
+        dataset = self._open(settings)
+        if self.names:
+            return dataset
+        self.names = [
+            path for images in (dataset.train, dataset.validation) if images for path in images.paths
+        ]
+        begun = read_begun(self.folder) if self.folder is not None else None
+        now = frozenset(map(name_print, self.names))
+        if self.folder is None or begun is None or begun == now:
+            return dataset
+        if gone := begun - now:
+            raise UserError(
+                f"{len(gone):,} of the {len(begun):,} images that the folds in {self.folder} were begun with are gone: "
+                "put them back, or begin anew with another --out"
+            )
+        warn(
+            f"{len(now) - len(begun):,} images of {dataset.name} came after the folds in {self.folder} were begun and "
+            f"are left out: the folds go on with the {len(begun):,} that they were begun with (another --out takes all)"
+        )
+        self._leave_out(begun)
+        return self._open(settings)
+
+    def _leave_out(self, begun: frozenset[bytes]) -> None:
+        if isinstance(self.data, str | Path):
+            self.begun_with = remember_prints(begun)
+            return
+        count = len(begun)  # of arrays, what came later stands at the end
+        self.data = self.data[:count]
+        self.labels = None if self.labels is None else self.labels[:count]
+        self.groups = None if self.groups is None else self.groups[:count]
+
+    def _open(self, settings: Recipe) -> Dataset:
+        return open_data(self.data, self.labels, settings, groups=self.groups, begun_with=self.begun_with)
+
+    def write(self, folder: Path) -> None:
+        """Remember in the folder what the folds are begun with."""
+        with whole(folder / BEGUN) as temporary:
+            names = remember_prints(map(name_print, self.names))
+            temporary.write_text(
+                json.dumps({"images": len(self.names), "names": names}) + "\n", encoding="utf-8"
+            )
+
+
+def read_begun(folder: Path) -> frozenset[bytes] | None:
+    """The prints of the names that the folds in the folder were begun with; None where earlier versions began them.
+
+    Raises UserError for a damaged file.
+    """
+    try:
+        record = json.loads((folder / BEGUN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / BEGUN} cannot be read: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("names"), str):
+        raise UserError(f"{folder / BEGUN} is no record of folds")
+    return recall_prints(record["names"])
 
 
 def warn_of_others(folder: Path, folds: int) -> None:
@@ -160,7 +235,9 @@ def warn_of_others(folder: Path, folds: int) -> None:
         warn(f"{', '.join(others)} in {folder} are of an earlier evaluation in more folds")
 
 
-FILES = ("metrics.json", "predictions.csv", "confusion.png")
+BEGUN = "folds.json"
+"""The file of the images that the folds were begun with."""
+FILES = ("metrics.json", "predictions.csv", "confusion.png", BEGUN)
 """What is written beside the folds' models."""
 
 PARTS = ("network", "distribution", "fusion", "objective", "training", "augment")

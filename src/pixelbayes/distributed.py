@@ -118,7 +118,8 @@ def agree(fabric: Any, *numbers: float) -> list[float]:
     """The same numbers on every rank: the largest of each."""
     if fabric.world_size == 1:
         return list(numbers)
-    table = torch.tensor(numbers, dtype=torch.float64).to(fabric.device, torch.float64)
+    exact = torch.float32 if fabric.device.type == "mps" else torch.float64
+    table = torch.tensor(numbers, dtype=exact).to(fabric.device)
     return [float(number) for number in fabric.all_reduce(table, reduce_op="max").tolist()]
 
 

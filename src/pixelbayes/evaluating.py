@@ -9,7 +9,7 @@ import torch
 from . import measure
 from .asking import prepared
 from .data import Dataset, ImageSet, canonical, default_split, open_images
-from .data.assembling import the_split
+from .data.held_out import the_split
 from .distributed import ALONE, Shard
 from .errors import UserError
 from .labels import UNKNOWN

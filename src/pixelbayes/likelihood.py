@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .errors import UserError, check_whole, unknown
-from .model import AutoregressiveImageModel, Images, as_levels, evaluating
+from .model import AutoregressiveImageModel, Images, as_levels, evaluating, in_float64
 from .views import GROUPS, Views, index_in, seen
 from .views import check as check_views
 
@@ -253,12 +253,10 @@ def _maps(
 def total(maps: Tensor, weights: Tensor | None = None) -> Tensor:
     """Sum over pixels, float64: log p of each pixel `(..., H, W)` -> `(...)` nats. Pixels of weight 0 are left out,
     whatever their numbers are."""
-    if maps.device.type == "mps":  # which has no float64
-        maps = maps.cpu()
     if weights is None:
-        return maps.double().sum((-2, -1))
+        return in_float64(maps).sum((-2, -1))
     places = weights.flatten().nonzero().flatten()
-    counted = maps.flatten(-2)[..., places.to(maps.device)].double()
+    counted = in_float64(maps.flatten(-2)[..., places.to(maps.device)])
     return (counted * weights.flatten()[places].to(counted)).sum(-1)
 
 

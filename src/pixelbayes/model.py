@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from . import distributions, networks, views
 from .causal.scan import Scan, WholeImage
@@ -27,6 +28,9 @@ Images = Tensor | np.ndarray
 
 LabelsLike = Tensor | np.ndarray | Sequence[int] | Sequence[str]
 """A class for each image, by index or by name."""
+
+PIXELS_WITH_GRAPH = 1 << 16
+"""Of images whose graph is kept for their gradients: a gigabyte or so at 40 filters."""
 
 COMPUTABLE = {
     torch.bool: torch.uint8,
@@ -79,7 +83,7 @@ class Calibration:
 
     def scores(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
         """The same, as the logarithm of the posterior up to a constant for each image."""
-        scores = log_likelihoods.double() / self.temperature
+        scores = in_float64(log_likelihoods) / self.temperature
         for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
             scores = scores if term is None else scores + term
         return scores
@@ -211,19 +215,25 @@ class AutoregressiveImageModel(nn.Module):
     def log_prob(self, levels: Images, labels: LabelsLike | None = None, batch: int | None = None) -> Tensor:
         """log p(image | label) in nats, summed in and returned as float64 `(n,)`.
 
-        `labels` is None for a model without classes. Gradients flow, and their graph is kept while the result is;
-        with `batch`, so many images go through the network at once and no graph is kept. Raises `UserError` for images
-        or labels that do not fit.
+        `labels` is None for a model without classes. Gradients flow; of more than `PIXELS_WITH_GRAPH` pixels no graph
+        is kept, and the backward pass computes each piece of them once more. With `batch`, so many images go through
+        the network at once, and no gradients flow. Raises `UserError` for images or labels that do not fit.
         """
         check_whole("the batch", batch, least=1)
-        if batch is None:
-            return in_float64(self.log_prob_map(levels, labels)).sum((1, 2))
         levels = self.images(levels)
         label = self.check_labels(labels, len(levels))
-        parts = levels.split(batch)
-        each = [None] * len(parts) if label is None else label.split(batch)
+        size = batch or max(1, PIXELS_WITH_GRAPH // max(1, levels.shape[2] * levels.shape[3]))
+        if batch is None and len(levels) <= size:
+            return self._log_prob(levels, label)
+        parts = levels.split(size)
+        pairs = list(zip(parts, [None] * len(parts) if label is None else label.split(size), strict=True))
+        if batch is None and torch.is_grad_enabled():
+            return torch.cat([checkpoint(self._log_prob, *pair, use_reentrant=False) for pair in pairs])
         with torch.no_grad():
-            return torch.cat([self.log_prob(*pair) for pair in zip(parts, each, strict=True)])
+            return torch.cat([self._log_prob(*pair) for pair in pairs])
+
+    def _log_prob(self, levels: Tensor, label: Tensor | None) -> Tensor:
+        return in_float64(self.log_prob_map(levels, label)).sum((1, 2))
 
     def forward(self, levels: Images, labels: LabelsLike | None = None) -> Tensor:
         """log p(image | label) in nats `(n,)`; without labels that of every class, `(n, classes)`. Gradients flow."""

@@ -53,9 +53,13 @@ class Products:
                 foreign.append(name if above is None else above.relative_to(folder).as_posix())
         if foreign:
             more = f" and {len(foreign) - MOST_NAMES:,} more" if len(foreign) > MOST_NAMES else ""
+            shown = f"({', '.join(foreign[:MOST_NAMES])}{more})"
             raise UserError(
-                f"{folder} holds files that were not written by such a command, or were changed since"
-                f" ({', '.join(foreign[:MOST_NAMES])}{more}): choose another --out, or move them away"
+                f"{folder} holds files that were not written by such a command, or were changed since {shown}: "
+                "choose another --out, or move them away"
+                if self.list.is_file()
+                else f"{folder} holds files {shown}, and no list of what was written there (earlier versions kept "
+                "none, and your own files are on none): choose another --out, or delete them yourself"
             )
 
     @contextmanager

@@ -1,11 +1,9 @@
 """What a model has to do with the images that it is measured on: a figure on images that had a part in it flatters."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
-
-import torch
 
 from .data import ImageSet
+from .data.held_out import all_held_out, count_trained, prints
 from .model import AutoregressiveImageModel
 
 FEW = 100  # images, below which an interval is wider than most differences that matter
@@ -47,23 +45,15 @@ def provenance(
 ) -> Provenance:
     """What `model` remembers of `images`; `train` are its training images, where they are at hand."""
     mark = images.fingerprint()
-    training, anew = model.record.training, model.record.calibration
-    held_out = mark == training.validation_print
+    data, training, anew = model.record.data, model.record.training, model.record.calibration
+    held_out = mark == training.validation_print or all_held_out(data, images, "validation")
     fitted = anew.images == mark if anew.images else held_out and training.calibrated
+    shared = count_trained(data, images)
+    if shared is None and train is not None and train.levels.nbytes <= MOST_BYTES:
+        known = set(prints(train))
+        shared = sum(each in known for each in prints(images))
     return Provenance(
         chose_weights=held_out and bool(training.validation),
         fitted_calibration=fitted,
-        trained_on=None if train is None or train.levels.nbytes > MOST_BYTES else _shared(images, train),
+        trained_on=shared,
     )
-
-
-def _shared(images: ImageSet, train: ImageSet) -> int:
-    """How many of the images have the pixels of one of `train`."""
-    known = set(_keys(train))
-    return sum(key in known for key in _keys(images))
-
-
-def _keys(images: ImageSet) -> list[bytes]:
-    rows = torch.arange(len(images)).split(4096)
-    parts = (images.levels[part].contiguous().numpy() for part in rows)
-    return [blake2b(image.tobytes(), digest_size=16).digest() for part in parts for image in part]

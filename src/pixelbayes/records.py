@@ -31,7 +31,9 @@ class DataRecord:
     class_counts: dict[str, int] = field(default_factory=dict)
     """Training images of each class, by its name."""
     held_out: dict[str, str] = field(default_factory=dict)
-    """Prints of the images of each split that was drawn from the data (see `data.held_out`)."""
+    """Prints of the images of each split that was held out, drawn or given (see `data.held_out`)."""
+    trained_on: str = ""
+    """Prints of the images that were trained on, also by the model that it began with; '' where it is not known."""
     height: int = 0
     width: int = 0
     channels: int = 0

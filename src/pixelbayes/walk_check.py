@@ -121,10 +121,11 @@ def _precise(
     if model.classes:
         label = (torch.arange(len(levels)) * (len(model.classes) - 1) % len(model.classes)).to(model.device)
     try:
-        exact = deepcopy(model).double()
-        whole = exact.pixel_parameters(levels, label)
+        exact = (deepcopy(model).cpu() if model.device.type == "mps" else deepcopy(model)).double()
+        seen = None if label is None else label.to(exact.device)
+        whole = exact.pixel_parameters(levels, seen)
         if whole.dtype == torch.float64:
-            return exact, exact.signal(levels), label, whole
+            return exact, exact.signal(levels), seen, whole
     except Exception:  # a module from outside may know one precision only
         pass
     return model, model.signal(levels), label, model.pixel_parameters(levels, label)

@@ -89,7 +89,7 @@ def test_posteriors_of_a_part_have_its_share_of_the_temperature(
     scores = logits / 13 + np.array([0.5, -0.25, -0.25]) * 0.5 * 25 / 13  # 13 = 1 + (25 - 1) / 2
     expected = np.exp(scores - np.logaddexp.reduce(scores, 1, keepdims=True))
     assert np.array([[float(cell) for cell in row[-3:]] for row in rows[1:]]) == pytest.approx(expected)
-    images = open_images(course / "test.csv", pb.load(model).shape, {}, pb.load(model).classes)
+    images = open_images(course / "test.csv", pb.load(model).shape, DataRecord(), pb.load(model).classes)
     found = pb.classify(pb.load(model), images, regions=["0:4,:"])
     assert found.posterior.numpy() == pytest.approx(expected)
 

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from pixelbayes.data import DataConfig, from_arrays
+from pixelbayes.data.stacks import channels_last
 from pixelbayes.errors import UserError
+from pixelbayes.levels import ImageShape
 
 
 def random(*shape: int, top: int = 256) -> np.ndarray:
@@ -46,6 +48,17 @@ def test_layouts_and_types(shape: tuple[int, ...], kind: type) -> None:
     assert data.shape.channels == channels
     assert data.shape.levels == (65_536 if kind is np.uint16 else 256)
     assert (everything(data) == expected.reshape(6, channels, 5, 4)).all()
+
+
+def test_one_image_in_colour_is_no_stack_of_grey_ones() -> None:
+    model = ImageShape(1, 8, 8)
+    for shape in ((8, 8, 3), (16, 12, 3)):
+        with pytest.raises(UserError, match=r"is that of one image in colour: give images\[None\]"):
+            channels_last(np.zeros(shape, np.uint8), "x", shape=model)
+    with pytest.raises(UserError, match="one image in colour"):
+        channels_last(np.zeros((3, 9, 9), np.uint8), "x", True, ImageShape(3, 8, 8))
+    assert channels_last(np.zeros((3, 9, 9), np.uint8), "x", shape=model).shape == (3, 9, 9, 1)
+    assert channels_last(np.zeros((5, 8, 3), np.uint8), "x", shape=ImageShape(1, 8, 3)).shape == (5, 8, 3, 1)
 
 
 def test_a_tensor_is_channels_first() -> None:

@@ -4,6 +4,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -181,6 +182,30 @@ def test_wide_integers_below_256_are_eight_bits(tmp_path: Path) -> None:
     data = open_dataset(tmp_path, DataConfig(validation_share=0))
     assert data.shape.levels == 256
     assert (data.train.levels[1].permute(1, 2, 0).numpy() == noise(1, 5, 5)).all()
+
+
+def test_a_fourth_band_of_8_bits_is_refused_unless_it_is_transparency(tmp_path: Path) -> None:
+    values = deep(6, 5, 4, top=255).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(BadImageError, match="4 bands"):
+        read_picture(path)
+    tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unassalpha"])
+    assert read_picture(path).values.shape == (6, 5, 3)
+
+
+def test_bits_that_are_cut_off_are_said(tmp_path: Path) -> None:
+    values = (np.random.default_rng(0).integers(0, 4, (12, 12, 3)) * 300).astype(np.uint16)
+    for bits in (8, 10, 12):
+        content = imagecodecs.avif_encode(
+            values.astype(np.uint8) if bits == 8 else values, bitspersample=bits
+        )
+        (tmp_path / str(bits)).mkdir()
+        (tmp_path / str(bits) / "a.avif").write_bytes(content)
+    data = open_dataset(tmp_path)
+    said = [notice for notice in data.notices if "bits a value" in notice]
+    assert said == ["2 of 3 files (AVIF, HEIC) hold 10/12 bits a value; 8 of them are read"]
+    assert data.shape.levels == 256
 
 
 @pytest.mark.parametrize("suffix", [".avif", ".jp2", ".tga", ".qoi", ".bmp", ".webp", ".pcx", ".sgi"])

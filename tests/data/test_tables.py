@@ -58,6 +58,26 @@ def test_a_column_that_is_plainly_the_label_is_taken_and_said(table, name: str) 
     assert f"a.csv: images from column 'Path', classes from column '{name}'" in data.notices
 
 
+def test_text_as_table_programs_write_it(table) -> None:
+    path = table("a.csv", [])
+    lines = "Datei\tArt\n" + "\n".join(rows("{n}\tKäfer{k}"))
+    for encoding in ("utf-16", "utf-8-sig"):
+        path.write_bytes(lines.encode(encoding))
+        assert whole(path).classes.names == ("Käferelm", "Käferoak")
+    path.write_bytes(lines.encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.csv cannot be read as text: save it as UTF-8"):
+        whole(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("a.xlsx", "as .csv"), ("a.csv.gz", "unpack it"), ("a.npz", "pb.train")]
+)
+def test_files_that_are_no_data_say_what_to_do(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(UserError, match=rf"are not read: .*{advice}"):
+        open_dataset(tmp_path / name)
+
+
 def test_the_index_that_pandas_writes_is_no_label(table) -> None:
     data = whole(table("a.csv", [",filename,kind", *rows("{i},{n},{k}")]))
     assert data.classes.names == ("elm", "oak")

@@ -112,7 +112,7 @@ def test_no_images_give_an_empty_answer(model):
 
 
 def test_a_likelihood_that_is_no_number_is_no_answer(model, monkeypatch):
-    def some_lost(levels, classes=None):
+    def some_lost(levels, classes=None, views=None):
         maps = torch.full((3, 3, 2, 3), -1.0)
         maps[1, 2] = torch.nan
         return maps

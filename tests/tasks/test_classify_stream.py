@@ -252,7 +252,7 @@ def test_images_that_cannot_be_read_have_no_row_and_are_named(model, levels, out
 
 @pytest.mark.parametrize("number", [torch.nan, -torch.inf])
 def test_an_image_without_a_likelihood_is_named(model, levels, outputs, monkeypatch, number):
-    def lost(self, images, classes=None):
+    def lost(self, images, classes=None, views=None):
         maps = torch.zeros(len(images), 3, 8, 8)
         maps[1] = number
         return maps

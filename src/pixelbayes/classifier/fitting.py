@@ -85,7 +85,7 @@ class Classifier:
         device = self.network.head.weight.device
         assert callable(look)
         parts = [look(signal_of(part.to(device), self.shape)) for part in levels.split(AT_ONCE)]
-        return torch.cat(parts).double().cpu()
+        return torch.cat(parts).cpu().double()
 
 
 def signal_of(levels: Tensor, shape: ImageShape) -> Tensor:

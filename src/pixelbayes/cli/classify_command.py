@@ -147,10 +147,11 @@ def _judge(options: Classify, model: "AutoregressiveImageModel", told: bool) -> 
 
     if options.reject and options.ignore_detector:
         raise UserError("--reject asks the detector that --ignore-detector leaves out: choose one")
-    if options.reject and options.region:
-        raise UserError("--reject judges whole images: leave out --region")
+    parts = bool(options.region) or options.views != "none"
+    if options.reject and parts:
+        raise UserError("--reject judges whole images, upright: leave out --region and --views")
     there = (Path(options.model) / FILE).is_file()
-    if not options.reject and (not there or options.region or options.ignore_detector):
+    if not options.reject and (not there or parts or options.ignore_detector):
         return None
     try:
         return Judge(load_detector(options.model, model), options.reject, options.batch)

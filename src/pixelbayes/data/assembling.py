@@ -1,12 +1,12 @@
 """A collection as found -> a data set ready for training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ..errors import UserError, unknown
+from ..errors import UserError
 from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import to_plain
@@ -15,7 +15,7 @@ from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
 from .decode_all import decode_all
-from .held_out import Pair, keep_out, remember
+from .held_out import Before, remember
 from .image_set import Dataset, ImageSet
 from .labelling import class_names, indices
 from .preparation import Preparation
@@ -24,6 +24,9 @@ from .remarks import about_classes, about_range, about_same_images
 from .splits import divide
 
 AllocateSplit = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
+
+
+NOTHING = Before()
 
 
 def _in_memory(split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
@@ -35,9 +38,11 @@ def assemble(
     config: DataConfig,
     shape: ImageShape | None = None,
     allocate: AllocateSplit = _in_memory,
-    held_out: Mapping[str, Sequence[Pair]] | None = None,
+    before: Before = NOTHING,
+    to_train: bool = True,
 ) -> Dataset:
-    """Divide, choose a preparation, decode; `held_out` is what a model to start from remembers of its division.
+    """Divide, choose a preparation, decode; `before` is what a model to start from remembers of its images;
+    without `to_train`, held-out images alone will do.
 
     Raises UserError for whatever the user has to mend.
     """
@@ -45,9 +50,10 @@ def assemble(
         raise UserError(
             f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
         )
+    collection = replace(collection, splits=before.begun_with(collection.splits))
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
-    parts, notices = divide(collection, classes, config, held_out)
+    parts, notices = divide(collection, classes, config, before.held_out, to_train)
     for part in collection.splits.values():
         indices(part, classes)  # a label outside the classes is found before hours of decoding
     facts = facts_of(list(collection.splits.values()))
@@ -64,10 +70,11 @@ def assemble(
         remarks += _about_skipped(skipped, split)
     if bad:
         raise BadImagesError(bad)
-    splits = keep_out(splits, held_out) if held_out else splits
-    remarks += [*about_classes(splits["train"], _words(collection)), *about_same_images(splits)]
+    splits, moved = before.keep_apart(splits)
+    remarks += moved
+    remarks += about_classes(splits["train"], _words(collection)) if "train" in splits else []
+    remarks += about_same_images(splits)
     remarks += about_range(splits, preparation)
-    drawn = [name for name in splits if name != "train" and parts[name] is not collection.splits.get(name)]
     record = DataRecord(
         **vars(preparation),
         config=to_plain(config),
@@ -75,7 +82,7 @@ def assemble(
         original=original(facts),
         file_channels=tuple(sorted({each.channels for each in facts})),
         class_names=classes.names,
-        held_out={name: remember(splits[name]) for name in drawn},
+        held_out={name: remember(images) for name, images in splits.items() if name != "train"},
     )
     notices = [*collection.notices, *notices, *remarks]
     return Dataset(collection.name, splits, classes, preparation.shape, record, notices)
@@ -150,10 +157,3 @@ def _about_skipped(skipped: list[str], split: str) -> list[str]:
         return []
     more = f" and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
     return [f"{len(skipped):,} unreadable {split} files are left out: {', '.join(skipped[:5])}{more}"]
-
-
-def the_split(dataset: Dataset, split: str) -> ImageSet:
-    """One split by name. Raises UserError where the data set has no such split."""
-    if split not in dataset.splits:
-        raise unknown(f"split of {dataset.name}:", split, dataset.splits)
-    return dataset.splits[split]

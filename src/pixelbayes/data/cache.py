@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-VERSION = 2
+VERSION = 3
 """Raised when decoding changes, so that older copies are not used."""
 IN_MEMORY = 1 << 30
 """Bytes up to which an array is read into memory; above, it stays a memory map."""

@@ -73,6 +73,12 @@ def about_kinds(facts: Sequence[Facts], preparation: Preparation) -> list[str]:
         notices.append(
             f"{several:,} of {len(facts):,} files hold several pictures; the first of each is taken"
         )
+    cut = [each.cut for each in facts if each.cut]
+    if cut:
+        bits = "/".join(map(str, sorted(set(cut))))
+        notices.append(
+            f"{len(cut):,} of {len(facts):,} files (AVIF, HEIC) hold {bits} bits a value; 8 of them are read"
+        )
     grey = sum(each.channels == 1 for each in facts)
     if preparation.channels == 3 and grey:
         notices.append(f"{grey:,} of {len(facts):,} images are grey and are converted to RGB")

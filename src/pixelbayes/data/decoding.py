@@ -1,8 +1,10 @@
 """One image file -> its values, at the file's own depth."""
 
 import io
+import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -18,6 +20,8 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 ORIENTATION = 0x0112
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf")
 """Of a PNG; however odd they are, the pixels are as good as without them."""
+HEIF_HEADER = 1 << 16
+"""Bytes in which the properties of an AVIF or HEIC file lie."""
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 JP2_MARKS = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -85,7 +89,8 @@ def _look(file: BinaryIO, start: bytes) -> Facts:
     if deep.is_deep_pnm(start):
         return deep.pnm_facts(file)
     if (reader := _by_extra(start)) is not None:
-        return reader(file).facts
+        found = reader(file).facts
+        return replace(found, cut=_cut(file)) if reader is _read_heif else found
     if start[:4] in TIFF_MARKS and (facts := deep.tiff_facts(file)) is not None:
         return facts
     file.seek(0)
@@ -124,6 +129,7 @@ def _read_heif(file: BinaryIO) -> Picture:
 
     pillow_heif.register_heif_opener()
     with Image.open(file, formats=["HEIF"]) as image:
+        check_size(image.height, image.width, len(image.getbands()))
         return _picture(image, file)
 
 
@@ -189,7 +195,21 @@ def _facts(image: Image.Image, file: BinaryIO) -> Facts:
     if _says_orientation(image) and _orientation(image) in deep.SIDEWAYS:
         width, height = height, width
     channels, maximum = 1 if _is_grey(image) else 3, 65_535 if _is_deep(image) else 255
-    return Facts(height, width, channels, UNSTATED if image.mode == "F" else maximum, *_pictures(image, file))
+    maximum = UNSTATED if image.mode == "F" else maximum
+    cut = _cut(file) if image.format == "AVIF" else None
+    return Facts(height, width, channels, maximum, *_pictures(image, file), cut)
+
+
+def _cut(file: BinaryIO) -> int | None:
+    """Bits of a value of an AVIF or HEIC file where they are more than the 8 that Pillow reads, by its boxes 'pixi'
+    (ISO 23008-12, 6.5.6) and 'av1C' (AV1 in ISOBMFF, 2.3)."""
+    file.seek(0)
+    start = file.read(HEIF_HEADER) + bytes(8)
+    stated = [start[found.end() + 5] for found in re.finditer(b"pixi", start)]
+    flags = [start[found.end() + 2] for found in re.finditer(b"av1C", start)]
+    coded = [8 + 2 * (flag >> 6 & 1) + 2 * (flag >> 5 & 1) for flag in flags]
+    bits = max([8, *(each for each in (*stated, *coded) if each <= 16)])
+    return bits if bits > 8 else None
 
 
 def _says_orientation(image: Image.Image) -> bool:

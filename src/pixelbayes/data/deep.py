@@ -104,6 +104,7 @@ def tiff_facts(file: BinaryIO) -> Facts | None:
             page.bitspersample <= 8
             and page.sampleformat == 1
             and page.samplesperpixel <= 4
+            and set(page.extrasamples) <= set(ALPHA)
             and page.imagedepth == 1
         ):
             return None

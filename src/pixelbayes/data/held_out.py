@@ -1,18 +1,27 @@
-"""Which images were held out: remembered with the model by name and content, and found again in data that changed."""
+"""Which images were held out and which trained on: remembered with the model, and found again in data that changed.
+
+Held-out images are remembered by name and content, whatever divided the data (the user, a seed, a fold); trained ones
+by content.
+"""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import torch
 
-from ..errors import UserError
+from ..errors import UserError, unknown
+from ..records import DataRecord
+from .collection import Part
 from .image_set import Dataset, ImageSet
 
 SIZE = 6
 """Bytes of a print: of a million images, two have the same one with a chance of 1 to 500."""
+MOST_TRAINED = 100_000
+"""Images trained on that are remembered; of more none is, for the record lies in config.json."""
 Pair = tuple[bytes, bytes]
 """The prints of an image's name and of its levels."""
 
@@ -27,7 +36,8 @@ def name_print(name: str) -> bytes:
 
 def prints(images: ImageSet) -> list[bytes]:
     """Of the levels of each image."""
-    return [print_of(images.levels[row].numpy().tobytes()) for row in range(len(images))]
+    blocks = (images.levels[rows].contiguous().numpy() for rows in torch.arange(len(images)).split(4096))
+    return [print_of(image.tobytes()) for block in blocks for image in block]
 
 
 def pairs(images: ImageSet) -> list[Pair]:
@@ -52,6 +62,97 @@ def recall(record: Any) -> dict[str, list[Pair]]:
 def _pairs(content: bytes) -> list[Pair]:
     starts = range(0, len(content), 2 * SIZE)
     return [(content[at : at + SIZE], content[at + SIZE : at + 2 * SIZE]) for at in starts]
+
+
+def remember_trained(images: ImageSet, before: DataRecord) -> str:
+    """The prints of the images that are trained on, and of those that the model to start from was (its record of data
+    `before`); '' of too many."""
+    if len(images) > MOST_TRAINED:
+        return ""
+    known = {*prints(images), *recall_prints(before.trained_on)}
+    return remember_prints(known) if len(known) <= MOST_TRAINED else ""
+
+
+def remember_prints(known: Iterable[bytes]) -> str:
+    """Prints, of which the order says nothing, as text of 8 letters each."""
+    return b64encode(b"".join(sorted(known))).decode()
+
+
+def recall_prints(text: str) -> frozenset[bytes]:
+    """The inverse of `remember_prints`. Raises UserError for a damaged record."""
+    try:
+        content = b64decode(text, validate=True)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the record of images is damaged ({error})") from error
+    return frozenset(content[at : at + SIZE] for at in range(0, len(content), SIZE))
+
+
+def as_remembered(record: DataRecord, dataset: Dataset, split: str) -> tuple[ImageSet, list[str]]:
+    """A split of the data of a model's training, as the training had it; and what is to be said of it.
+
+    record: the model's, of its data. Raises UserError where none of the images is left, or there is no such split.
+    """
+    held_out, trained = recall(record.held_out), recall_prints(record.trained_on)
+    if split in held_out:
+        return found_again(held_out[split], dataset, split)
+    images = the_split(dataset, split)
+    if split == "train":
+        return _trained_again(images, dataset, trained, held_out), []
+    seen = _among(images, trained)
+    if not bool(seen.any()):
+        return images, []
+    if bool(seen.all()):
+        raise UserError(
+            f"{dataset.name}: the model was trained on all the {split} images: name others with --data"
+        )
+    count = f"{int(seen.sum()):,} of the {len(seen):,} {split} images"
+    return images[~seen], [f"the model was trained on {count}: they are not measured"]
+
+
+def _trained_again(
+    images: ImageSet, dataset: Dataset, trained: frozenset[bytes], held_out: Mapping[str, list[Pair]]
+) -> ImageSet:
+    """The images that were trained on, wherever they lie now; where it is not known which, those not held out."""
+    if not trained:
+        again = _among(images, {content for pairs in held_out.values() for _, content in pairs})
+        return images[~again] if bool(again.any()) and not bool(again.all()) else images
+    rows = {split: _among(part, trained) for split, part in dataset.splits.items()}
+    if all(bool(found.all()) if split == "train" else not bool(found.any()) for split, found in rows.items()):
+        return images
+    places = [
+        (dataset.splits[split], row)
+        for split, found in rows.items()
+        for row in found.nonzero().flatten().tolist()
+    ]
+    if not places:
+        raise UserError(f"{dataset.name}: none of the images that the model was trained on is left")
+    return _gathered(places, images)
+
+
+def _among(images: ImageSet, known: Collection[bytes]) -> torch.Tensor:
+    """Whether the content of each image is known, bool `[N]`."""
+    if not known:
+        return torch.zeros(len(images), dtype=torch.bool)
+    return torch.tensor([content in known for content in prints(images)], dtype=torch.bool)
+
+
+def count_trained(record: DataRecord, images: ImageSet) -> int | None:
+    """How many of the images, pixel by pixel, a model was trained on; None where its record of data does not know."""
+    trained = recall_prints(record.trained_on)
+    return int(_among(images, trained).sum()) if trained else None
+
+
+def all_held_out(record: DataRecord, images: ImageSet, split: str) -> bool:
+    """Whether a model remembers each of the images as held out in that split."""
+    known = {content for _, content in recall(record.held_out).get(split, ())}
+    return bool(_among(images, known).all()) and len(images) > 0
+
+
+def the_split(dataset: Dataset, split: str) -> ImageSet:
+    """One split by name. Raises UserError where the data set has no such split."""
+    if split not in dataset.splits:
+        raise unknown(f"split of {dataset.name}:", split, dataset.splits)
+    return dataset.splits[split]
 
 
 def found_again(known: Sequence[Pair], dataset: Dataset, split: str) -> tuple[ImageSet, list[str]]:
@@ -96,20 +197,59 @@ def _gathered(places: Sequence[tuple[ImageSet, int]], like: ImageSet) -> ImageSe
     return replace(like, levels=levels, labels=labels, paths=[images.paths[row] for images, row in places])
 
 
-def keep_out(splits: dict[str, ImageSet], known: Mapping[str, Sequence[Pair]]) -> dict[str, ImageSet]:
-    """The splits without the training images that were held out before, under other names: they are held out again."""
-    result = dict(splits)
-    for split, remembered in known.items():
-        contents = {content for _, content in remembered}
-        again = torch.tensor([content in contents for content in prints(result["train"])])
-        if split not in result or not bool(again.any()) or bool(again.all()):
-            continue
-        moved, held = result["train"][again], result[split]
-        result["train"] = result["train"][~again]
-        result[split] = replace(
-            held,
-            levels=torch.cat([held.levels, moved.levels]),
-            labels=torch.cat([held.labels, moved.labels]),
-            paths=[*held.paths, *moved.paths],
-        )
-    return result
+@dataclass(frozen=True)
+class Before:
+    """What is known of images from before: what a model to start from held out, split by split, what it was trained
+    on, and the names of those that the folds of an evaluation were begun with (None: all)."""
+
+    held_out: Mapping[str, Sequence[Pair]] = field(default_factory=dict)
+    trained: frozenset[bytes] = frozenset()
+    names: frozenset[bytes] | None = None
+
+    def begun_with(self, parts: Mapping[str, Part]) -> dict[str, Part]:
+        """The splits without images that came later."""
+        if self.names is None:
+            return dict(parts)
+        rows = {
+            split: [row for row, name in enumerate(part.names) if name_print(name) in self.names]
+            for split, part in parts.items()
+        }
+        return {
+            split: part.select(np.array(rows[split], dtype=np.int64))
+            for split, part in parts.items()
+            if rows[split]
+        }
+
+    def keep_apart(self, splits: dict[str, ImageSet]) -> tuple[dict[str, ImageSet], list[str]]:
+        """The splits, training images that were held out before held out again, and validation images that were trained
+        on trained on again; and what is to be said of them."""
+        result, notices = dict(splits), []
+        for split, remembered in self.held_out.items():
+            again = _among(result["train"], {content for _, content in remembered})
+            if split in result and bool(again.any()) and not bool(again.all()):
+                result["train"], result[split] = _moved(result["train"], result[split], again)
+                notices.append(
+                    f"held out by the model to start from, and {split} images again: {int(again.sum()):,} of the "
+                    f"{len(again):,} training images"
+                )
+        if "validation" in result:
+            seen = _among(result["validation"], self.trained)
+            if bool(seen.any()) and not bool(seen.all()):
+                result["validation"], result["train"] = _moved(result["validation"], result["train"], seen)
+                notices.append(
+                    f"trained on by the model to start from, and training images again: {int(seen.sum()):,} of the "
+                    f"{len(seen):,} validation images"
+                )
+        return result, notices
+
+
+def _moved(source: ImageSet, target: ImageSet, rows: torch.Tensor) -> tuple[ImageSet, ImageSet]:
+    """Both sets, some images (bool `[N]`) taken from the first and put at the end of the second."""
+    moved = source[rows]
+    grown = replace(
+        target,
+        levels=torch.cat([target.levels, moved.levels]),
+        labels=torch.cat([target.labels, moved.labels]),
+        paths=[*target.paths, *moved.paths],
+    )
+    return source[~rows], grown

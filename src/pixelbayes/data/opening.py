@@ -11,12 +11,12 @@ from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
 from ..records import DataRecord
-from .assembling import as_stated, assemble, decode_part, facts_of, the_split
+from .assembling import as_stated, assemble, decode_part, facts_of
 from .cache import Entry
 from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
-from .held_out import found_again, recall
+from .held_out import Before, as_remembered, recall, recall_prints, the_split
 from .image_set import Dataset, ImageSet
 from .labelling import foreign, index_of, indices
 from .lazy import LazyLevels, too_many_to_decode_at_once
@@ -37,13 +37,15 @@ def open_dataset(
     shape: ImageShape | None = None,
     *,
     known: DataRecord | None = None,
+    begun_with: str | None = None,
 ) -> Dataset:
     """Find, divide, decode. A decoded copy is kept in the cache and serves until a file changes.
 
     source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
     or a pattern; shape: what a recipe or model wants where `config` leaves it open; known: what a model to start from
-    remembers of its data: of the same source, divided alike, the images that it held out are held out again.
-    Raises UserError.
+    remembers of its data: of the same source, divided alike, the images that it held out are held out again;
+    begun_with: prints of the names of the images to take (`held_out.remember_prints`), where those that came later are
+    left out. Raises UserError.
 
     Args:
         source: see above.
@@ -57,17 +59,40 @@ def open_dataset(
     >>> open_dataset("digits").shape
     ImageShape(channels=1, height=8, width=8, levels=17, signal='linear')
     """
-    config = config or DataConfig()
+    return _opened(source, config or DataConfig(), shape, known=known, begun_with=begun_with)
+
+
+def _opened(
+    source: Data,
+    config: DataConfig,
+    shape: ImageShape | None,
+    *,
+    known: DataRecord | None = None,
+    begun_with: str | None = None,
+    left: bool = False,
+) -> Dataset:
+    """What `open_dataset` says; `left`: what is left will do, where images that a table names or all training images
+    are gone."""
     if config.root is not None:  # the description must hold in another working folder too
         config = replace(config, root=str(Path(config.root).resolve()))
     found = find_source(source, config)
+    gone = left and isinstance(found, CsvSplits) and found.leave_out_missing()
     word = canonical(source)
-    files, before = found.files(), _held_out_before(known or DataRecord(), word, config)
-    held_out = recall(before)
+    files, record = found.files(), _known_before(known or DataRecord(), word, config)
+    names = None if begun_with is None else recall_prints(begun_with)
+    before = Before(recall(record.held_out), recall_prints(record.trained_on), names)
     if not files:
-        return _named(assemble(found.read(config, None), config, shape, held_out=held_out), word)
+        return _named(
+            assemble(found.read(config, None), config, shape, before=before, to_train=not left), word
+        )
     question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
-    question |= {"held_out": before} if before else {}
+    told = {
+        "held_out": record.held_out,
+        "trained_on": record.trained_on,
+        "begun_with": begun_with,
+        "left": gone,
+    }
+    question |= {name: value for name, value in told.items() if value}
     entry = Entry(question, files)
     dataset = entry.load()
     if dataset is not None:
@@ -77,17 +102,21 @@ def open_dataset(
         if dataset is None:
             try:
                 collection = found.read(config, None)
-                dataset = _named(assemble(collection, config, shape, entry.allocate, held_out), word)
-                entry.store(dataset)
+                dataset = _named(assemble(collection, config, shape, entry.allocate, before, not left), word)
+                if "train" in dataset.splits:
+                    entry.store(dataset)
             finally:
                 entry.discard()
     return dataset
 
 
-def _held_out_before(known: DataRecord, word: str, config: DataConfig) -> dict[str, str]:
-    """The record of the images that a model held out, where the data and the way to divide them are the same."""
-    same = known.source == word and alike_divided(known, DataRecord(config=to_plain(config)))
-    return known.held_out if same else {}
+def _known_before(known: DataRecord, word: str, config: DataConfig) -> DataRecord:
+    """What a model to start from held out and was trained on; nothing where the same data are to be divided otherwise
+    now, and of other data only what it was trained on."""
+    if known.source != word:
+        return DataRecord(trained_on=known.trained_on)
+    alike = alike_divided(known, DataRecord(config=to_plain(config)))
+    return DataRecord(held_out=known.held_out, trained_on=known.trained_on) if alike else DataRecord()
 
 
 def alike_divided(one: DataRecord, other: DataRecord) -> bool:
@@ -209,16 +238,13 @@ def _open_split(
 ) -> ImageSet:
     asked = preparation.asked_shape
     shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
-    dataset = open_dataset(source, config, shape) if preparation.source == canonical(source) else None
+    same = preparation.source == canonical(source)
+    dataset = _opened(source, config, shape, left=True) if same else None
     if dataset is None or dataset.shape != stored.shape:
         config = replace(config, size=None, channels=None, levels=None, signal="linear")
-        dataset = open_dataset(source, config, stored.shape)
+        dataset = _opened(source, config, stored.shape, left=same)
     check_channels(dataset.preparation.file_channels, stored, preparation.file_channels, dataset.name)
-    same = preparation.source == canonical(source)
-    remembered = recall(preparation.held_out).get(split) if same else None
-    images, changes = (
-        found_again(remembered, dataset, split) if remembered else (the_split(dataset, split), [])
-    )
+    images, changes = as_remembered(preparation, dataset, split) if same else (the_split(dataset, split), [])
     labels = torch.tensor(
         [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]
     )

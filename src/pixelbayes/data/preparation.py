@@ -73,7 +73,7 @@ def too_deep(maximum: int, levels: int) -> bool:
 
 
 def deep_message(what: str, levels: int) -> str:
-    return f"{what} has 16 bits, deeper than the {levels} levels asked for (accepted: 65536, or 8-bit files)"
+    return f"{what}: 16 bits, deeper than the {levels} levels asked for (accepted: 65536, or 8-bit files)"
 
 
 def _to_grey(picture: Picture) -> Picture:

@@ -35,7 +35,8 @@ def check_size(height: int, width: int, bytes_a_pixel: int) -> None:
 @dataclass(frozen=True)
 class Facts:
     """What a file's header says; `maximum` is the value of white (255, 65,535 for 16 bits, `UNSTATED`), `pictures` how
-    many it holds (pages, frames), of which the first is read; `stacked` whether they are pages of one size."""
+    many it holds (pages, frames), of which the first is read; `stacked` whether they are pages of one size; `cut` the
+    bits of a value where the library that reads them keeps 8."""
 
     height: int
     width: int
@@ -43,6 +44,7 @@ class Facts:
     maximum: int
     pictures: int = 1
     stacked: bool = False
+    cut: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ def divide(
     classes: Labels,
     config: DataConfig,
     held_out: Mapping[str, Sequence[Pair]] | None = None,
+    to_train: bool = True,
 ) -> tuple[dict[str, Part], list[str]]:
     """The final splits, and notices; images that a model to start from held out (`held_out`) are held out again.
 
-    Raises UserError where nothing would be left to train on.
+    Raises UserError where nothing would be left `to_train` on.
     """
     parts = dict(collection.splits)
     notices: list[str] = []
@@ -34,10 +35,11 @@ def divide(
         parts = {"train": whole, **parts}
         if collection.test_share and not config.folds:
             parts["train"], parts["test"] = _hold_out(parts["train"], classes, collection.test_share, config)
-    if "train" not in parts:
-        raise UserError(
-            f"{collection.name} has no training images (found: {', '.join(parts) or 'nothing'}){collection.hint}"
-        )
+    if not len(parts.get("train", [])) and not to_train:
+        return {split: part for split, part in parts.items() if len(part)}, notices
+    if not len(parts.get("train", [])):
+        found = ", ".join(split for split, part in parts.items() if len(part)) or "nothing"
+        raise UserError(f"{collection.name} has no training images (found: {found}){collection.hint}")
     share = config.validation_share
     if config.folds:
         pool = join([parts["train"], *([parts["validation"]] if "validation" in parts else [])])
@@ -71,11 +73,9 @@ def _as_before(parts: dict[str, Part], held_out: Mapping[str, Sequence[Pair]]) -
     found = {split: pool.select(np.flatnonzero(splits == split)) for split in ("train", "validation", "test")}
     if not len(found["train"]) or not len(found["validation"]):
         return None
-    return {
-        name: part
-        for name, part in ({**parts, **{k: v for k, v in found.items() if len(v)}}).items()
-        if name != "all"
-    }
+    if "test" in parts:
+        found["test"] = join([parts["test"], found["test"]])
+    return {split: part for split, part in found.items() if len(part)}
 
 
 def shared_groups(parts: dict[str, Part], other: str) -> int:

@@ -102,6 +102,10 @@ def channels_last(
     both are: those that make the images that a model takes (`shape`), else the second of a tensor, the last of an
     array.
     """
+    if values.ndim == 3 and shape is not None and values.shape[1:] != (shape.height, shape.width):
+        coloured = values.shape[2] == 3 or (values.shape[0] == 3 and shape.channels == 3)
+        if coloured:
+            raise UserError(f"{name}: shape {values.shape} is that of one image in colour: give images[None]")
     if values.ndim == 3:
         return values[..., None]
     if values.ndim != 4:

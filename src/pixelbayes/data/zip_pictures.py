@@ -9,7 +9,7 @@ from ..errors import UserError
 from .decoding import read_facts, read_picture
 from .file_pictures import hidden
 from .formats import is_image_name
-from .raw import BadImageError, Facts, Picture, gather_facts
+from .raw import MOST_BYTES, BadImageError, Facts, Picture, gather_facts
 
 SAMPLE = 256
 
@@ -50,6 +50,11 @@ class ZipPictures:
 
     def _content(self, index: int) -> bytes:
         try:
+            size = self._opened.getinfo(self.names[index]).file_size  # no more than this is unpacked
+            if size > MOST_BYTES:
+                raise BadImageError(f"{size:,} bytes within the zip; at most {MOST_BYTES:,} are read")
             return self._opened.read(self.names[index])
+        except BadImageError:
+            raise
         except Exception as error:  # also for a password, and for a way of packing that is not known
             raise BadImageError("damaged within the zip, or packed in a way that is not read") from error

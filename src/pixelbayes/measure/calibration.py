@@ -70,7 +70,7 @@ def _fit(log_joint: Tensor, labels: Tensor, balanced: bool, scale: float | None)
     """The calibration, and the scale of its offsets' prior: the one given, or the one that is found."""
     classes = log_joint.shape[1]
     neutral = Calibration(temperature=1.0, offsets=(0.0,) * classes)
-    evidence, labels = _usable(log_joint.double().cpu(), labels.long().cpu())
+    evidence, labels = _usable(log_joint.cpu().double(), labels.long().cpu())
     present, inverse, counts = labels.unique(return_inverse=True, return_counts=True)
     if len(present) < 2:
         return neutral, OFFSET_SCALES[0]

@@ -70,7 +70,7 @@ class InceptionFeatures:
         device = self.network.fc.weight.device
         parts = levels.split(AT_ONCE)
         found = [
-            self.network(as_seen(part.to(device).float() / (self.shape.levels - 1)), self.dims).double().cpu()
+            self.network(as_seen(part.to(device).float() / (self.shape.levels - 1)), self.dims).cpu().double()
             for part in track(parts, "features", shown=progress)
         ]
         return torch.cat(found).numpy()

@@ -23,4 +23,4 @@ def bits_per_dim(log_prob: Tensor, shape: ImageShape) -> float:
     Example:
         pb.bits_per_dim(pb.log_prob(model, images, labels), model.shape)
     """
-    return float(-log_prob.detach().double().mean()) / (shape.dims * log(2))
+    return float(-log_prob.detach().cpu().double().mean()) / (shape.dims * log(2))

@@ -139,7 +139,7 @@ def _log_likelihood(model: AutoregressiveImageModel, given: Known, index: int, h
     found = []
     with torch.inference_mode(), evaluating(model):
         for rows in torch.arange(len(given)).split(pairs_at_once(model)):
-            nats = model.log_prob_map(levels[rows], label[rows]).double().cpu()
+            nats = model.log_prob_map(levels[rows], label[rows]).cpu().double()
             found.append((nats * given.mask[rows]).sum((1, 2)))
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 

@@ -9,6 +9,7 @@ import torch
 
 from .. import objectives
 from ..data import Dataset
+from ..data.held_out import count_trained
 from ..data.opening import alike_divided
 from ..errors import UserError
 from ..files import sweep
@@ -17,7 +18,6 @@ from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
 from ..recipe import Recipe, from_dict
-from ..records import DataRecord
 from .own_files import SUMMARY, claim_files
 from .run_state import RunState
 from .state_files import SavedState, list_states
@@ -67,16 +67,21 @@ def new_state(options: RunOptions) -> RunState:
         augment=to_plain(recipe.augment),
         objective=objectives.CONFIGS.to_table(recipe.objective),
         recipe=recipe.to_dict(),
-        seen_validation=saw_validation(options.start, options.dataset.preparation),
+        seen_validation=saw_validation(options.start, options.dataset),
     )
 
 
-def saw_validation(start: AutoregressiveImageModel | None, data: DataRecord) -> bool:
-    """Whether a model to start from may have been trained on images that its new run holds out: the data are the same,
-    and it was trained on its validation images too, or on another division of them."""
-    if start is None or not start.record.data.source or start.record.data.source != data.source:
+def saw_validation(start: AutoregressiveImageModel | None, dataset: Dataset) -> bool:
+    """Whether a model to start from may have been trained on images that its new run holds out: it remembers one of
+    them, or the data are the same, and it was trained on its validation images too, or on another division of them."""
+    if start is None or dataset.validation is None:
         return False
-    return start.record.training.trained_on_validation or not alike_divided(start.record.data, data)
+    known, data = start.record.data, dataset.preparation
+    if count_trained(known, dataset.validation):
+        return True
+    if not known.source or known.source != data.source:
+        return False
+    return start.record.training.trained_on_validation or not alike_divided(known, data)
 
 
 def continued(state: RunState, options: RunOptions) -> RunState:

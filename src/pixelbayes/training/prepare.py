@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import checkpoint
 from ..allocation import keep_freed_memory
 from ..data import Augment, AugmentConfig, Dataset, ImageSet
+from ..data.held_out import remember_trained
 from ..distributed import is_first, launch, on_first
 from ..errors import UserError
 from ..folders import FolderLock, refuse_occupied
@@ -19,7 +20,7 @@ from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
-from ..records import ModelRecord
+from ..records import DataRecord, ModelRecord
 from ..training_config import TrainingConfig
 from .batches import Batches, ImageStore, Order, make_order
 from .budget import Budget, Clock
@@ -55,7 +56,7 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     if options.start is not None:
         _tell_new_classes(options.start, dataset)
     images = training_images(dataset, config)
-    model = _model(options, state, dataset, fabric)
+    model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
     budget = _budget(config, state, len(images))
     store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
@@ -125,15 +126,19 @@ def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None
         warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
 
 
-def _model(options: RunOptions, state: RunState, dataset: Dataset, fabric: Any) -> AutoregressiveImageModel:
+def _model(
+    options: RunOptions, state: RunState, dataset: Dataset, images: ImageSet, fabric: Any
+) -> AutoregressiveImageModel:
     model = make_model(options, state, dataset).to(fabric.device)
     if fabric.device.type == "cuda":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
+    before = options.start.record.data if options.start is not None else DataRecord()
+    trained = remember_trained(images, before)
     model.record = ModelRecord(
-        data=replace(dataset.preparation, class_counts=counts),
+        data=replace(dataset.preparation, class_counts=counts, trained_on=trained),
         recipe=state.recipe,
         imports=tuple(module for modules in named for module in modules),
     )

@@ -66,9 +66,23 @@ def test_the_official_batches(shared: Path, tmp_path: Path) -> None:
     content = rebuild["official_pickle"](
         "test_batch", pixels, labels, [row["filename"].encode() for row in rows]
     )
-    batch = read_plain(content, tmp_path / "test_batch")
+    (tmp_path / "test_batch").write_bytes(content)
+    batch = read_plain(tmp_path / "test_batch")
     assert (batch["data"].reshape(-1, 3, 32, 32) == pixels.transpose(0, 3, 1, 2)).all()
     assert batch["labels"] == labels
+
+
+def batch_of(images: int) -> bytes:
+    """As Python 3 writes it for Python 2: bytes as text with their encoding."""
+    data = np.random.default_rng(images).integers(0, 256, (images, 3072), dtype=np.uint8)
+    return pickle.dumps({b"data": data, b"fine_labels": [0] * images}, protocol=2 if images else 3)
+
+
+def test_a_split_without_images_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "train").write_bytes(batch_of(0))
+    (tmp_path / "test").write_bytes(batch_of(3))
+    with pytest.raises(UserError, match=r"cifar100 has no training images \(found: test\)"):
+        open_dataset("cifar100", DataConfig(root=str(tmp_path)))
 
 
 class Trap:

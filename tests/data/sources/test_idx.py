@@ -52,6 +52,23 @@ def test_no_images_at_all(tmp_path: Path) -> None:
         open_dataset("mnist", DataConfig(root=str(tmp_path)))
 
 
+def test_no_more_is_unpacked_than_the_header_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_idx(tmp_path, "train", 4, True)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    header = struct.pack(">4i", 2051, 4, 28, 28)
+    path.write_bytes(gzip.compress(header + bytes(1 << 24)))
+    read = gzip.GzipFile.read
+    asked: list[int] = []
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda file, most=-1: asked.append(most) or read(file, most))
+    with pytest.raises(UserError, match="too long: more bytes of data than the 3,136 expected"):
+        open_dataset("mnist", DataConfig(root=str(tmp_path)))
+    assert max(asked) == 16 + 3136 + 1
+    assert min(asked) > 0
+    path.write_bytes(gzip.compress(struct.pack(">4I", 2051, 2**31, 28, 28) + bytes(99)))
+    with pytest.raises(UserError, match="says that it holds 2,147,483,648 images"):
+        open_dataset("mnist", DataConfig(root=str(tmp_path)))
+
+
 def test_files_of_another_set_are_known_by_what_they_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,19 @@ def _folder(path: Path, config: DataConfig) -> Source:
     return CsvSplits(path, tables, config) if meant and not folders.has_classes() else folders
 
 
+OTHER_FILES = {
+    ".xlsx .xls .xlsm .ods .numbers .feather .txt": "save the table as .csv",
+    ".parquet .arrow": "hub: before a path reads parquet files",
+    ".zip .tar .tgz .gz .bz2 .xz .7z .rar": "unpack it",
+    ".mat .h5 .hdf5 .npz .pkl .pickle .pt": "give its arrays to pb.train, or save them as .npy",
+}
+"""Endings of files that are no data here, and what to do with them."""
+
+
 def _one_file(path: Path, config: DataConfig) -> Source:
+    suffix = path.suffix.lower()
+    if advice := next((told for endings, told in OTHER_FILES.items() if suffix in endings.split()), None):
+        raise UserError(f"{path}: files {suffix} are not read: {advice}")
     if path.suffix.lower() in TABLES:
         return CsvSplits(path, {"all": path}, config)
     return Stack(path) if path.suffix.lower() == ".npy" else SingleFiles([path], str(path))

@@ -27,33 +27,32 @@ def missing(name: str, wanted: str, folders: list[Path]) -> UserError:
     return UserError(f"{name}: {wanted} not found in {looked} (say where its files are with --root DIR)")
 
 
-def read_whole(path: Path) -> bytes:
-    """The content of a file, unpacked where it is .gz. Raises UserError naming a damaged one."""
+def read_up_to(path: Path, most: int) -> bytes:
+    """The first bytes of a file, `most` at most, unpacked where it is .gz. Raises UserError naming a damaged one."""
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path, "rb") as file:
-                return file.read()
-        return path.read_bytes()
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            return file.read(most)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is truncated or no gzip file ({error})") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def checksum_notice(path: Path, known: Mapping[str, str], content: bytes | None = None) -> list[str]:
-    """A notice when the file's md5 is not the official one; nothing where none is known for it.
+def checksum(path: Path) -> str:
+    """md5 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
-    `known`: file name -> md5. `content` replaces the file's bytes where they are at hand.
-    """
+
+def checksum_notice(path: Path, known: Mapping[str, str]) -> list[str]:
+    """A notice when the file's md5 is not the official one (`known`: file name -> md5); nothing where none is known."""
     official = known.get(path.name)
-    if official is None:
-        return []
-    if content is not None:
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    else:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found == official:
+    return about_checksum(path, checksum(path), official) if official is not None else []
+
+
+def about_checksum(path: Path, found: str, official: str | None) -> list[str]:
+    """A notice where the md5 is another than the official one."""
+    if official is None or found == official:
         return []
     return [
         f"{path.name} has the right format, but is not the authors' file (md5 {found}, theirs {official})"

@@ -32,7 +32,7 @@ def _attribute_names(rows: list[list[str]], path: Path) -> list[str]:
     """The header: 40 names, after a line with the count; a .csv has 'image_id' before them."""
     for row in rows[:2]:
         if len(row) > 1 and "Male" in row:
-            return row[1:] if row[0] == "image_id" else row
+            return [ascii(name)[1:-1] for name in (row[1:] if row[0] == "image_id" else row)]
     raise UserError(f"{path} is no attribute file of CelebA: its first lines do not name the attributes")
 
 

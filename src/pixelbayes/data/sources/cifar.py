@@ -12,7 +12,7 @@ from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
 from ..raw import ArrayPictures
-from .authors_files import checksum_notice, find, missing, read_whole, roots
+from .authors_files import checksum_notice, find, missing, roots
 from .plain_pickle import read_plain
 
 FINE_CLASSES = (
@@ -97,9 +97,8 @@ class Cifar:
         for split, paths in self.paths.items():
             pixels, targets = [], []
             for path in paths:
-                content = read_whole(path)
-                batch = read_plain(content, path)
-                notices += checksum_notice(path, self.facts.md5, content)
+                batch = read_plain(path)
+                notices += checksum_notice(path, self.facts.md5)
                 images, labels = self._batch(batch, path)
                 pixels.append(images)
                 targets += labels

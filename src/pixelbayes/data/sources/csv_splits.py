@@ -1,6 +1,7 @@
 """train.csv, validation.csv and test.csv with a row for each image, or one such table."""
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class ImageTable:
     def __init__(self, path: Path, config: DataConfig) -> None:
         self.places = Places(path, config.path_prefix)
         self.table = read_table(path, self.places.is_file)
+        self.left_out: list[str] = []
         self.path = choose_path(self.table, self.places, config) if self.table.rows else 0
         self.words = self.table.column(self.path)
         self.found_in = self.places.search(self.words)
@@ -61,6 +63,15 @@ class ImageTable:
     def files(self) -> list[Path]:
         folder = self.table.place.parent
         return [self.table.place, *(self.places.find(word) or folder / word for word in self.words)]
+
+    def leave_out_missing(self) -> None:
+        """Forget the rows whose image is not there any more."""
+        there = [not word or self.places.find(word) is not None for word in self.words]
+        self.left_out = [word for word, found in zip(self.words, there, strict=True) if not found]
+        rows = [row for row, found in zip(self.table.rows, there, strict=True) if found]
+        lines = [line for line, found in zip(self.table.lines, there, strict=True) if found]
+        self.table = replace(self.table, rows=rows, lines=lines)
+        self.words = self.table.column(self.path)
 
     def columns(
         self, config: DataConfig, classes: Labels | None, like: "tuple[str, ...] | None" = None
@@ -144,6 +155,12 @@ class CsvSplits:
     @property
     def folder(self) -> Path:
         return self.place if self.place.is_dir() else self.place.parent
+
+    def leave_out_missing(self) -> bool:
+        """Leave out the rows whose image is not there any more; whether there are such."""
+        for table in self.tables.values():
+            table.leave_out_missing()
+        return any(table.left_out for table in self.tables.values())
 
     def files(self) -> list[Path]:
         names = self.folder / "classes.txt"

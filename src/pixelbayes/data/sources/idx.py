@@ -4,6 +4,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
 from ..raw import ArrayPictures
-from .authors_files import checksum_notice, find, missing, read_whole, roots
+from .authors_files import about_checksum, checksum, checksum_notice, find, missing, read_up_to, roots
 
 DIGITS = tuple("0123456789")
 SIDE = 28
+MOST_IMAGES = 1_000_000
+"""In a file: its header may say anything, and the memory is limited."""
 OFFICIAL_COUNT = {"train": 60_000, "test": 10_000}
 PREFIX = {"train": "train", "test": "t10k"}
 
@@ -130,18 +133,17 @@ class Idx:
     def validates(self) -> bool:
         return False
 
-    def _notice(self, file: Path) -> list[str]:
+    def _notice(self, file: Path, found: "Unpacked") -> list[str]:
         """What is said of a file that is not the authors'; by what it holds where that is known."""
         known = CONTENT.get(self.name)
         if known is None:
             return checksum_notice(file, self.facts.md5)
         official = next((md5 for stem, md5 in known.items() if file.name.startswith(stem)), None)
-        return checksum_notice(file, {file.name: official} if official else {}, read_whole(file))
+        return about_checksum(file, found.md5, official)
 
-    def _refuse_another_set(self, file: Path) -> None:
+    def _refuse_another_set(self, file: Path, found: "Unpacked") -> None:
         """By checksums: of what a file holds, or of the packed file."""
-        own = {hashlib.md5(content, usedforsecurity=False).hexdigest()
-               for content in (read_whole(file), file.read_bytes())}  # fmt: skip
+        own = {found.md5, checksum(file)}
         for name, facts in SETS.items():
             if name != self.name and own & {*facts.md5.values(), *CONTENT.get(name, {}).values()}:
                 raise UserError(f"{file} is of {name}, not of {self.name}")
@@ -149,59 +151,75 @@ class Idx:
     def read(self, config: DataConfig, classes: Labels | None) -> Collection:
         splits, notices = {}, []
         for split, (images, labels) in self.pairs.items():
-            pixels, targets = read_images(images), read_labels(labels)
+            found = {images: read_images(images), labels: read_labels(labels)}
+            pixels, targets = found[images].values, found[labels].values
             if len(pixels) != len(targets):
                 raise UserError(
                     f"{images.name} has {len(pixels):,} images, but {labels.name} {len(targets):,} labels"
                 )
             if targets.size and targets.max() >= len(self.facts.classes):
                 raise UserError(f"{labels} has label {targets.max()}; {self.name} has 10 classes")
-            for file in (images, labels):
-                self._refuse_another_set(file)
+            for file, unpacked in found.items():
+                self._refuse_another_set(file, unpacked)
             if len(pixels) != OFFICIAL_COUNT[split]:
                 notices.append(
                     f"{images.name} holds {len(pixels):,} of {self.name}'s {OFFICIAL_COUNT[split]:,} images"
                 )
             else:
-                notices += [line for file in (images, labels) for line in self._notice(file)]
+                notices += [line for item in found.items() for line in self._notice(*item)]
             names = [f"{self.name}/{split}/{row:05d}" for row in range(len(pixels))]
             words = [self.facts.classes[target] for target in targets]
             splits[split] = Part(ArrayPictures(pixels[..., None]), words, names)
         return Collection(self.name, splits, self.facts.classes, notices, indices_allowed=False)
 
 
-def read_images(path: Path) -> np.ndarray:
+@dataclass(frozen=True)
+class Unpacked:
+    """What an idx file holds, and the md5 of all of it."""
+
+    values: np.ndarray
+    md5: str
+
+
+def read_images(path: Path) -> Unpacked:
     """`[N, 28, 28]` uint8 from an idx3 file. Raises UserError naming a truncated or foreign one."""
-    content = read_whole(path)
-    count, height, width = _header(content, path, magic=2051, fields=3)
-    if count < 1:
-        raise UserError(f"{path} holds no images")
+    count, height, width = _sizes(path, magic=2051, fields=3)
     if (height, width) != (SIDE, SIDE):
         raise UserError(f"{path} holds images of {height}x{width}, not {SIDE}x{SIDE}: it is of another set")
-    return _body(content, path, 16, (count, height, width))
+    return _unpacked(path, (count, height, width))
 
 
-def read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path) -> Unpacked:
     """`[N]` uint8 from an idx1 file. Raises UserError naming a truncated or foreign one."""
-    content = read_whole(path)
-    (count,) = _header(content, path, magic=2049, fields=1)
-    return _body(content, path, 8, (count,))
+    return _unpacked(path, _sizes(path, magic=2049, fields=1))
 
 
-def _header(content: bytes, path: Path, magic: int, fields: int) -> tuple[int, ...]:
-    if len(content) < 4 + 4 * fields:
-        raise UserError(f"{path} is truncated: {len(content)} bytes")
-    found, *sizes = struct.unpack(f">{1 + fields}i", content[: 4 + 4 * fields])
+def _sizes(path: Path, magic: int, fields: int) -> tuple[int, ...]:
+    """What the header says. Raises UserError where it is none, or says more images than are read."""
+    head = read_up_to(path, 4 + 4 * fields)
+    if len(head) < 4 + 4 * fields:
+        raise UserError(f"{path} is truncated: {len(head)} bytes")
+    found, *sizes = struct.unpack(f">{1 + fields}I", head)
     if found != magic:
         raise UserError(
             f"{path} is no idx{fields} file of unsigned bytes (it starts with {found}, not {magic})"
         )
+    if not sizes[0]:
+        raise UserError(f"{path} holds no images")
+    if sizes[0] > MOST_IMAGES:
+        raise UserError(f"{path} says that it holds {sizes[0]:,} images; at most {MOST_IMAGES:,} are read")
     return tuple(sizes)
 
 
-def _body(content: bytes, path: Path, start: int, shape: tuple[int, ...]) -> np.ndarray:
-    wanted = int(np.prod(shape))
-    if len(content) - start != wanted:
-        word = "truncated" if len(content) - start < wanted else "too long"
-        raise UserError(f"{path} is {word}: {len(content) - start:,} bytes of data, {wanted:,} expected")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+def _unpacked(path: Path, shape: tuple[int, ...]) -> Unpacked:
+    """No more is unpacked than the header says, and a byte."""
+    start, wanted = 4 + 4 * len(shape), prod(shape)
+    content = read_up_to(path, start + wanted + 1)
+    if len(content) != start + wanted:
+        short = len(content) < start + wanted
+        how = (
+            f"truncated: {len(content) - start:,} bytes of data" if short else "too long: more bytes of data"
+        )
+        raise UserError(f"{path} is {how}{',' if short else ' than the'} {wanted:,} expected")
+    values = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    return Unpacked(values, hashlib.md5(content, usedforsecurity=False).hexdigest())

@@ -12,6 +12,8 @@ from ..config import DataConfig
 from ..raw import Facts, Picture
 from .authors_files import missing, roots
 
+MOST_BYTES = 1 << 31
+"""Of an array of a batch: those of ImageNet64 have 1.6 GB."""
 BATCHES = {"train": "train_data_batch_*.npz", "validation": "val_data*.npz"}
 
 
@@ -87,7 +89,7 @@ class BatchPictures:
 
     def _load(self, number: int) -> np.ndarray:
         path, wanted = self.paths[number], (self._counts[number], 3 * self.side**2)
-        data = _entry(path, "data")
+        data = _entry(path, "data", most=MOST_BYTES)
         if data.dtype != np.uint8 or data.shape != wanted:
             raise UserError(
                 f"{path} holds {data.dtype} data of shape {data.shape}, not uint8 {wanted}: another set"
@@ -96,7 +98,7 @@ class BatchPictures:
 
 
 def _labels(path: Path) -> np.ndarray:
-    labels = _entry(path, "labels").reshape(-1)
+    labels = _entry(path, "labels", most=MOST_BYTES // 256).reshape(-1)
     if (
         not np.issubdtype(labels.dtype, np.integer)
         or not labels.size
@@ -107,9 +109,13 @@ def _labels(path: Path) -> np.ndarray:
     return labels
 
 
-def _entry(path: Path, key: str) -> np.ndarray:
+def _entry(path: Path, key: str, most: int) -> np.ndarray:
+    """An array of a batch, of `most` bytes at most: no more than a zip says is ever unpacked."""
     try:
         with np.load(path, allow_pickle=False) as batch:
+            size = batch.zip.getinfo(f"{key}.npy").file_size
+            if size > most:
+                raise ValueError(f"'{key}' takes {size:,} bytes; at most {most:,} are read")
             return batch[key]
     except Exception as error:  # numpy and zipfile raise nearly anything on damaged files
         raise UserError(f"{path} is truncated, or no npz batch with 'data' and 'labels' ({error})") from error

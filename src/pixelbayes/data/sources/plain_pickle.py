@@ -1,6 +1,5 @@
 """An unpickler that builds nothing but dictionaries, lists, strings, numbers and arrays."""
 
-import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,15 @@ def _number_type(code: Any, *flags: object) -> np.dtype:
     return kind
 
 
+def _latin(text: str, code: str) -> bytes:
+    """How Python 3 writes bytes into pickles that Python 2 could read."""
+    if code != "latin1":
+        raise pickle.UnpicklingError(f"it asks for text in {code}")
+    return text.encode(code)
+
+
 ALLOWED = {
+    ("_codecs", "encode"): _latin,
     ("numpy.core.multiarray", "_reconstruct"): _blank,
     ("numpy._core.multiarray", "_reconstruct"): _blank,
     ("numpy", "ndarray"): "ndarray",  # only named by the pickle, never called
@@ -35,16 +42,19 @@ class PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it asks for {ascii(f'{module}.{name}')[1:-1]}")
         return ALLOWED[module, name]
 
 
-def read_plain(content: bytes, path: Path) -> dict[str, Any]:
+def read_plain(path: Path) -> dict[str, Any]:
     """A pickled dictionary with its keys as text. Raises UserError naming a file that is anything else."""
     try:
-        found = PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        with path.open("rb") as file:
+            found = PlainUnpickler(file, encoding="bytes").load()
     except EOFError as error:
         raise UserError(f"{path} is truncated") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle can make any of its operations fail
         reason = str(error) if isinstance(error, pickle.UnpicklingError) else "damaged or truncated"
         raise UserError(f"{path} is refused: not a plain batch of images ({reason})") from error

@@ -15,6 +15,8 @@ from ..formats import is_image_name
 
 TABLES = (".csv", ".tsv", ".jsonl")
 DELIMITERS = {".csv": ",\t;|", ".tsv": "\t,;|"}
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""How text in UTF-16 begins, as table programs write it."""
 LOOKED_AT = 50
 """Rows from which the delimiter, the header and the folder of the images are found."""
 
@@ -59,11 +61,12 @@ def read_table(table: Path, is_file: Callable[[str], bool]) -> Table:
 
 def _text(table: Path) -> str:
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        content = table.read_bytes()
+        text = content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
     except OSError as error:
         raise UserError(f"{table} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{table} cannot be read as text (it is no UTF-8): {error}") from error
+        raise UserError(f"{table} cannot be read as text: save it as UTF-8 ({error})") from error
     if "\0" in text:
         raise UserError(f"{table} is no text: it holds null bytes")
     return text
