@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import best_seconds
+from pixelbayes.allocation import keep_freed_memory
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.fusion import STRATEGIES, FusionConfig
 from pixelbayes.labels import Labels
@@ -28,6 +29,7 @@ HEADINGS = ("strategy", "classes", "passes", "one by one", "images/s")
 
 def main() -> None:
     options = arguments()
+    keep_freed_memory()  # as `classify` does
     device = torch.device(options.device)
     levels = torch.randint(0, 256, (options.images, 3, options.size, options.size), dtype=torch.uint8)
     print(f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")

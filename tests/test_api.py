@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import pixelbayes as pb
+from pixelbayes.cli import main
 from pixelbayes.extensions import import_extensions
 
 
@@ -254,27 +255,31 @@ class Flat(PixelCNNPPConfig):
 """
 
 
-def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pixelbayes", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
+HERS = """
+from pixelbayes.cli import main
+chosen = ["--network", "her_network", "--fusion.strategy", "her_strategy", "--network.filters", "4"]
+small = ["--recipe", "digits", "--max-steps", "1", "--device", "cpu", "--no-page", "--out", "mine"]
+train, asked = ["train", "digits", *small, *chosen], ["--import", "her_parts"]
+assert main(train) == 2
+assert main([*train, *asked]) == 0
+assert main(["generate", "mine", "--per-class", "1", *asked]) == 0
+"""
 
 
-def test_parts_of_other_people_are_loaded_only_when_asked_for(tmp_path: Path) -> None:
+def test_parts_of_other_people_are_loaded_only_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts stay known in the process that loaded them: another one trains, and this one has never heard of them."""
     (tmp_path / "her_parts.py").write_text(PARTS)
-    chosen = ["--network", "her_network", "--fusion.strategy", "her_strategy", "--network.filters", "4"]
-    small = ["--recipe", "digits", "--max-steps", "1", "--device", "cpu", "--out", "mine"]
-    without = run("train", "digits", *small, *chosen, folder=tmp_path)
-    assert without.returncode == 2
-    assert "unknown network 'her_network'" in without.stderr
-    trained = run("train", "digits", "--no-page", "--import", "her_parts", *small, *chosen, folder=tmp_path)
+    trained = subprocess.run(
+        [sys.executable, "-c", HERS], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert trained.returncode == 0, trained.stderr
+    assert "unknown network 'her_network'" in trained.stderr
     assert json.loads((tmp_path / "mine" / "config.json").read_text())["imports"] == ["her_parts"]
-    refused = run("generate", "mine", "--per-class", "1", folder=tmp_path)
-    assert refused.returncode == 2
-    assert "--import her_parts" in refused.stderr
-    drawn = run("generate", "mine", "--import", "her_parts", "--per-class", "1", folder=tmp_path)
-    assert drawn.returncode == 0, drawn.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", "mine", "--per-class", "1"]) == 2
+    assert "--import her_parts" in capsys.readouterr().err
 
 
 def test_a_module_of_other_people_is_loaded_only_by_name(

@@ -16,7 +16,13 @@ from pixelbayes.cross_validation import CrossValidation, FoldImages
 from pixelbayes.runs import find_runs
 from pixelbayes.training import automatic
 
-SMALL = {"filters": 4, "training.batch": 8, "training.sample_every": 0.0, "training.precision": "32-true"}
+SMALL = {
+    "filters": 4,
+    "scales": 1,
+    "training.batch": 8,
+    "training.sample_every": 0.0,
+    "training.precision": "32-true",
+}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +150,9 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "--recipe",
         "digits",
         "--network.filters",
-        "4",
+        "2",
+        "--network.scales",
+        "1",
         "--max-steps",
         "1",
         "--folds",

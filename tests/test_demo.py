@@ -11,7 +11,7 @@ FILES = (*LEFT, "samples.png", "curves.png", "config.json", "model.safetensors")
 
 
 def test_the_demo_leaves_everything_and_may_be_run_again(tmp_path, capsys, monkeypatch):
-    small = override(load_recipe("digits"), {"network.filters": 4})
+    small = override(load_recipe("digits"), {"network.filters": 4, "network.scales": 1})
     monkeypatch.setattr("pixelbayes.demo.load_recipe", lambda name: small)
     folder = tmp_path / "demo"
     for _ in range(2):

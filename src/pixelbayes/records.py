@@ -72,6 +72,9 @@ class TrainingRecord:
     skipped_steps: int = 0
     precision: str = ""
     compiled: bool = False
+    load: float | None = None
+    """How many processes wanted each core when the machine was measured, to choose precision and the network's size;
+    None where the system does not say."""
     device: str = ""
     ranks: int = 1
     images: int = 0

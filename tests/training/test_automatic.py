@@ -33,6 +33,17 @@ def test_without_minutes_the_plan_is_a_function_of_the_data(digits: Dataset) -> 
     assert plan(digits, "cpu") == plan(digits, "cpu")
 
 
+def test_a_busy_machine_is_named_where_its_speed_was_measured(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelbayes.training.automatic.measure", lambda dataset, device: 1e9)
+    for load, told in ((2.25, True), (0.1, False), (None, False)):
+        monkeypatch.setattr("pixelbayes.training.automatic.load_a_core", lambda load=load: load)
+        (reason,) = [text for part, text in plan(digits, "cpu", 1.0).reasons if text.startswith("network:")]
+        assert ("other work was going on" in reason) == told
+        assert "other work" not in str(plan(digits, "cpu").reasons)
+
+
 def test_photographs_are_mirrored_and_digits_are_not() -> None:
     assert plan(made_up([60, 60], PHOTOS), "cpu").augment.flip
     assert not plan(made_up([60, 60], DIGITS), "cpu").augment.flip

@@ -2,9 +2,11 @@
 
 import io
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -69,16 +71,29 @@ def read(kind: type[T], arguments: Sequence[str], command: str) -> T:
 
     Raises UserError for anything that tyro refuses, with the nearest option where there is one.
     """
-    complaint = io.StringIO()
+    complaint, told = io.StringIO(), io.StringIO()
     try:
-        with redirect_stderr(complaint):
+        with redirect_stderr(complaint), redirect_stdout(told):
             return tyro.cli(kind, args=list(arguments), prog=f"pixelbayes {command}")
     except SystemExit as stop:
         if stop.code:
             _refuse_unknown(kind, arguments, command)
             raise UserError(_one_line(complaint.getvalue(), command)) from None
         print(complaint.getvalue(), end="", file=sys.stderr)
+        print(_filled(told.getvalue()))
         raise
+
+
+def _filled(text: str) -> str:
+    """Help for the terminal's width: tyro leaves a description's paragraphs as one line each."""
+    width = max(40, shutil.get_terminal_size().columns)
+    lines = text.splitlines()
+    return "\n".join(
+        textwrap.fill(line, width, break_on_hyphens=False, break_long_words=False)
+        if len(line) > width
+        else line
+        for line in lines
+    )
 
 
 def _refuse_unknown(kind: type[Any], arguments: Sequence[str], command: str) -> None:

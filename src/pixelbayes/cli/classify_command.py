@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UserError
-from .arguments import Flag, optional, read
+from .arguments import Device, Flag, Imports, Model, Pairs, Root, SkipBadImages, optional, read
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -35,14 +35,12 @@ class Classify:
       pixelbayes classify runs/course test.csv --csv hand-in.csv --columns id,label --paths name
     """
 
-    model: Annotated[str, Positional, arg(metavar="MODEL")]
-    """A model's folder, or its name on the Hugging Face hub."""
+    model: Model
     data: Annotated[str, Positional, arg(metavar="DATA")]
     """A folder of images (with or without a sub-folder for each class), a CSV split, one image, or digits."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the data, such as validation; all of its images when not given."""
-    root: Annotated[str | None, optional("FOLDER")] = None
-    """The folder of a standard set's files (that of the training when not given)."""
+    root: Root = None
     label_column: Annotated[str | None, optional("NAME")] = None
     """The column of a table that holds the true classes."""
     path_column: Annotated[str | None, optional("NAME")] = None
@@ -84,14 +82,10 @@ class Classify:
     """bf16 is quicker where the processor has it; how often answers differ is said."""
     views: Literal["none", "mirror", "turns", "all"] = "none"
     """The mean of the densities over mirrored or turned images, each at the cost of a pass."""
-    batch: Annotated[int | None, optional("N")] = None
-    """Pairs of an image and a class that go through the network at once."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ... (auto: a GPU if there is one)."""
-    skip_bad_images: Flag = False
-    """Leave out files that are no readable images, naming them."""
-    imports: Annotated[UseAppendAction[tuple[str, ...]], optional("MODULE", name="import")] = ()
-    """A Python module with the model's own network, distribution or label strategy; may be repeated."""
+    batch: Pairs = None
+    device: Device = "auto"
+    skip_bad_images: SkipBadImages = False
+    imports: Imports = ()
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from .source import Source, drawn
 
 MOST_CLASSES = 20  # on the sheet of examples
 EXAMPLES = 8  # of each class
+BUSY = 0.75  # processes for each core, from which on the machine was a shared one
 
 
 @register_section("glance")
@@ -112,7 +113,11 @@ def model(source: Source) -> Mapping[str, Any] | None:
 
 def _training(training: TrainingRecord) -> str:
     spent = f"{training.epochs:.1f} epochs in {spell_seconds(training.seconds)} on {training.device or 'cpu'}"
-    return f"{training.steps} steps, {spent}, seed {training.seed}"
+    load = training.load
+    shared = (
+        "" if load is None or load < BUSY else f", on a shared machine ({load:.1f} processes for each core)"
+    )
+    return f"{training.steps} steps, {spent}, seed {training.seed}{shared}"
 
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def record(run: Run, calibrated: bool = False) -> TrainingRecord:
         skipped_steps=state.skipped,
         precision=state.precision,
         compiled=state.compiled,
+        load=state.load,
         device=str(run.fabric.device.type),
         ranks=run.fabric.world_size,
         images=len(run.images),

@@ -19,7 +19,7 @@ from ..model import build
 from ..networks import CONFIGS as NETWORKS
 from ..objectives import CONFIGS as OBJECTIVES
 from ..training_config import TrainingConfig
-from .speed import step_seconds
+from .speed import BUSY, load_a_core, step_seconds
 
 SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 160))
 """Networks by size: residual blocks at each resolution, and filters."""
@@ -107,6 +107,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     kind = pick_device(device).type
     seconds = 60 * (minutes or DEFAULT_MINUTES)
     measured = minutes is not None and world_size() == 1
+    busy = load_a_core() if measured else None
     speed = (measure(dataset, device) if measured else WORK_A_SECOND[kind] * world_size()) / facts.passes
     resnets, filters = choose_size(facts, speed * seconds)
     affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
@@ -114,7 +115,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     dropout = choose_dropout(affordable if minutes else epochs)
     size = (
         f"{resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
-        f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed"
+        f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed{_shared(busy)}"
     )
     reasons = (
         ("network", f"network: {size}"),
@@ -153,6 +154,16 @@ def choose_dropout(epochs: float) -> float:
     """More, the more often each image is seen."""
     steps = ((12, 0.0), (30, 0.1), (60, 0.2), (120, 0.35))
     return next((rate for limit, rate in steps if epochs < limit), 0.5)
+
+
+def _shared(load: float | None) -> str:
+    """A word where other work on the machine made the measured speed smaller, and with it the network."""
+    if load is None or load < BUSY:
+        return ""
+    return (
+        f" (other work was going on: {load:.1f} processes wanted each core; to compare runs, set --network.filters and "
+        "--training.precision)"
+    )
 
 
 def measure(dataset: Dataset, device: str) -> float:

@@ -25,6 +25,7 @@ def make_model(options: RunOptions, state: RunState, dataset: Dataset) -> Autore
         if state.model:
             return AutoregressiveImageModel(from_spec(state.model))
         config = options.recipe
+        assert config is not None  # else there was no state to begin with
         model = AutoregressiveImageModel(
             ModelConfig(
                 dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names

@@ -17,6 +17,7 @@ from ..folders import FolderLock, claim_folder, next_run, run_name
 from ..model import AutoregressiveImageModel
 from ..plain import to_plain
 from ..progress import warn
+from ..recipe import Recipe, from_dict
 from .own_files import SUMMARY, claim_files
 from .run_state import RunState
 from .state_files import SavedState, list_states
@@ -27,7 +28,7 @@ class RunOptions:
     """What the caller of `train` asked for; `saved` is the state to go on from, if there is one."""
 
     dataset: Dataset
-    recipe: Any
+    recipe: Recipe | None
     out: Path | None
     minutes: float | None
     max_steps: int | None
@@ -94,7 +95,7 @@ def continued(state: RunState, options: RunOptions) -> RunState:
         _keep_arithmetic(state, options.recipe.training)
         state.objective = _same_objective(state.objective, options.recipe.objective)
         state.training, state.augment = to_plain(options.recipe.training), to_plain(options.recipe.augment)
-        state.recipe = _same_network(state.recipe, options.recipe.to_dict())
+        state.recipe = _same_network(state.recipe, options.recipe)
     _choose_anew(state, begun.get("select"))
     if state.stopped and state.stale < (state.training.get("patience") or inf):
         state.stopped = ""
@@ -161,12 +162,16 @@ def _limit(state: RunState, out: Path | None) -> int | None:
     return state.max_steps
 
 
-def _same_network(begun: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The given recipe, if its network is that of the recipe that the run was begun with."""
+def _same_network(begun: dict[str, Any], asked: Recipe) -> dict[str, Any]:
+    """The recipe asked for, if its network is that of the recipe that the run was begun with.
+
+    Configurations are compared, not tables: an earlier version wrote fewer fields.
+    """
+    known = from_dict(begun, "the run's recipe")
     for part in ("network", "distribution", "fusion"):
-        if begun.get(part) != given.get(part):
+        if getattr(known, part) != getattr(asked, part):
             raise UserError(
                 f"the run was begun with another {part} ({begun.get(part)}); --resume goes on with that: leave it "
                 "out, or begin anew with another --out"
             )
-    return given
+    return asked.to_dict()

@@ -34,7 +34,7 @@ from .options import RunOptions, claim, continued, new_state
 from .run import Run
 from .run_state import RunState
 from .seeds import generator
-from .speed import choose_precision, compile_pays
+from .speed import choose_precision, compile_pays, load_a_core
 from .step import GradientGraph, Stepper
 from .validation import ValidationPlan, plan_validation
 from .watch import LossWatch, nonfinite_images
@@ -195,6 +195,7 @@ def _choose(
     ranks: int,
 ) -> None:
     """The choice of precision and compilation, made once in a run, by measuring on its first batch."""
+    state.load = load_a_core()
     if config.precision != "auto":
         state.precision = config.precision
     elif ranks == 1:  # several would measure differently

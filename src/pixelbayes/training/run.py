@@ -1,4 +1,4 @@
-"""A run: its parts, and what one step, one state and one look at the clock are."""
+"""A run: its parts, where it stands, and its state saved and restored."""
 
 import time
 from dataclasses import dataclass, field

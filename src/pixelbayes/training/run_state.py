@@ -32,6 +32,8 @@ class RunState:
     """What the model is built from (`model.spec`)."""
     precision: Arithmetic = "32-true"
     compiled: bool = False
+    load: float | None = None
+    """Of each core, when the machine's speed was measured for the choice of these two."""
     step: int = 0
     """Steps done."""
     elapsed: float = 0.0

@@ -1,5 +1,6 @@
 """Quick measurements at the start of a run: images/s, and whether bf16 or a compiled network pays."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,18 @@ BF16_LEAST_FLOP = 2e9
 PRECISION_SECONDS = 10.0  # after which no further turn is begun: large networks take long for a step
 COMPILE_GAIN = 1.2
 COMPILE_SECONDS = 90.0  # a guess before the first time: it must be won back over the run
+
+
+BUSY = 0.75
+"""Processes for each core from which on a measurement is one of a shared machine."""
+
+
+def load_a_core() -> float | None:
+    """How many processes wanted each core in the last minute; None where the system does not say."""
+    try:
+        return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+    except (OSError, AttributeError):
+        return None
 
 
 def synchronise(device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""The loop: steps, and between them the run's duties."""
+"""The loop: a step, and between steps the run's duties."""
 
 import time
 from collections.abc import Sequence
