@@ -74,7 +74,7 @@ def test_a_killed_run_keeps_its_limit_of_steps(tmp_path: Path, digits: Dataset) 
 def test_the_folder_of_a_run_is_a_model_with_its_papers(whole: Path, digits: Dataset) -> None:
     model = checkpoint.load(whole)
     assert model.classes == digits.classes
-    assert replace(model.record.data, class_counts={}) == digits.preparation
+    assert replace(model.record.data, class_counts={}, trained_on="") == digits.preparation
     assert model.record.training.steps == 30
     assert model.calibration.temperature > 0
     assert len(model.calibration.offsets) == 10
