@@ -18,7 +18,6 @@ from pixelbayes.training import automatic
 
 SMALL = {
     "filters": 4,
-    "scales": 1,
     "training.batch": 8,
     "training.sample_every": 0.0,
     "training.precision": "32-true",
