@@ -299,7 +299,12 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
     assert not (tmp_path / "new").exists()
 
 
-def test_list_shows_the_figures_of_the_weights_that_are_kept(tmp_path: Path, capsys: Captured) -> None:
+@pytest.mark.parametrize("columns", ["", "80", "60"])
+def test_list_shows_the_figures_of_the_weights_that_are_kept(
+    columns: str, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the run's name leaves little room."""
+    monkeypatch.setenv("COLUMNS", columns)
     (tmp_path / "journal.csv").write_text(
         "step,seconds,validation_bits_per_dim,validation_accuracy\n1,1,2.0,0.5\n2,2,2.5,0.9\n"
     )

@@ -65,6 +65,7 @@ def test_classifying_and_evaluating_give_the_same_numbers(model: Path, tmp_path:
             "evaluate",
             model,
             "--no-page",
+            "--no-baselines",
             "--data",
             "digits",
             "--split",

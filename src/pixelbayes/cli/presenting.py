@@ -16,24 +16,26 @@ from ..errors import UserError, check_name, printable
 from ..folders import refuse_unwritable
 
 WIDTH = 80
-"""Columns that a table has where there is no terminal; those whose names are wider have more."""
+"""Columns that a table has where nobody says how many there are."""
 NAMES = 36  # columns that names may take unbroken
 
 
 def show(table: Table) -> None:
-    """Print a table on stdout; where there is no terminal and no COLUMNS, so wide that no name is cut. Names are no
-    markup."""
+    """Print a table on stdout, for the terminal's width; where it has no room for all names and numbers, wider: a
+    broken line is better than a number that is cut. Names are no markup."""
     console = Console(markup=False, emoji=False)
-    if not console.is_terminal and not os.environ.get("COLUMNS"):
-        least = Measurement.get(console, console.options.update(width=10_000), table).minimum
-        console = Console(markup=False, emoji=False, width=max(WIDTH, least))
-    console.print(table)
+    asked = console.width if console.is_terminal or os.environ.get("COLUMNS") else WIDTH
+    least = Measurement.get(console, console.options.update(width=10_000), table).minimum
+    Console(markup=False, emoji=False, width=max(asked, least)).print(table)
 
 
 def add_names(table: Table, heading: str, names: Sequence[str]) -> None:
     """A column of names, which are not broken unless one is very long."""
     widest = max(map(cell_len, names), default=0)
-    table.add_column(heading, overflow="fold", no_wrap=widest <= NAMES, min_width=min(widest, NAMES))
+    most = NAMES if widest > NAMES else None
+    table.add_column(
+        heading, overflow="fold", no_wrap=most is None, min_width=min(widest, NAMES), max_width=most
+    )
 
 
 def check_positive(value: float | None, option: str) -> None:
