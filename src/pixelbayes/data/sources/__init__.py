@@ -54,7 +54,7 @@ def find_source(word: str | Path | Sequence[str | Path], config: DataConfig) -> 
         return SingleFiles.matching(text)
     if "/" in text or "." in text or isinstance(word, Path):
         raise UserError(f"{text}: no such file or folder")
-    raise unknown("data", text, [*STANDARD_SETS, "hub:NAME", "a folder", "a CSV file", "an image"])
+    raise unknown("folder, file or standard set", text, [*STANDARD_SETS, "hub:NAME"])
 
 
 def _folder(path: Path, config: DataConfig) -> Source:
