@@ -12,6 +12,7 @@ from pixelbayes.data import Dataset, ImageSet
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
+from pixelbayes.objectives import CONFIGS
 from pixelbayes.training import plan
 from pixelbayes.training.automatic import DataFacts, choose_dropout, choose_size, work
 
@@ -47,6 +48,32 @@ def test_a_busy_machine_is_named_where_its_speed_was_measured(
 def test_photographs_are_mirrored_and_digits_are_not() -> None:
     assert plan(made_up([60, 60], PHOTOS), "cpu").augment.flip
     assert not plan(made_up([60, 60], DIGITS), "cpu").augment.flip
+
+
+GREY = ImageShape(1, 28, 28, 256)
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts", "objective", "strategy"),
+    [
+        (PHOTOS, [40, 40], "hybrid", "left"),
+        (PHOTOS, [20] * 6, "hybrid", "left"),
+        (PHOTOS, [10] * 10, "hybrid", "late"),
+        (GREY, [10] * 10, "hybrid", "late"),
+        (GREY, [4] * 10, "likelihood", "mild"),
+        (GREY, [5] * 21, "likelihood", "mild"),
+        (DIGITS, [60, 60], "likelihood", "mild"),
+        (replace(GREY, levels=2), [60, 60], "likelihood", "mild"),
+        (PHOTOS, [80], "likelihood", "mild"),
+    ],
+)
+def test_labels_are_learned_for_themselves_where_they_are_worth_little_of_the_likelihood(
+    shape: ImageShape, counts: list[int], objective: str, strategy: str
+) -> None:
+    chosen = plan(made_up(counts, shape), "cpu")
+    assert CONFIGS.called(chosen.objective) == objective
+    assert chosen.fusion.strategy == strategy
+    assert any(part == "objective" for part, _ in chosen.reasons) == (objective == "hybrid")
 
 
 def test_unbalanced_classes_are_balanced_and_it_is_said() -> None:
@@ -92,7 +119,7 @@ def test_minutes_are_a_budget_and_the_plan_is_printed(out: Path, capsys: pytest.
 @pytest.mark.parametrize("size", [(8, 8), (4, 4), (1, 3)], ids=str)
 def test_the_default_plan_does_not_diverge_on_small_images(size: tuple[int, int], out: Path) -> None:
     shape = ImageShape(3, *size, 256)
-    model = pb.train(made_up([18, 18], shape), out=out, max_steps=12, device="cpu")
+    model = pb.train(made_up([18, 18], shape), out=out, max_steps=6, device="cpu")
     images = made_up([18, 18], shape).train
     bits = -model.log_prob(images.levels, images.labels).mean() / shape.dims / log(2)
     assert bits < 1.5 * shape.uniform_bits

@@ -32,9 +32,10 @@ LEAST_IMAGES = (
 MOST_EPOCHS = 60.0
 LEAST_PIXELS = 28 * 28  # below, and in deeper networks, initialisation from the data was seen to diverge
 UNBALANCED = 1.5  # the largest class over the smallest
+MANY_LEVELS = 64
 LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
-HYBRID_STRATEGY = "left"
-"""With the label in the left stream, the one above is computed once for all classes."""
+MOST_PASSES = 3.1
+"""What all classes of an image may cost with the strategy `left`; beyond, the label enters before the head alone."""
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
 MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
@@ -78,12 +79,11 @@ class DataFacts:
 
     @property
     def tells_classes_apart(self) -> bool:
-        """Whether the labels are trained on as such, beside the likelihood: in photographs they are worth little of it.
-
-        Of digits in a minute, the likelihood alone learns both better (docs/results.md).
+        """Whether the labels are trained on as such, beside the likelihood, of which they are worth little where images
+        have many levels. Of digits of 17 levels the likelihood alone learns both better (docs/results.md).
         """
         return (
-            self.photographs
+            self.levels >= MANY_LEVELS
             and 2 <= len(self.counts) <= MOST_CLASSES_AT_ONCE
             and min(self.counts) >= LEAST_A_CLASS
         )
@@ -91,12 +91,19 @@ class DataFacts:
     @property
     def passes(self) -> float:
         """What a step costs, in passes of one class."""
-        return STRATEGIES[HYBRID_STRATEGY].passes(len(self.counts)) if self.tells_classes_apart else 1.0
+        return STRATEGIES[self.strategy].passes(len(self.counts)) if self.tells_classes_apart else 1.0
+
+    @property
+    def strategy(self) -> str:
+        """`left` computes the stream above once for all classes; of many classes `late` costs a third of it."""
+        if not self.tells_classes_apart:
+            return "mild"
+        return "left" if STRATEGIES["left"].passes(len(self.counts)) <= MOST_PASSES else "late"
 
     @property
     def photographs(self) -> bool:
         """Colour images of many levels: mirrored, they are the same kind of image. Digits and letters are not."""
-        return self.channels == 3 and self.levels >= 64
+        return self.channels == 3 and self.levels >= MANY_LEVELS
 
 
 def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -> Plan:
@@ -124,7 +131,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
         distribution=_distribution(facts),
-        fusion=FusionConfig(HYBRID_STRATEGY if facts.tells_classes_apart else "mild"),
+        fusion=FusionConfig(facts.strategy),
         objective=_objective(facts),
         training=_training(facts, epochs, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs),
