@@ -160,6 +160,12 @@ def answers_an_image(model: AutoregressiveImageModel, question: Question = ALL_C
     return question.candidates.shape[1] if question.candidates is not None else max(1, len(model.classes))
 
 
+def class_passes(model: AutoregressiveImageModel) -> float:
+    """Returns about what log p(x | c) of one image under all classes costs, in passes of one class."""
+    classes = max(1, len(model.classes))
+    return model.config.fusion.row().passes(classes) if model.network.shares_classes else float(classes)
+
+
 def pairs_at_once(model: AutoregressiveImageModel) -> int:
     """How many pairs of an image and a class go through the network at once, where the user does not say."""
     pixels = PIXELS_AT_ONCE.get(model.device.type, PIXELS_AT_ONCE["cpu"])

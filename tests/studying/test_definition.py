@@ -39,6 +39,9 @@ def test_variants_times_grid_times_seeds() -> None:
         == 24
     )
     assert last.digest("x") != last.digest("y")
+    few = parse({**table, "images": 20}, "mine", "mine.toml")
+    assert study.digests("x")[last.name] == last.digest("x")  # as studies of before have it
+    assert not set(few.digests("x").values()) & set(study.digests("x").values())
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,7 @@ def test_variants_times_grid_times_seeds() -> None:
         ({"variants": [{"name": "x"}, {"name": "x"}]}, "two variants are called 'x'"),
         ({"variants": [{"name": "a/b"}, {"name": "a b"}]}, "share a folder"),
         ({"summary": 3}, "must be a text"),
+        ({"images": 0}, "images must be"),
     ],
 )
 def test_a_mistake_is_named(change: dict[str, object], wanted: str) -> None:

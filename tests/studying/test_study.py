@@ -8,11 +8,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+import torch
 from tests.training.run_small import child
 
 import pixelbayes as pb
 from pixelbayes.cli import main
-from pixelbayes.studying import Trial
+from pixelbayes.studying import Trial, load_study
+from pixelbayes.studying.costs import minutes_of
 
 TOML = """
 summary = "filters"
@@ -118,6 +120,32 @@ def test_settings_that_do_not_go_together_are_found_before_the_first_trial(
     assert main(["study", str(definition), "--out", str(out), "--device", "cpu"]) == 2
     assert "pixelcnn does not have" in capsys.readouterr().err
     assert not list(out.glob("trials/*"))
+
+
+def test_so_many_images_judge_each_trial_and_the_cost_counts_them(
+    definition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["study", str(definition), "--out", str(out), "--device", "cpu", "--seeds", "0", "--images", "40"]
+    assert main(words) == 0
+    assert "40 images judge each" in capsys.readouterr().out
+    assert {row["images"] for row in rows(out)} == {"40"}
+    assert main([*words[:-1], "30"]) == 2  # another question: its figures would not be comparable
+    assert "other settings or data" in capsys.readouterr().err
+    assert main([*words[:-1], "0"]) == 2
+    assert "--images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("strategy", ["mild", "late", "none"])
+def test_judging_by_all_classes_is_a_part_of_the_cost(strategy: str, definition: Path) -> None:
+    definition.write_text(TOML + f'"fusion.strategy" = ["{strategy}"]\n')
+    trials = [*load_study(definition, minutes=1.0).trials[:1]]
+    digits, device = pb.open_data("digits"), torch.device("cpu")
+    (without,), (some,), (twice,) = (
+        minutes_of(trials, digits, device, judged) for judged in (0, 10_000, 200_000)
+    )
+    assert without == 1.0
+    assert 1.0 < some < twice
 
 
 def test_a_trial_that_fails_is_said_and_the_others_are_done(

@@ -43,6 +43,8 @@ class StudyOptions:
     """Another budget for each trial."""
     max_steps: Annotated[int | None, optional("N")] = None
     """So many steps for each trial instead."""
+    images: Annotated[int | None, optional("N")] = None
+    """So many held-out images judge each trial, the same in all; otherwise what the study says, or all."""
     storage: Annotated[str | None, optional("URL")] = None
     """A database that several machines share, such as postgresql://user@host/name (OUT/study.db when not given)."""
     device: Device = "auto"
@@ -61,6 +63,7 @@ def run(arguments: Sequence[str]) -> None:
 
     check_positive(options.minutes, "--minutes")
     check_positive(options.max_steps, "--max-steps")
+    check_positive(options.images, "--images")
     if options.study is None:
         _list()
         return
@@ -76,8 +79,8 @@ def run(arguments: Sequence[str]) -> None:
 
     result = study(
         options.study, options.data, out=options.out, storage=options.storage, seeds=_seeds(options.seeds),
-        minutes=options.minutes, max_steps=options.max_steps, root=options.root, device=options.device,
-        plan_only=options.dry_run, imports=options.imports,
+        minutes=options.minutes, max_steps=options.max_steps, images=options.images, root=options.root,
+        device=options.device, plan_only=options.dry_run, imports=options.imports,
     )  # fmt: skip
     if options.dry_run:
         return

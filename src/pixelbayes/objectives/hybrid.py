@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..data import Augment, AugmentConfig
 from ..errors import UserError
+from ..likelihood import class_passes
 from ..model import AutoregressiveImageModel
 from .objective import Batch, Losses, Objective, class_log_likelihoods
 
@@ -93,9 +94,7 @@ class Hybrid(Objective):
         self.register_buffer("weight", torch.zeros(()), persistent=False)  # a function of the progress
         self.active = False
         if config.weight > 0:
-            shared = model.network.shares_classes
-            each = model.config.fusion.row().passes(len(model.classes)) if shared else len(model.classes)
-            self.passes = each + float(config.augmented)
+            self.passes = class_passes(model) + float(config.augmented)
         self._augment = Augment(config.strong, model.shape) if config.augmented else None
 
     def begin(self, progress: float) -> None:

@@ -9,44 +9,48 @@ import torch
 from ..cost import remembered_cost
 from ..data import Dataset
 from ..labels import Labels
+from ..likelihood import class_passes
 from ..model import build
 from ..recipe import Recipe
 from .definition import Study, Trial
 
 AROUND = 1.25
 """Validation, samples and starting, as a factor of the steps alone."""
+FORWARD_COST = 1 / 3  # of an image in training: no backward pass
 TRIES = 4
 Z95 = 1.959963984540054
 
 
-def minutes_of(trials: list[Trial], dataset: Dataset, device: torch.device) -> list[float]:
-    """About how many minutes each trial takes on this device: its budget, or its steps at the measured speed.
+def minutes_of(trials: list[Trial], dataset: Dataset, device: torch.device, judged: int = 0) -> list[float]:
+    """Returns about how many minutes each trial takes on this device: its budget, or its steps at the measured speed,
+    and then so many images judged by Bayes' rule.
 
     Raises UserError for a trial whose settings do not go together.
     """
     flop = [
         remembered_cost(_of_shape(trial.recipe, dataset)).flop for trial in trials
     ]  # what cannot be built is said
-    if all(trial.minutes is not None for trial in trials):
-        return [float(trial.minutes or 0) for trial in trials]
     smallest = min(range(len(trials)), key=flop.__getitem__)
     seconds_per_flop = _seconds_an_image(trials[smallest].recipe, dataset, device) / flop[smallest]
-    return [
-        trial.minutes
-        if trial.minutes is not None
-        else seconds_per_flop * each * passes_of(trial, dataset) * images_of(trial, dataset) * AROUND / 60
-        for trial, each in zip(trials, flop, strict=True)
-    ]
+    minutes = []
+    for trial, each in zip(trials, flop, strict=True):
+        step, question = passes_of(trial, dataset)
+        training = trial.minutes
+        if training is None:
+            training = seconds_per_flop * each * step * images_of(trial, dataset) * AROUND / 60
+        minutes.append(training + seconds_per_flop * each * question * judged * FORWARD_COST / 60)
+    return minutes
 
 
-def passes_of(trial: Trial, dataset: Dataset) -> float:
-    """How many times an image goes through the network in a step, about: the objective may ask for all classes."""
+def passes_of(trial: Trial, dataset: Dataset) -> tuple[float, float]:
+    """Returns how many times an image goes through the network, about: in a step, whose objective may ask for all
+    classes, and when it is classified."""
     recipe = _of_shape(trial.recipe, dataset)
     with torch.device("meta"):
         model = build(
             dataset.shape, Labels(recipe.classes), recipe.network, recipe.distribution, recipe.fusion
         )
-        return recipe.objective.build(model).passes
+        return recipe.objective.build(model).passes, class_passes(model)
 
 
 def images_of(trial: Trial, dataset: Dataset) -> float:

@@ -4,6 +4,7 @@ summary = "one line"                  source = "where it is from"
 data = "mnist"                        # the images, where they are not named with --data
 recipe = "report3-mild-small"         # of all variants that name no other
 seeds = [0, 1, 2]                     minutes = 4   (or max_steps; else the recipe's epochs)
+images = 500                          # so many held-out images judge each trial, the same in all; else all of them
 [set]                                 # fields of the recipe, for all trials
 "training.batch" = 8
 [grid]                                # every combination of these values
@@ -29,7 +30,9 @@ from typing import Any
 from ..errors import UserError, check_above_zero, check_whole, unknown
 from ..recipe import Recipe, load_recipe, override
 
-ENTRIES = ("summary", "source", "data", "recipe", "seeds", "minutes", "max_steps", "set", "grid", "variants")
+ENTRIES = (
+    "summary", "source", "data", "recipe", "seeds", "minutes", "max_steps", "images", "set", "grid", "variants"
+)  # fmt: skip
 OF_VARIANT = ("name", "recipe", "set")
 MOST_TRIALS = 10_000
 
@@ -67,6 +70,13 @@ class Study:
     data: str | None
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
+    images: int | None = None
+    """How many held-out images judge each trial, at most; None: all of them."""
+
+    def digests(self, data: str) -> dict[str, str]:
+        """Returns for each trial a short text that other settings, data or images to judge by would change."""
+        judged = data if self.images is None else f"{data}, {self.images} images"
+        return {trial.name: trial.digest(judged) for trial in self.trials}
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -84,6 +94,7 @@ def load_study(
     seeds: tuple[int, ...] | None = None,
     minutes: float | None = None,
     max_steps: int | None = None,
+    images: int | None = None,
 ) -> Study:
     """A study by its name or from a TOML file; seeds and limits given here replace the file's.
 
@@ -103,7 +114,12 @@ def load_study(
         table = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{text} is not valid TOML: {error}") from None
-    given = {"seeds": list(seeds) if seeds else None, "minutes": minutes, "max_steps": max_steps}
+    given = {
+        "seeds": list(seeds) if seeds else None,
+        "minutes": minutes,
+        "max_steps": max_steps,
+        "images": images,
+    }
     if minutes is not None or max_steps is not None:
         table.pop("minutes", None), table.pop("max_steps", None)
     table |= {key: value for key, value in given.items() if value is not None}
@@ -120,6 +136,7 @@ def parse(table: Mapping[str, Any], name: str, where: str) -> Study:
             raise UserError(f"{where} {key} must be a text, not {table[key]!r}")
     check_above_zero(f"{where}: minutes", table.get("minutes"))
     check_whole(f"{where}: max_steps", table.get("max_steps"), least=1)
+    check_whole(f"{where}: images", table.get("images"), least=1)
     seeds = _seeds(table.get("seeds", [0]), where)
     rows = list(_rows(table, where))
     names = [variant for variant, _, _ in rows]
@@ -139,7 +156,8 @@ def parse(table: Mapping[str, Any], name: str, where: str) -> Study:
         raise UserError(
             f"{where}: two variants have names that differ in signs alone, and would share a folder"
         )
-    return Study(name, table.get("summary", ""), table.get("source", ""), table.get("data"), seeds, trials)
+    about = (table.get("summary", ""), table.get("source", ""), table.get("data"))
+    return Study(name, *about, seeds, trials, table.get("images"))
 
 
 def _seeds(value: Any, where: str) -> tuple[int, ...]:

@@ -7,8 +7,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..api import open_data, train
-from ..data import Dataset, canonical
+from ..data import Dataset, ImageSet, canonical
 from ..distributed import pick_device
 from ..errors import UserError
 from ..evaluating import evaluate, held_out
@@ -44,6 +46,7 @@ def study(
     seeds: Sequence[int] | None = None,
     minutes: float | None = None,
     max_steps: int | None = None,
+    images: int | None = None,
     root: str | Path | None = None,
     device: str = "auto",
     plan_only: bool = False,
@@ -63,6 +66,7 @@ def study(
         seeds: other ones than the study's.
         minutes: of each trial, instead of the study's.
         max_steps: of each trial, instead.
+        images: how many held-out images judge a trial at most, the same in all; None: what the study says, or all.
         root: the folder of a standard set's files.
         device: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one.
         plan_only: tell the cost, train nothing.
@@ -79,7 +83,7 @@ def study(
     chosen = (
         which
         if isinstance(which, Study)
-        else load_study(which, tuple(seeds) if seeds else None, minutes, max_steps)
+        else load_study(which, tuple(seeds) if seeds else None, minutes, max_steps, images)
     )
     source = data if data is not None else chosen.data
     if source is None:
@@ -87,14 +91,15 @@ def study(
     overrides = {"data.root": str(root)} if root is not None else {}
     dataset = _open(chosen.trials[0], source, overrides)
     folder = Path(out) if out is not None else Path("runs") / f"study-{chosen.name}"
-    digests = {trial.name: trial.digest(canonical(source)) for trial in chosen.trials}
+    digests = chosen.digests(canonical(source))
     ledger = _ledger(folder, storage, chosen) if not plan_only or (folder / "study.db").exists() else None
     done = ledger.completed() if ledger else {}
     if ledger:
         ledger.check(digests)
     left = [trial for trial in chosen.trials if trial.name not in done]
+    judged = _judged(dataset, chosen.images)
     for line in told_before(
-        chosen, _judged(dataset), minutes_of(left, dataset, place) if left else [], len(left)
+        chosen, judged, minutes_of(left, dataset, place, judged) if left else [], len(left)
     ):
         say(line)
     if ledger is None or plan_only:
@@ -120,8 +125,17 @@ def _open(trial: Trial, source: str | Path, overrides: dict[str, Any]) -> Datase
     return open_data(source, None, override(trial.recipe, overrides) if overrides else trial.recipe)
 
 
-def _judged(dataset: Dataset) -> int:
-    return len(dataset.validation) if dataset.validation is not None else 0
+def _judged(dataset: Dataset, most: int | None) -> int:
+    images = len(dataset.validation) if dataset.validation is not None else 0
+    return images if most is None else min(images, most)
+
+
+def _some(images: ImageSet, most: int | None) -> ImageSet:
+    """So many images at most, whatever the trial."""
+    if most is None or most >= len(images):
+        return images
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images[order[:most].sort().values]
 
 
 @dataclass
@@ -186,7 +200,7 @@ class _Worker:
             self.source, recipe=trial.recipe, out=place, minutes=trial.minutes, max_steps=trial.max_steps,
             seed=trial.seed, device=self.device, resume=begun, overwrite=not begun, **self.overrides,
         )  # fmt: skip
-        found = evaluate(model, held_out(model), progress=False)
+        found = evaluate(model, _some(held_out(model), self.study.images), progress=False)
         bits = found.bits_per_dim if found.bits_per_dim is not None else found.marginal_bits_per_dim
         if not isfinite(bits):
             raise UserError("the bits/dim on the held-out images are not finite")
