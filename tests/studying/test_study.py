@@ -12,6 +12,7 @@ import torch
 from tests.training.run_small import child
 
 import pixelbayes as pb
+from pixelbayes.api import open_data
 from pixelbayes.cli import main
 from pixelbayes.studying import Trial, load_study
 from pixelbayes.studying.costs import minutes_of
@@ -140,7 +141,7 @@ def test_so_many_images_judge_each_trial_and_the_cost_counts_them(
 def test_judging_by_all_classes_is_a_part_of_the_cost(strategy: str, definition: Path) -> None:
     definition.write_text(TOML + f'"fusion.strategy" = ["{strategy}"]\n')
     trials = [*load_study(definition, minutes=1.0).trials[:1]]
-    digits, device = pb.open_data("digits"), torch.device("cpu")
+    digits, device = open_data("digits", None, trials[0].recipe), torch.device("cpu")
     (without,), (some,), (twice,) = (
         minutes_of(trials, digits, device, judged) for judged in (0, 10_000, 200_000)
     )
