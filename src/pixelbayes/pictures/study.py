@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Protocol
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, save, shorten, tidy
 
@@ -28,9 +30,9 @@ class MeanLike(Protocol):
 def variants_picture(found: Mapping[str, Mapping[str, MeanLike]], path: str | Path, title: str = "") -> None:
     """Each variant's bits/dim and accuracy, mean and standard deviation over seeds."""
     panels = [panel for panel in PANELS if any(panel[0] in figures for figures in found.values())]
-    drawing = figure(2.6 + 3.4 * len(panels), 1.3 + 0.32 * len(found))
+    drawing = figure(2.2 + 2.1 * len(panels), 1.4 + 0.32 * len(found))
     drawing.set_layout_engine("constrained")
-    drawing.suptitle(shorten(title, 90), fontsize=9, color=MUTED, x=0.01, ha="left")
+    drawing.suptitle(fill(title, 80), fontsize=9, color=MUTED, x=0.01, ha="left")
     for column, (name, heading, scale) in enumerate(panels):
         axes = drawing.add_subplot(1, len(panels), column + 1)
         tidy(axes, heading)
@@ -40,6 +42,7 @@ def variants_picture(found: Mapping[str, Mapping[str, MeanLike]], path: str | Pa
                 axes.errorbar(
                     mean, -place, xerr=spread, fmt="o", color=BLUE, ecolor=MUTED, capsize=3, markersize=5
                 )
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         names = [shorten(name, 34) for name in found] if not column else [""] * len(found)
         axes.set_yticks([-place for place in range(len(found))], names)
         axes.tick_params(axis="y", colors=INK)
@@ -75,22 +78,22 @@ def scan_picture(lines: Mapping[str, Sequence[tuple[float, MeanLike]]], axis: st
 def curves_picture(rows: Sequence[Mapping[str, str]], path: str | Path) -> None:
     """Bits/dim of validation (whole lines) and of training (dotted), and accuracy, over epochs; a line a seed."""
     scored = any(row["validation_accuracy"] for row in rows)
-    drawing = figure(9.6 if scored else 5.4, 3.8)
+    drawing = figure(6.4, 6.8 if scored else 3.6)  # one below the other: a phone shows them, too
     drawing.set_layout_engine("constrained")
     panels = [
         ("validation_bits_per_dim", "bits/dim over epochs"),
         ("validation_accuracy", "validation accuracy over epochs"),
     ]
     variants = list(dict.fromkeys(row["variant"] for row in rows))[:MOST_LINES]
-    for column, (name, heading) in enumerate(panels[: 1 + scored]):
-        axes = drawing.add_subplot(1, 1 + scored, column + 1)
+    for panel, (name, heading) in enumerate(panels[: 1 + scored]):
+        axes = drawing.add_subplot(1 + scored, 1, panel + 1)
         tidy(axes, heading)
         for variant, colour in zip(variants, COLOURS * 2, strict=False):
             _curves(
                 axes, [row for row in rows if row["variant"] == variant], name, colour, shorten(variant, 28)
             )
         axes.set_xlabel("epoch", color=MUTED, fontsize=8.5)
-        if not column:
+        if not panel:
             _legend(axes, len(variants))
     save(drawing, path)
 

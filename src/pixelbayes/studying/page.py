@@ -37,8 +37,8 @@ def study_source(place: str | Path) -> Source:
         notes.append("One seed shows no spread: of no difference it can be said that it is more than chance.")
     found = Findings(
         summary=_told(rows),
-        heads=HEADS if rows else (),
-        rows=cells_of(rows) if rows else (),
+        heads=HEADS[:-2] if rows else (),
+        rows=[_with_verdicts(cells) for cells in cells_of(rows)] if rows else (),
         notes=notes,
         pictures=[(_caption(each), each.read_bytes()) for each in written if each.suffix == ".png"],
     )
@@ -59,6 +59,12 @@ def _told(rows: list[dict[str, str]]) -> str:
         text += f"; {images:,} held-out images judged each"
     minutes = sum(number(row, "minutes") or 0 for row in rows)
     return text + (f"; {minutes:.0f} minutes of training in all" if minutes else "") + "."
+
+
+def _with_verdicts(cells: list[str]) -> list[str]:
+    """Six cells for the eight of `HEADS`, each verdict under its figure, so that a phone and paper hold them."""
+    variant, seeds, bits, accuracy, *others, beside_bits, beside_accuracy = cells
+    return [variant, seeds, f"{bits}\n{beside_bits}", f"{accuracy}\n{beside_accuracy}", *others]
 
 
 def _from(source: str) -> str:
