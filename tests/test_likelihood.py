@@ -80,7 +80,7 @@ def test_no_pass_is_larger_than_a_batch_however_many_classes_there_are():
 
 def test_shares_make_up_the_whole_and_are_the_same_numbers(model, levels):
     question = Question(batch=6)
-    parts = [of(model, levels, question, share=Shard(rank, 3)) for rank in range(3)]
+    parts = [of(model, levels, question, shard=Shard(rank, 3)) for rank in range(3)]
     assert torch.equal(sum(parts), of(model, levels, question))
     assert [rows for rows, _ in log_likelihoods(model, levels, question, Shard(1, 3))] == [range(2, 4)]
 

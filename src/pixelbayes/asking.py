@@ -33,7 +33,7 @@ def classify(
     images: Images | ImageSet | ImageSource | Any,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,
@@ -54,7 +54,7 @@ def classify(
         images: see above.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
         prior: what the classes are like before an image is seen: weights, by name or in order, or "uniform"; None: the
             model's.
         regions: the parts that count, such as `["0:16,8:24"]`; None: the whole image.
@@ -73,13 +73,13 @@ def classify(
     """
     require_classes(model)
     _check_detector(model, detector, reject, whole=regions is None and views == "none")
-    levels, _ = prepared(model, images, share.first)
+    levels, _ = prepared(model, images, shard.first)
     answer = classifying.classify(
         model,
         levels,
         batch,
         progress,
-        share,
+        shard,
         prior=prior,
         regions=regions,
         combine=combine,
@@ -87,7 +87,7 @@ def classify(
         views=views,
     )
     return (
-        answer if detector is None else _doubted(model, levels, answer, Judge(detector, reject, batch), share)
+        answer if detector is None else _doubted(model, levels, answer, Judge(detector, reject, batch), shard)
     )
 
 
@@ -106,12 +106,12 @@ def _check_detector(
 
 
 def _doubted(
-    model: AutoregressiveImageModel, levels: Any, answer: Classification, judge: Judge, share: Shard
+    model: AutoregressiveImageModel, levels: Any, answer: Classification, judge: Judge, shard: Shard
 ) -> Classification:
     """The answers, as sure as the judge lets them be; images are read block by block."""
     nats = answer.log_likelihoods
     p_values = [
-        judge.p_values(model, as_levels(levels[part]), nats[part], share=share)
+        judge.p_values(model, as_levels(levels[part]), nats[part], shard=shard)
         for part in blocks(len(nats), block_size(model, judge.batch))
     ]
     return judge.of(answer, torch.cat([torch.zeros(0, dtype=torch.float64), *p_values]))

@@ -39,7 +39,7 @@ def calibrate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> CalibrationResult:
     """Fit temperature and offsets of the posterior, softmax(log p(x|c) / T + offsets + log p(c)), to labelled images.
 
@@ -56,7 +56,7 @@ def calibrate(
         split: of a data set: train, validation or test.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
 
     Returns:
         A `CalibrationResult`: the scores before and after, and of images left out of the fit.
@@ -67,11 +67,11 @@ def calibrate(
     folder = Path(model) if isinstance(model, str | Path) else None
     if folder is not None and not folder.is_dir():
         raise UserError(f"there is no folder {folder}: a calibration is stored in the model's own folder")
-    chosen = checkpoint.load(folder, share.device) if folder is not None else model
+    chosen = checkpoint.load(folder, shard.device) if folder is not None else model
     require_model(chosen)
     assert not isinstance(chosen, str | Path)
     require_classes(chosen)
-    images = images_for(chosen, data, labels, split, share)
+    images = images_for(chosen, data, labels, split, shard)
     occurring = [index for index in images.labels.unique().tolist() if index >= 0]
     if len(occurring) < 2:
         found = f"only {chosen.classes[occurring[0]]}" if occurring else "none"
@@ -79,11 +79,11 @@ def calibrate(
             f"a calibration needs labelled images of two classes or more: of the {len(images)} images' labels, {found} "
             "is a class of the model"
         )
-    nats = class_log_likelihoods(chosen, images.levels, batch, progress, share)
+    nats = class_log_likelihoods(chosen, images.levels, batch, progress, shard)
     result = fitted(chosen, nats, images.labels)
     chosen.calibration = result.calibration
     chosen.record = replace(chosen.record, calibration=_account(chosen, images, data, split))
-    if folder is not None and share.first:
+    if folder is not None and shard.first:
         checkpoint.save_config(chosen, folder)
     return result
 

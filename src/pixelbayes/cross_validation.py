@@ -123,10 +123,10 @@ def cross_validate(
         raise UserError("k-fold evaluation cuts the data itself: give it the folder, the word or the arrays")
     check_budget(minutes, max_steps, seed)
     import_extensions(imports)
-    share, folder = my_shard(device), Path(out) if out is not None else next_run("folds")
+    shard, folder = my_shard(device), Path(out) if out is not None else next_run("folds")
     products = Products(folder, "folds")
     limits: dict[str, Any] = {"seed": seed, "minutes": minutes, "max_steps": max_steps}
-    if share.first:
+    if shard.first:
         refuse_occupied(folder, overwrite or resume)
         products.refuse_foreign(FILES)
     source = FoldImages(data, labels, groups, folder if resume else None)
@@ -134,7 +134,7 @@ def cross_validate(
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
         dataset, place = source.open(settings_for(recipe, fields)), folder / f"fold-{number}"
-        if share.first:
+        if shard.first:
             claim_folder(folder, overwrite or number > 0, resume)
             products.note(FILES)
             if number == 0 and not (resume and place.exists()):
@@ -146,9 +146,9 @@ def cross_validate(
             model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
         # Planned anew, by another measurement of the machine, the next could be another network.
         recipe = recipe if recipe is not None else recipe_of(model, place)
-        judged.append(judge_fold(model.to(share.device), dataset, share))
+        judged.append(judge_fold(model.to(shard.device), dataset, shard))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
-    if share.first:
+    if shard.first:
         write(folder, judged, result)
         warn_of_others(folder, folds)
     return result
@@ -282,13 +282,13 @@ def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
     return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {place}")
 
 
-def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, share: Shard) -> Judged:
+def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, shard: Shard) -> Judged:
     """The model's answers to the fold that was its validation set."""
     images = dataset.validation
     if images is None or not len(images):
         raise UserError(f"a fold of {dataset.name} has no images")
     return Judged(
-        model, images, class_log_likelihoods(model, images.levels, progress=share.first, share=share)
+        model, images, class_log_likelihoods(model, images.levels, progress=shard.first, shard=shard)
     )
 
 

@@ -35,7 +35,7 @@ def fit_detector(
     skip_bad_images: bool = False,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Detector:
     """A detector of images that are foreign to `model`: statistics of training images, thresholds of held-out ones.
 
@@ -58,7 +58,7 @@ def fit_detector(
         skip_bad_images: leave out files that are no readable images.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
 
     Returns:
         A `Detector`, for `pb.detect` and `pb.save_detector`.
@@ -72,7 +72,7 @@ def fit_detector(
     train, known = _known_images(model, data, held_out, root, skip_bad_images)
     return fit_on_levels(
         model, train, known, background=background, score=score, false_alarms=false_alarms,
-        most=images, seed=seed, batch=batch, progress=progress, share=share,
+        most=images, seed=seed, batch=batch, progress=progress, shard=shard,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def detect(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Detection:
     """How foreign images are to a model, by several scores (higher: more foreign), and a verdict for each.
 
@@ -115,7 +115,7 @@ def detect(
         split: of a data set: train, validation or test.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
 
     Returns:
         A `Detection`: `.foreign`, a verdict for each image, and `.scores` `(n, scores)`.
@@ -133,7 +133,7 @@ def detect(
         )
     require_own(detector, model)
     levels = unlabelled(model, images, split, lazy=True).levels
-    parts = measured(model, levels, detector.instruments, batch, progress, share)
+    parts = measured(model, levels, detector.instruments, batch, progress, shard)
     return joined([detector.judge(statistics) for _, statistics in parts])
 
 

@@ -58,7 +58,7 @@ def evaluate(
     split: str | None = None,
     batch: int | None = None,
     progress: bool = True,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     views: Views = "none",
 ) -> measure.Metrics:
     """Measure likelihood and, where classes are known, classification on images in any form.
@@ -67,7 +67,7 @@ def evaluate(
     `Labels.index`; -1 where unknown); a torch `Dataset` or `DataLoader` of (image, label); a `Dataset`, of which
     the validation split is taken unless `split` names another; or a word or path as on the command line; None: the
     images that the training held out. Classes are matched by name. `batch` counts pairs of an image and a class that
-    go through the network at once. With `share`, several processes take some batches each. `views`: the mean of the
+    go through the network at once. With `shard`, several processes take some batches each. `views`: the mean of the
     densities over mirrored or turned images (`mirror`, `turns`, `all`).
     Raises UserError for what does not fit.
 
@@ -78,7 +78,7 @@ def evaluate(
         split: of a data set: train, validation or test.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
         views: "mirror", "turns", "all": the mean of the densities over mirrored or turned images.
 
     Returns:
@@ -89,8 +89,8 @@ def evaluate(
     >>> evaluate(create("digits", filters=4), np.zeros((2, 1, 8, 8), np.uint8), [0, 1], progress=False).images
     2
     """
-    chosen = images_for(model, images, labels, split, share)
-    return measure.evaluate(model, chosen, batch, progress, share, views)
+    chosen = images_for(model, images, labels, split, shard)
+    return measure.evaluate(model, chosen, batch, progress, shard, views)
 
 
 def images_for(
@@ -98,7 +98,7 @@ def images_for(
     images: Any = None,
     labels: LabelsLike | None = None,
     split: str | None = None,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> ImageSet:
     """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
     require_model(model)
@@ -108,7 +108,7 @@ def images_for(
         raise UserError(f"split '{split}' goes with a data set or its name, not with images")
     if images is None or isinstance(images, str | Path):
         chosen = held_out(model, images, split)
-        for notice in chosen.notices if share.first else ():
+        for notice in chosen.notices if shard.first else ():
             warn(notice)
     elif isinstance(images, Dataset):
         chosen = _split_of(images, split)

@@ -155,23 +155,23 @@ def examine(
     seen: bool = False,
     batch: int | None = None,
     progress: bool = True,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     views: Views = "none",
 ) -> Evaluation | None:
     """Measure `model` on `images`; with its training images `train` simple classifiers stand beside it.
 
     With `seen`, accuracy along the raster order, too (no second pass). With `views`, by the mean of the densities over
-    them. With `share`, several processes take some
+    them. With `shard`, several processes take some
     batches each, and all but the first get None. Raises UserError where there are no images, or they do not fit.
     """
     if not len(images):
         raise UserError("there are no images to evaluate")
     if seen:
-        along = likelihoods_along(model, images.levels, batch, progress, share)
+        along = likelihoods_along(model, images.levels, batch, progress, shard)
         nats = along[..., -1]
     else:
-        nats = class_log_likelihoods(model, images.levels, batch, progress, share, views)
-    if not share.first:
+        nats = class_log_likelihoods(model, images.levels, batch, progress, shard, views)
+    if not shard.first:
         return None
     metrics = measure(model, nats, images.labels)
     answers = None

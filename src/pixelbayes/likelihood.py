@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from .distributed import ALONE, Shard
 from .errors import UserError, check_whole, unknown
 from .model import AutoregressiveImageModel, Images, as_levels, evaluating, in_float64
 from .views import GROUPS, Views, index_in, seen
@@ -39,12 +40,6 @@ class ImageSource(Protocol):
     def __getitem__(self, rows: slice | Tensor, /) -> Tensor:
         """Integer levels `(n, C, H, W)` of some images."""
         ...
-
-
-class Sharing(Protocol):
-    """Who works on which chunks, as `distributed.Shard` says."""
-
-    def of(self, chunks: Sequence[int], /) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def log_likelihoods(
     model: AutoregressiveImageModel,
     images: Images | ImageSource,
     question: Question = ALL_CLASSES,
-    share: Sharing | None = None,
+    shard: Shard = ALONE,
     start: int = 0,
 ) -> Iterator[tuple[range, Tensor]]:
     """Yields (rows, log p(x | c)): the images of a chunk, and float64 nats `(len(rows), K)` on the CPU.
@@ -94,7 +89,7 @@ def log_likelihoods(
     >>> [(rows, nats.shape) for rows, nats in log_likelihoods(model, np.zeros((2, 1, 8, 8), np.uint8))]
     [(range(0, 2), torch.Size([2, 10]))]
     """
-    for rows, levels in _chunks(model, images, question, share, start):
+    for rows, levels in _chunks(model, images, question, shard, start):
         # An ordinary tensor on the CPU, that gradients and NumPy may meet.
         found = torch.empty(len(rows), answers_an_image(model, question), dtype=torch.float64)
         yield rows, found.copy_(_nats(model, levels, rows, question))
@@ -104,12 +99,12 @@ def log_likelihood_maps(
     model: AutoregressiveImageModel,
     images: Images | ImageSource,
     batch: int | None = None,
-    share: Sharing | None = None,
+    shard: Shard = ALONE,
 ) -> Iterator[tuple[range, Tensor]]:
     """Yields (rows, log p of each pixel given those before it and the class): of the chunks of `log_likelihoods`, which
     sums them, all classes, float64 nats `(len(rows), K, H, W)` on the CPU."""
     question = Question(batch=batch)
-    for rows, levels in _chunks(model, images, question, share):
+    for rows, levels in _chunks(model, images, question, shard):
         width = answers_an_image(model, question)
         found = torch.empty(len(rows), width, *levels.shape[2:], dtype=torch.float64)
         for classes in _pieces(model, len(rows), question):
@@ -121,7 +116,7 @@ def _chunks(
     model: AutoregressiveImageModel,
     images: Images | ImageSource,
     question: Question,
-    share: Sharing | None = None,
+    shard: Shard = ALONE,
     start: int = 0,
 ) -> Iterator[tuple[range, Tensor]]:
     """Yields (rows, their checked levels on the model's device), the model being in evaluation mode meanwhile."""
@@ -131,7 +126,7 @@ def _chunks(
     chunks = chunk_starts(model, len(source), question)[_index_of(start, model, question) :]
     size = images_at_once(model, question)
     with evaluating(model):
-        for first in chunks if share is None else share.of(chunks):
+        for first in shard.of(chunks):
             rows = range(first, min(first + size, len(source)))
             levels = as_levels(source[slice(rows.start, rows.stop)])
             model.check(levels)

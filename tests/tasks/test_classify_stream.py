@@ -186,7 +186,7 @@ def test_several_processes_share_the_work_of_one(model, levels, outputs, whole, 
 
     monkeypatch.setattr(Shard, "merge", merge)
     source = Source(levels)
-    work(model, source, outputs, share=Shard(0, 2))
+    work(model, source, outputs, shard=Shard(0, 2))
     assert source.read == 4 + 4 + 4
     assert same(outputs, whole)
 

@@ -45,12 +45,12 @@ def run(arguments: Sequence[str]) -> None:
 
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
-    share = my_shard(options.device)
+    shard = my_shard(options.device)
     found = calibrate(
         options.model, options.data, split=options.split, batch=options.batch,
-        progress=share.first, share=share,
+        progress=shard.first, shard=shard,
     )  # fmt: skip
-    if not share.first:
+    if not shard.first:
         return
     columns = [("none", found.alone), ("before", found.before), ("now", found.after)]
     show(score_columns([*columns, ("left out", found.left_out)], f"on {found.images:,} images"))

@@ -101,10 +101,10 @@ def run(arguments: Sequence[str]) -> None:
 
     outputs = _outputs(options)
     import_extensions(options.imports)
-    share = my_shard(options.device)
-    model = checkpoint.load(options.model, device=share.device)
+    shard = my_shard(options.device)
+    model = checkpoint.load(options.model, device=shard.device)
     require_classes(model)
-    outputs = replace(outputs, judge=_judge(options, model, share.first))
+    outputs = replace(outputs, judge=_judge(options, model, shard.first))
     question = asked(
         model, options.region or None, options.combine, options.batch, options.precision, options.views
     )
@@ -121,16 +121,16 @@ def run(arguments: Sequence[str]) -> None:
         path_column=options.path_column,
         lazy=True,
     )
-    for notice in images.notices if share.first else ():
+    for notice in images.notices if shard.first else ():
         warn(notice)
-    if share.first:
+    if shard.first:
         _about(model, images, question, outputs)
     if outputs.resume and _finished(outputs, images):
         return
     tally = classify_to_files(
-        model, images.levels, images.paths, images.labels, question, outputs, prior, share
+        model, images.levels, images.paths, images.labels, question, outputs, prior, shard
     )
-    if share.first:
+    if shard.first:
         _present(tally, model, outputs)
 
 

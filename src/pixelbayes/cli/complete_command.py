@@ -83,8 +83,8 @@ def run(arguments: Sequence[str]) -> None:
         check_positive(value, option)
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_shard(options.device)
-    model = checkpoint.load(options.model, device=share.device)
+    shard = my_shard(options.device)
+    model = checkpoint.load(options.model, device=shard.device)
     images = the_images(model, options)
     label, how = the_classes(model, images, options)
     default = default_out(f"{Path(options.model).resolve().name}-completions")
@@ -92,10 +92,10 @@ def run(arguments: Sequence[str]) -> None:
     def drawn() -> "Tensor":
         return complete(
             model, images.levels, options.keep, label, options.seed, options.per_image,
-            options.temperature, options.batch, progress=share.first, share=share,
+            options.temperature, options.batch, progress=shard.first, shard=shard,
         )  # fmt: skip
 
-    if not share.first:
+    if not shard.first:
         drawn()
         return
     with claimed(options.out or default, options.overwrite) as out:

@@ -82,22 +82,22 @@ def run(arguments: Sequence[str]) -> None:
 
     check(options)
     import_extensions(options.imports)
-    share = my_shard(options.device)
-    model = checkpoint.load(options.model, device=share.device)
+    shard = my_shard(options.device)
+    model = checkpoint.load(options.model, device=shard.device)
     out = options.out or default_out(f"{Path(options.model).resolve().name}-detection")
-    if options.images is not None and share.first:  # before the work
+    if options.images is not None and shard.first:  # before the work
         Products(out, "detection").refuse_foreign((TABLE, PICTURE))
-    detector = the_detector(options, model, share)
+    detector = the_detector(options, model, shard)
     if options.images is None:
         return
     images = unlabelled(
         model, options.images, options.split, options.skip_bad_images, options.root, lazy=True
     )
-    for notice in images.notices if share.first else ():
+    for notice in images.notices if shard.first else ():
         warn(notice)
     rows = spread(len(images), options.first)
-    parts = measured(model, images.levels, detector.instruments, options.batch, share.first, share, rows)
-    if not share.first:
+    parts = measured(model, images.levels, detector.instruments, options.batch, shard.first, shard, rows)
+    if not shard.first:
         for _ in parts:
             pass
         return
@@ -133,7 +133,7 @@ def check(options: Detect) -> None:
         refuse_occupied(options.out, options.overwrite)
 
 
-def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Shard") -> "Detector":
+def the_detector(options: Detect, model: "AutoregressiveImageModel", shard: "Shard") -> "Detector":
     """The one in the model's folder, or a new one, which is stored there; with the score and rate asked for."""
     from ..detecting import fit_detector
     from ..progress import say
@@ -152,10 +152,10 @@ def the_detector(options: Detect, model: "AutoregressiveImageModel", share: "Sha
         root=options.root if options.data is not None or options.images is None else None,
         skip_bad_images=options.skip_bad_images,
         batch=options.batch,
-        progress=share.first,
-        share=share,
+        progress=shard.first,
+        shard=shard,
     )
-    if share.first:
+    if shard.first:
         say(
             f"fitted: false alarms of {detector.false_alarms:g} on {len(detector.known)} held-out images, "
             f"by the score {detector.score}; stored in {save_detector(detector, options.model)}"

@@ -88,8 +88,8 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     options.comparisons.check()
     import_extensions(options.imports)
-    share = my_shard(options.device)
-    model = checkpoint.load(options.model, device=share.device)
+    shard = my_shard(options.device)
+    model = checkpoint.load(options.model, device=shard.device)
     if options.seen:
         require_classes(model)
     check_views(options.views, model.shape)
@@ -97,17 +97,17 @@ def run(arguments: Sequence[str]) -> None:
         raise UserError("--seen is along the raster order of the upright image: leave out --views")
     foreign = _foreign_images(model, options)
     images = _images(model, options)
-    for notice in images.notices if share.first else ():
+    for notice in images.notices if shard.first else ():
         warn(notice)
-    train = _training_images(model, options) if options.baselines and share.first else None
+    train = _training_images(model, options) if options.baselines and shard.first else None
     words = {
         "train": train,
         "seen": options.seen,
         "batch": options.batch,
-        "share": share,
+        "shard": shard,
         "views": options.views,
     }
-    if not share.first:
+    if not shard.first:
         examine(model, images, progress=False, **words)  # type: ignore[arg-type]
         return
     name = f"{Path(options.model).resolve().name}-evaluation"

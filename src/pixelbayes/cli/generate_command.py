@@ -67,8 +67,8 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     check_seed(options.seed)
     import_extensions(options.imports)
-    share = my_shard(options.device)
-    model = checkpoint.load(options.model, device=share.device)
+    shard = my_shard(options.device)
+    model = checkpoint.load(options.model, device=shard.device)
     wanted = list(range(len(model.classes)))
     if options.classes is not None and not wanted:
         raise UserError("the model has no classes: leave out --classes")
@@ -76,8 +76,8 @@ def run(arguments: Sequence[str]) -> None:
         wanted = list(dict.fromkeys(model.classes.parse(options.classes)))
         if not wanted:
             raise UserError("--classes names no class")
-    if not share.first:
-        draw(model, wanted, options, share)
+    if not shard.first:
+        draw(model, wanted, options, shard)
         return
     with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> None:
         names = files(model, wanted, options.per_class)
         products = Products(out, PRODUCTS)
         products.refuse_foreign((*names, SHEET))
-        write(draw(model, wanted, options, share), model, wanted, names, products)
+        write(draw(model, wanted, options, shard), model, wanted, names, products)
     say(f"{len(names)} images are in {out}, all of them at a glance in {out / SHEET}")
     if len(model.classes):
         say(
@@ -101,7 +101,7 @@ def as_folder(out: Path) -> str:
 
 
 def draw(
-    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, share: "Shard"
+    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, shard: "Shard"
 ) -> "torch.Tensor":
     """Levels `(n, C, H, W)`: `options.per_class` images of each class in `wanted`, in this order."""
     from ..tasks.generate import generate
@@ -114,8 +114,8 @@ def draw(
         seed=options.seed,
         temperature=options.temperature,
         batch=options.batch,
-        progress=share.first,
-        share=share,
+        progress=shard.first,
+        shard=shard,
     )
 
 

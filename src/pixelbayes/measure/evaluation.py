@@ -83,19 +83,19 @@ def evaluate(
     images: ImageSet,
     batch: int | None = None,
     progress: bool = True,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     views: Views = "none",
 ) -> Metrics:
     """Measure `model` on `images`; one pass gives likelihood and classification.
 
     `batch` counts pairs of an image and a class that go through the network at once. Images of unknown class
-    enter `marginal_bits_per_dim` only. With `share`, several processes take some batches each; with `views`, the
+    enter `marginal_bits_per_dim` only. With `shard`, several processes take some batches each; with `views`, the
     densities are means over them.
     Raises UserError when there are no images or they do not fit.
     """
     if not len(images):
         raise UserError("there are no images to evaluate")
-    nats = class_log_likelihoods(model, images.levels, batch, progress, share, views)
+    nats = class_log_likelihoods(model, images.levels, batch, progress, shard, views)
     return measure(model, nats, images.labels)
 
 

@@ -53,7 +53,7 @@ def likelihoods_along(
     levels: Tensor,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Tensor:
     """log p(the first pixels | c), [N, K, S] float64 nats, after each of `points_along`; the last is log p(x | c).
 
@@ -62,11 +62,11 @@ def likelihoods_along(
     require_classes(model)
     points = points_along(model.shape.height * model.shape.width) - 1
     result = torch.zeros(len(levels), len(model.classes), len(points), dtype=torch.float64)
-    own = share.of(chunk_starts(model, len(levels), Question(batch=batch)))
-    chunks = log_likelihood_maps(model, levels, batch, share)
+    own = shard.of(chunk_starts(model, len(levels), Question(batch=batch)))
+    chunks = log_likelihood_maps(model, levels, batch, shard)
     for rows, maps in track(chunks, "pixel by pixel", len(own), progress):
         result[rows.start : rows.stop] = maps.flatten(2).cumsum(2)[..., points]
-    nats = share.merge(result)
+    nats = shard.merge(result)
     if bool(nats.isnan().any()):
         raise UserError(
             "the likelihood of some images is no number: the model's weights are not finite or too large"

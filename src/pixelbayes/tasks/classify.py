@@ -110,7 +110,7 @@ def classify(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     *,
     prior: Prior | None = None,
     regions: Sequence[str | Slices | Region] | None = None,
@@ -121,7 +121,7 @@ def classify(
     """Integer levels [N, C, H, W], a tensor, an array or a lazy source of them -> Classification, in the same order.
 
     `batch` counts pairs of an image and a class that go through the network at once (by default as many as
-    keep the memory small). With `share`, several processes take some batches each. `prior` is what the classes are like
+    keep the memory small). With `shard`, several processes take some batches each. `prior` is what the classes are like
     before an image is seen (see `priors.prior_weights`; the model's own when None, which is uniform unless set).
     `regions` are the parts of each image that count, such as `["0:16,8:24", "upto:20,0"]` (see `regions`), combined
     by their sum or mean; all of it when None. `precision` "bf16" is quicker where the processor has it. `views`: the
@@ -131,7 +131,7 @@ def classify(
     require_classes(model)
     weights = None if prior is None else prior_weights(prior, model)
     question = asked(model, regions, combine, batch, precision, views)
-    nats = _collected(model, levels, question, progress, share)
+    nats = _collected(model, levels, question, progress, shard)
     return from_log_likelihoods(model, nats, weights, counted_share(question))
 
 
@@ -198,7 +198,7 @@ def class_log_likelihoods(
     levels: Images | ImageSource,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     views: Views = "none",
 ) -> Tensor:
     """log p(x | c) of every image under every class, [N, K] float64 nats on the CPU.
@@ -207,7 +207,7 @@ def class_log_likelihoods(
     the mean of the densities over them.
     Raises UserError where a likelihood is no number: nothing can be said of such images.
     """
-    return _collected(model, levels, Question(batch=batch, views=views), progress, share)
+    return _collected(model, levels, Question(batch=batch, views=views), progress, shard)
 
 
 def _collected(
@@ -215,13 +215,13 @@ def _collected(
     levels: Images | ImageSource,
     question: Question,
     progress: bool,
-    share: Shard,
+    shard: Shard,
 ) -> Tensor:
     """All the answers at once, on every process."""
     keep_freed_memory()
-    count, own = len(levels), share.of(chunk_starts(model, len(levels), question))
-    chunks = track(log_likelihoods(model, levels, question, share), "likelihoods", len(own), progress)
-    nats = share.merge(collect(chunks, count, answers_an_image(model, question)))
+    count, own = len(levels), shard.of(chunk_starts(model, len(levels), question))
+    chunks = track(log_likelihoods(model, levels, question, shard), "likelihoods", len(own), progress)
+    nats = shard.merge(collect(chunks, count, answers_an_image(model, question)))
     lost = nats.isnan().any(1).nonzero().flatten()
     if len(lost):
         raise UserError(

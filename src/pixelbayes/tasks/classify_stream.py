@@ -126,24 +126,24 @@ def classify_to_files(
     question: Question,
     outputs: Outputs,
     prior: Sequence[float] | None = None,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Tally:
     """Classify images `levels` of names `paths` and labels [N] (-1 unknown), and write the answers as they come.
 
     The CSV grows where it will lie, or beside a file that it replaces at the end; the logits are written at the end.
     What was found so far lies in a hidden file beside them until all is done, so that `outputs.resume` can go on. With
-    `share`, several processes take some chunks each and the first writes; the files are those of one process.
+    `shard`, several processes take some chunks each and the first writes; the files are those of one process.
     Raises UserError naming the first image that has no likelihood or cannot be read; earlier answers are kept.
     """
     keep_freed_memory()
     width = answers_an_image(model, question) + (outputs.judge is not None)
     writer = _Writer(model, levels, paths, labels, outputs, prior, counted_share(question))
-    if not share.first:
-        for _ in in_order(model, levels, paths, question, share, _begun(0, share), outputs.judge):
+    if not shard.first:
+        for _ in in_order(model, levels, paths, question, shard, _begun(0, shard), outputs.judge):
             pass
         return writer.tally
     if outputs.first is None:
-        every = in_order(model, levels, paths, question, share, _begun(0, share), outputs.judge)
+        every = in_order(model, levels, paths, question, shard, _begun(0, shard), outputs.judge)
         for rows, numbers in _told(every, 0, len(paths)):
             writer.add(rows, numbers)
         return writer.tally
@@ -156,7 +156,7 @@ def classify_to_files(
             for start in range(0, done, AGAIN):
                 rows = range(start, min(start + AGAIN, done))
                 writer.add(rows, found.read(rows.start, rows.stop))
-            later = in_order(model, levels, paths, question, share, _begun(done, share), outputs.judge)
+            later = in_order(model, levels, paths, question, shard, _begun(done, shard), outputs.judge)
             for rows, numbers in _told(later, done, len(paths)):
                 found.append(numbers)
                 writer.add(rows, numbers)
@@ -177,7 +177,7 @@ def in_order(
     levels: ImageSource | Tensor,
     paths: Sequence[str],
     question: Question,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     start: int = 0,
     judge: Judge | None = None,
 ) -> Iterator[tuple[range, Tensor]]:
@@ -186,17 +186,17 @@ def in_order(
     read has `LEFT_OUT` in place of its numbers."""
     size, count = images_at_once(model, question), len(paths)
     starts = chunk_starts(model, count, question)[-(-start // size) :]
-    own = log_likelihoods(model, levels, question, share, start=start)
-    for place in range(0, len(starts), share.ranks):
-        rows = range(starts[place], min(starts[place] + share.ranks * size, count))
+    own = log_likelihoods(model, levels, question, shard, start=start)
+    for place in range(0, len(starts), shard.ranks):
+        rows = range(starts[place], min(starts[place] + shard.ranks * size, count))
         width = answers_an_image(model, question) + (judge is not None)
         found = torch.zeros(len(rows), width, dtype=torch.float64)
-        if place + share.rank < len(starts):
+        if place + shard.rank < len(starts):
             mine, nats = next(own)
             nats = _sound(nats, mine, levels, paths)
             numbers = nats if judge is None else _judged(model, levels, mine, nats, judge)
             found[mine.start - rows.start : mine.stop - rows.start] = numbers
-        yield rows, share.merge(found)
+        yield rows, shard.merge(found)
 
 
 def _sound(nats: Tensor, rows: range, levels: ImageSource | Tensor, paths: Sequence[str]) -> Tensor:
@@ -228,9 +228,9 @@ def _lost(numbers: Tensor) -> Tensor:
     return (numbers == LEFT_OUT).all(1)
 
 
-def _begun(done: int, share: Shard) -> int:
+def _begun(done: int, shard: Shard) -> int:
     """How many images are done already, as the first process knows."""
-    return int(share.merge(torch.tensor([done if share.first else 0]))[0])
+    return int(shard.merge(torch.tensor([done if shard.first else 0]))[0])
 
 
 def _whole_chunks(done: int, count: int, size: int) -> int:

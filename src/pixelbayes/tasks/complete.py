@@ -33,14 +33,14 @@ def complete(
     temperature: float = 1.0,
     batch: int = 64,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Tensor:
     """Draw what is not known of images `(n, C, H, W)`, `per_image` times for each.
 
     `known` is a mask `(H, W)` or `(n, H, W)`, or a region in words: '0:16,:' (rows, columns), 'upto:4,0' (all before
     that pixel). What the images hold elsewhere is not looked at. A pixel is drawn given all that lie before it in
     raster order: what is known below or to the right of it does not change it. Without `labels` (one for all, or one
-    for each image) the class is that of `known_class`. Noise, batches and `share` are as in `generate`.
+    for each image) the class is that of `known_class`. Noise, batches and `shard` are as in `generate`.
     Returns integer levels `(n * per_image, C, H, W)` on the CPU, those of an image side by side, known pixels as
     they were. Raises `UserError` for images, labels, masks and numbers that do not fit.
 
@@ -54,7 +54,7 @@ def complete(
         temperature: above 1 more varied, below less, 0: the most probable level.
         batch: images that are drawn at once.
         progress: show how far it is.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
 
     >>> import numpy as np
     >>> import pixelbayes as pb
@@ -64,7 +64,7 @@ def complete(
     """
     require_model(model)
     check_whole("the number of completions per image", per_image, least=1)
-    how = Drawing(seed, temperature, batch, "completing" if progress else None, share=share)
+    how = Drawing(seed, temperature, batch, "completing" if progress else None, shard=shard)
     given = as_known(model, images, known)
     label = class_of_each(model, given, labels, how)
     shape = _shape_of(model, given)
@@ -77,7 +77,7 @@ def known_class(
     images: Images,
     known: KnownLike,
     seed: int = 0,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Tensor:
     """Returns the class `(n,)` that makes what is known of each image most probable, with the model's prior.
 
@@ -88,7 +88,7 @@ def known_class(
     require_model(model)
     if not model.classes:
         raise UserError("this model has no classes: it completes without them")
-    return _most_probable(model, as_known(model, images, known), Drawing(seed, share=share))
+    return _most_probable(model, as_known(model, images, known), Drawing(seed, shard=shard))
 
 
 def as_known(model: AutoregressiveImageModel, images: Images, known: KnownLike) -> Known:

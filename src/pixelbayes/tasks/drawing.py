@@ -26,7 +26,7 @@ class Drawing:
     The noise belongs to the seed and an image's index; images are identical for the same batch shape, threads and
     device. Temperature 0 is greedy: the likeliest component and its mean, the likeliest level.
     `on_row(first, row)` is called for each finished row of the batch that begins at image `first`.
-    With `share`, several processes draw some batches each. Raises `UserError` for values out of range.
+    With `shard`, several processes draw some batches each. Raises `UserError` for values out of range.
     """
 
     seed: int = 0
@@ -36,7 +36,7 @@ class Drawing:
     """Of the progress bar; None: no bar."""
     on_row: Callable[[int, Row], None] | None = None
     looks: Looks = CachedLook
-    share: Shard = ALONE
+    shard: Shard = ALONE
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -73,7 +73,7 @@ def draw(
     _check_weights(model)
     size = max(1, min(how.batch, count))
     drawn = torch.zeros(count, shape.channels, shape.height, shape.width, dtype=shape.dtype)
-    mine = how.share.of(range(0, count, size))
+    mine = how.shard.of(range(0, count, size))
     shown = counting(how.title or "", len(mine) * shape.height, how.title is not None)
     with shown as done, few_threads(size), evaluating(model):
         for start in mine:
@@ -87,7 +87,7 @@ def draw(
                     how.on_row(start, row)
             if row is not None:
                 here.copy_(row.levels[: len(here)])
-    return how.share.merge(drawn)
+    return how.shard.merge(drawn)
 
 
 def _check_weights(model: AutoregressiveImageModel) -> None:

@@ -25,7 +25,7 @@ def generate(
     progress: bool = False,
     on_row: Callable[[int, Row], None] | None = None,
     looks: Looks = CachedLook,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Tensor:
     """Draw one image for each label, a name or a number (see `Labels.index`); a single one is one image.
 
@@ -35,7 +35,7 @@ def generate(
     images are identical for the same batch shape, threads and device. `size` (height, width) is the model's own unless
     given. Above `temperature` 1 images are
     more varied, below less, at 0 (greedy) alike for every seed. `on_row(first, row)` is called for each finished row of
-    the batch that begins at image `first`. With `share`, several processes draw some batches each, and all return
+    the batch that begins at image `first`. With `shard`, several processes draw some batches each, and all return
     the whole. Raises `UserError` for labels that the model does not know, and a seed or `count` below 0.
 
     Args:
@@ -49,7 +49,7 @@ def generate(
         progress: show how far it is.
         on_row: called as `on_row(first, row)` for each finished row.
         looks: how pixels are looked at; the cached walk.
-        share: which part of several processes this one does; alone, all.
+        shard: which part of several processes this one does; alone, all.
 
     >>> import pixelbayes as pb
     >>> pb.generate(pb.create("digits"), labels=[3, 7]).shape
@@ -57,7 +57,7 @@ def generate(
     """
     require_model(model)
     check_whole("the count", count, least=0)
-    how = Drawing(seed, temperature, batch, "generating" if progress else None, on_row, looks, share)
+    how = Drawing(seed, temperature, batch, "generating" if progress else None, on_row, looks, shard)
     shape = model.shape if size is None else _resized(model.shape, size)
     label, total = _labels(model, labels, count)
     return draw(model, label, total, shape, how)

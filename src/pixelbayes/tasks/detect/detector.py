@@ -83,7 +83,7 @@ def fit_detector(
     local_steps: int | None = None,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
 ) -> Detector:
     """Fit the local model and the density on `train`, and the thresholds on `held_out` (levels [N, C, H, W]).
 
@@ -101,9 +101,9 @@ def fit_detector(
         raise UserError(f"the background model takes images of {background.shape}, the model {model.shape}")
     local = fit_local(model.shape, train, model.device, seed, local_steps or STEPS, progress)
     instruments = Instruments(local, background, usable(model.shape))
-    fitted = measure(model, some(train, most, seed), instruments, batch, progress, share)
+    fitted = measure(model, some(train, most, seed), instruments, batch, progress, shard)
     reference = fit_reference(fitted, seed)
-    known = reference.scores(measure(model, some(held_out, most, seed), instruments, batch, progress, share))
+    known = reference.scores(measure(model, some(held_out, most, seed), instruments, batch, progress, shard))
     return Detector(
         instruments, reference, tuple(known), torch.stack(list(known.values()), 1),
         score, false_alarms, fingerprint(model),
@@ -125,11 +125,11 @@ class Judge:
         levels: Tensor,
         nats: Tensor,
         progress: bool = False,
-        share: Shard = ALONE,
+        shard: Shard = ALONE,
     ) -> Tensor:
         """Of images [n, C, H, W] whose log p(x | c) [n, K] are known: conformal p-values [n], float64."""
         own = self.detector.instruments
-        return self.detector.judge(measure(model, levels, own, self.batch, progress, share, nats)).p_values
+        return self.detector.judge(measure(model, levels, own, self.batch, progress, shard, nats)).p_values
 
     def of(self, answer: Classification, p_values: Tensor) -> Rejection:
         """The answers, as sure as the detector lets them be."""

@@ -87,7 +87,7 @@ def measure(
     instruments: Instruments,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     nats: Tensor | None = None,
 ) -> Statistics:
     """Integer levels [N, C, H, W] -> Statistics, in the same order.
@@ -99,7 +99,7 @@ def measure(
     levels = as_levels(levels)
     model.check(levels)
     if nats is None:
-        nats = class_log_likelihoods(model, levels, batch, progress, share)
+        nats = class_log_likelihoods(model, levels, batch, progress, shard)
     joint = model.with_prior(nats) if model.classes else nats
     best = joint.argmax(1)
     size = block_size(model, batch)
@@ -107,10 +107,10 @@ def measure(
         len(levels), OTHERS + grid(model.shape.height) * grid(model.shape.width), dtype=torch.float64
     )
     with evaluating(model):
-        for start in track(share.of(range(0, len(levels), size)), "other statistics", shown=progress):
+        for start in track(shard.of(range(0, len(levels), size)), "other statistics", shown=progress):
             part = slice(start, start + size)
             rest[part] = _others(model, levels[part], best[part], nats[part], instruments)
-    rest = share.merge(rest)
+    rest = shard.merge(rest)
     if bool(rest.isnan().any()):
         raise UserError(
             "a likelihood is no number: the weights of the model or of its background are not finite"
@@ -128,7 +128,7 @@ def measured(
     instruments: Instruments,
     batch: int | None = None,
     progress: bool = False,
-    share: Shard = ALONE,
+    shard: Shard = ALONE,
     rows: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Statistics]]:
     """Yields (rows, Statistics) of images that are read when their turn comes, block by block; the numbers are those
@@ -143,7 +143,7 @@ def measured(
         read = torch.tensor([row not in unreadable for row in own.tolist()])
         if bool(read.any()):
             alone = progress and len(parts) == 1
-            yield own[read], measure(model, some[read], instruments, batch, alone, share)
+            yield own[read], measure(model, some[read], instruments, batch, alone, shard)
 
 
 def block_size(model: AutoregressiveImageModel, batch: int | None = None) -> int:
