@@ -65,8 +65,10 @@ class Against:
 
     def with_row(self, row: Row) -> "Against":
         """The same table with another accuracy, after the others."""
-        place = max(index for index, known in enumerate(self.rows) if known.name.startswith("accuracy")) + 1
-        return replace(self, rows=(*self.rows[:place], row, *self.rows[place:]))
+        position = (
+            max(index for index, known in enumerate(self.rows) if known.name.startswith("accuracy")) + 1
+        )
+        return replace(self, rows=(*self.rows[:position], row, *self.rows[position:]))
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The numbers as JSON, also written to `path` if given."""
@@ -258,8 +260,8 @@ def _strange(
         sets["other images"] = foreign.levels
     rows = []
     for name, levels in sets.items():
-        found = said_by_model(model, levels, progress), said_by_cnn(cnn, levels)
-        areas = [_area(one.strange, other.strange) for one, other in zip(known, found, strict=True)]
+        said = said_by_model(model, levels, progress), said_by_cnn(cnn, levels)
+        areas = [_area(one.strange, other.strange) for one, other in zip(known, said, strict=True)]
         rows.append(Row(f"foreign images told apart (AUROC), {name}", areas[0], areas[1], ".3f"))
     return rows
 

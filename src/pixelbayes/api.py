@@ -211,16 +211,16 @@ def _with_fewer_levels(
     dataset: Dataset, data: Any, labels: Any, settings: Recipe, groups: Sequence[object] | None
 ) -> tuple[Dataset, Recipe]:
     """The same images in as many levels as occur, where the plan chooses them; what is taken is said, and why."""
-    found = fewer_levels(dataset, from_array=not isinstance(data, str | Path | Dataset))
-    if found is None or settings.data.levels is not None:
+    fewer = fewer_levels(dataset, from_array=not isinstance(data, str | Path | Dataset))
+    if fewer is None or settings.data.levels is not None:
         return dataset, settings
     if isinstance(data, Dataset):
         if is_first():
-            warn(f"{found.reason}; open the data with levels={found.levels} for that")
+            warn(f"{fewer.reason}; open the data with levels={fewer.levels} for that")
         return dataset, settings
     if is_first():
-        say(f"plan: {found.reason}")
-    settings = override(settings, {"data.levels": found.levels})
+        say(f"plan: {fewer.reason}")
+    settings = override(settings, {"data.levels": fewer.levels})
     return open_data(data, labels, settings, groups=groups), settings
 
 
@@ -234,10 +234,10 @@ def _is_models(recipe: "str | Path | Recipe") -> bool:
     return isinstance(recipe, str | Path) and (Path(recipe).is_dir() or Path(recipe).suffix == ".json")
 
 
-def _refuse_code(settings: Recipe, found: Recipe | None, imports: Iterable[str]) -> None:
+def _refuse_code(settings: Recipe, stored: Recipe | None, imports: Iterable[str]) -> None:
     """A function that a model or a run names is code of others: UserError unless it is asked for again."""
     custom = settings.augment.custom
-    if not custom or found is None or custom != found.augment.custom:  # it was named by the user
+    if not custom or stored is None or custom != stored.augment.custom:  # it was named by the user
         return
     module = custom.partition(":")[0]
     if module in tuple(imports):

@@ -74,10 +74,10 @@ def calibrate(
     images = images_for(chosen, data, labels, split, shard)
     occurring = [index for index in images.labels.unique().tolist() if index >= 0]
     if len(occurring) < 2:
-        found = f"only {chosen.classes[occurring[0]]}" if occurring else "none"
+        present = f"only {chosen.classes[occurring[0]]}" if occurring else "none"
         raise UserError(
-            f"a calibration needs labelled images of two classes or more: of the {len(images)} images' labels, {found} "
-            "is a class of the model"
+            f"a calibration needs labelled images of two classes or more: of the {len(images)} images' labels, "
+            f"{present} is a class of the model"
         )
     nats = class_log_likelihoods(chosen, images.levels, batch, progress, shard)
     result = fitted(chosen, nats, images.labels)

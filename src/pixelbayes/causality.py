@@ -26,9 +26,9 @@ class Leak:
 
     def __str__(self) -> str:
         row, column, channel = self.sees
-        place = "its own value" if self.at == (row, column) else f"pixel (row {row}, column {column})"
+        source = "its own value" if self.at == (row, column) else f"pixel (row {row}, column {column})"
         return (
-            f"the log-probability of pixel (row {self.at[0]}, column {self.at[1]}) moves with {place},"
+            f"the log-probability of pixel (row {self.at[0]}, column {self.at[1]}) moves with {source},"
             f" channel {channel} (derivative {self.amount:.3g})"
         )
 
@@ -151,11 +151,11 @@ class Probe:
     def log_probs(self, signal: Tensor, label: Tensor | None) -> Tensor:
         """The log-probability of the image at each look, `(b, looks, h, w)`, when the network sees `signal`."""
         levels = self.levels.expand(len(signal), -1, -1, -1)
-        found = self.model.distribution(signal, label)
+        distribution = self.model.distribution(signal, label)
         if not self.model.by_channel:
-            return found.log_prob(levels).unsqueeze(1)
+            return distribution.log_prob(levels).unsqueeze(1)
         each = range(self.channels)
-        return torch.stack([found.channel(c, levels[:, :c]).log_prob(levels[:, c]) for c in each], 1)
+        return torch.stack([distribution.channel(c, levels[:, :c]).log_prob(levels[:, c]) for c in each], 1)
 
     def chunks(self, chosen: Iterable[int]) -> Iterable[tuple[list[int], Tensor, Tensor, Tensor | None]]:
         """(pixels, which look at each, their places in the raster, the label) of as many copies as go through at
@@ -174,8 +174,8 @@ class Probe:
         for pixels, look, starts, label in self.chunks(chosen):
             leaf = self.model.signal(self.levels).repeat(len(pixels), 1, 1, 1).requires_grad_()
             with torch.enable_grad():
-                found = self.log_probs(leaf * 1, label).flatten(2)
-                total = found[torch.arange(len(pixels)), look, pixels].sum()
+                log_probs = self.log_probs(leaf * 1, label).flatten(2)
+                total = log_probs[torch.arange(len(pixels)), look, pixels].sum()
                 (gradient,) = (
                     torch.autograd.grad(total, leaf, allow_unused=True) if total.requires_grad else (None,)
                 )
@@ -205,8 +205,8 @@ class Probe:
             wrong = (self.looked <= start) & ~(moved <= 1e-5 * (1 + before.abs()))
             for index, look, row, column in wrong.nonzero().tolist():
                 value = int((self.order == starts[index]).flatten().nonzero())
-                found = self.leak(row * self.width + column, value, float(moved[index, look, row, column]))
-                leaks.setdefault(found.at, found)
+                leak = self.leak(row * self.width + column, value, float(moved[index, look, row, column]))
+                leaks.setdefault(leak.at, leak)
             last = moved[:, :, -1, -1].amax(1) > 0
             moving |= {pixel for pixel, does in zip(pixels, last.tolist(), strict=True) if does}
         return list(leaks.values()), len(moving - {chosen[-1]})
@@ -217,8 +217,8 @@ class Probe:
         return len(self.model.looks[0])
 
     def leak(self, pixel: int, value: int, amount: float) -> Leak:
-        channel, place = divmod(value, self.height * self.width)
-        return Leak(divmod(pixel, self.width), (*divmod(place, self.width), channel), amount)
+        channel, cell = divmod(value, self.height * self.width)
+        return Leak(divmod(pixel, self.width), (*divmod(cell, self.width), channel), amount)
 
     def report(
         self, chosen: list[int], leaks: list[Leak], seen: int, before: int | None = None

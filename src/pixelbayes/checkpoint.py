@@ -45,23 +45,23 @@ def save(model: AutoregressiveImageModel, folder: str | Path) -> Path:
         pb.save(model, "models/mine")
     """
     check_path("the model's folder", folder)
-    place = Path(folder)
-    refuse_foreign(place)
+    target = Path(folder)
+    refuse_foreign(target)
     json.dumps(_config(model))  # what is no plain data is refused before anything is written
-    before = digest(place / WEIGHTS) if (place / WEIGHTS).is_file() else None
+    before = digest(target / WEIGHTS) if (target / WEIGHTS).is_file() else None
 
     def describe(weights: Path) -> None:
         # A kill between the two files leaves the weights before, which go with this config, too.
-        _write_config(model, place, {"sha256": digest(weights), "replaced": before})
+        _write_config(model, target, {"sha256": digest(weights), "replaced": before})
 
-    write_tensors(place / WEIGHTS, _tensors(model), then=describe)
-    return place
+    write_tensors(target / WEIGHTS, _tensors(model), then=describe)
+    return target
 
 
 def save_config(model: AutoregressiveImageModel, folder: str | Path) -> None:
     """Write the model's configuration, calibration and description beside its weights, which stay as they are."""
-    place = Path(folder)
-    _write_config(model, place, {"sha256": digest(place / WEIGHTS), "replaced": None})
+    target = Path(folder)
+    _write_config(model, target, {"sha256": digest(target / WEIGHTS), "replaced": None})
 
 
 def _write_config(model: AutoregressiveImageModel, folder: Path, checksum: dict[str, str | None]) -> None:

@@ -127,13 +127,13 @@ def _table(file: str | Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _column(header: Sequence[str], names: Sequence[str], file: str | Path, what: str) -> str:
-    found = next((name for name in names if name in header), None)
-    if found is None:
+    column = next((name for name in names if name in header), None)
+    if column is None:
         raise UserError(
             f"{file} has no column of {what} (one of: {', '.join(names)}); "
             f"its header is: {', '.join(header) or 'empty'}"
         )
-    return found
+    return column
 
 
 def _same_images(first: Predictions, second: Predictions) -> None:
@@ -149,18 +149,18 @@ def _same_images(first: Predictions, second: Predictions) -> None:
 
 def _truths(first: Predictions, second: Predictions, spell: _Spelling) -> dict[str, str]:
     """The known true classes by image; UserError where the files disagree."""
-    found: dict[str, str] = {}
+    truths: dict[str, str] = {}
     for each in (first, second):
         for path, word in each.truths.items():
             if word in UNKNOWN_WORDS:
                 continue
             truth = spell(word, each.names)
-            if found.setdefault(path, truth) != truth:
+            if truths.setdefault(path, truth) != truth:
                 raise UserError(
-                    f"{first.file} and {second.file} disagree on the class of {path}: {found[path]} and {truth}; give "
+                    f"{first.file} and {second.file} disagree on the class of {path}: {truths[path]} and {truth}; give "
                     "the true ones with --labels FILE.csv (path,label)"
                 )
-    return found
+    return truths
 
 
 def _given(first: Predictions, labels: str | Path | Mapping[str, object], spell: _Spelling) -> dict[str, str]:
@@ -180,10 +180,10 @@ def _labels(labels: str | Path | Mapping[str, object]) -> dict[str, str]:
         _column(header, PATHS, labels, "images"),
         _column(header, ("label", "true", "class"), labels, "labels"),
     )
-    found: dict[str, str] = {}
+    of_images: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         image = (row.get(path) or "").strip()
-        if image in found:
+        if image in of_images:
             raise UserError(f"{labels}, line {number}: {image} occurs twice")
-        found[image] = (row.get(label) or "").strip()
-    return found
+        of_images[image] = (row.get(label) or "").strip()
+    return of_images

@@ -51,7 +51,7 @@ def remembered_cost(recipe: Recipe) -> Cost:
     try:
         return Cost(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        found = cost(recipe)
+        result = cost(recipe)
     with suppress(UserError), whole(file) as temporary:  # a folder that cannot be written costs only time
-        temporary.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    return found
+        temporary.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    return result

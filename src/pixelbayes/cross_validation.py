@@ -133,19 +133,19 @@ def cross_validate(
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
-        dataset, place = source.open(settings_for(recipe, fields)), folder / f"fold-{number}"
+        dataset, fold_folder = source.open(settings_for(recipe, fields)), folder / f"fold-{number}"
         if shard.first:
             claim_folder(folder, overwrite or number > 0, resume)
             products.note(FILES)
-            if number == 0 and not (resume and place.exists()):
+            if number == 0 and not (resume and fold_folder.exists()):
                 source.write(folder)
             say(f"fold {number} (of 0 to {folds - 1})")
-        model = finished(place, dataset, recipe, fields, limits) if resume else None
+        model = finished(fold_folder, dataset, recipe, fields, limits) if resume else None
         if model is None:
-            again: dict[str, Any] = {"resume": resume and place.exists(), "overwrite": overwrite}
-            model = train(dataset, recipe=recipe, out=place, device=device, **limits, **again, **fields)
+            again: dict[str, Any] = {"resume": resume and fold_folder.exists(), "overwrite": overwrite}
+            model = train(dataset, recipe=recipe, out=fold_folder, device=device, **limits, **again, **fields)
         # Planned anew, by another measurement of the machine, the next could be another network.
-        recipe = recipe if recipe is not None else recipe_of(model, place)
+        recipe = recipe if recipe is not None else recipe_of(model, fold_folder)
         judged.append(judge_fold(model.to(shard.device), dataset, shard))
     result = CrossValidation(pool(judged), tuple(measure(j.model, j.nats, j.images.labels) for j in judged))
     if shard.first:
@@ -230,7 +230,7 @@ def read_begun(folder: Path) -> frozenset[bytes] | None:
 def warn_of_others(folder: Path, folds: int) -> None:
     """Say which models in the folder are of an earlier evaluation in more folds; nothing is deleted."""
     own = {f"fold-{number}" for number in range(folds)}
-    others = sorted(place.name for place in folder.glob("fold-*") if place.name not in own)
+    others = sorted(other.name for other in folder.glob("fold-*") if other.name not in own)
     if others:
         warn(f"{', '.join(others)} in {folder} are of an earlier evaluation in more folds")
 
@@ -245,7 +245,7 @@ PARTS = ("network", "distribution", "fusion", "objective", "training", "augment"
 
 
 def finished(
-    place: Path,
+    folder: Path,
     dataset: Dataset,
     recipe: "str | Path | Recipe | None",
     fields: dict[str, Any],
@@ -256,30 +256,31 @@ def finished(
     Raises UserError for one of other data or folds, and where another recipe, other fields of it, or other limits are
     asked for: what is pooled must be alike.
     """
-    if not (place / checkpoint.CONFIG).exists():
+    if not (folder / checkpoint.CONFIG).exists():
         return None
-    model = checkpoint.load(place)
+    model = checkpoint.load(folder)
     training = model.record.training
     if not training.finished:
         return None
     if training.data != dataset.fingerprint():
-        raise UserError(f"{place} was trained on other data or other folds: begin anew with another --out")
-    known = recipe_of(model, place)
+        raise UserError(f"{folder} was trained on other data or other folds: begin anew with another --out")
+    known = recipe_of(model, folder)
     asked = override(known if recipe is None else resolve(recipe, {}), fields)
     for part in PARTS:
         if getattr(known, part) != getattr(asked, part):
-            raise UserError(f"{place} was trained by another recipe ({part}): begin anew with another --out")
+            raise UserError(f"{folder} was trained by another recipe ({part}): begin anew with another --out")
     for name, value in limits.items():
         if value is not None and value != getattr(training, name):
             raise UserError(
-                f"{place} was trained with {name} {getattr(training, name)}, not {value}: begin anew with another --out"
+                f"{folder} was trained with {name} {getattr(training, name)}, not {value}: "
+                "begin anew with another --out"
             )
     return model
 
 
-def recipe_of(model: AutoregressiveImageModel, place: Path) -> Recipe:
+def recipe_of(model: AutoregressiveImageModel, folder: Path) -> Recipe:
     """The recipe that the model in `place` was trained by."""
-    return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {place}")
+    return from_dict(model.record.recipe or {"name": "own"}, f"the recipe of {folder}")
 
 
 def judge_fold(model: AutoregressiveImageModel, dataset: Dataset, shard: Shard) -> Judged:
@@ -306,13 +307,13 @@ def pooled_labels(judged: list[Judged]) -> Tensor:
 
 def posteriors(judged: list[Judged]) -> Tensor:
     """p(c | x) [N, K] of all the images, calibrated by the answers of the other models to their own folds."""
-    found = []
+    parts = []
     for own in judged:
         others = [j for j in judged if j is not own]
         joint = torch.cat([j.model.with_prior(j.nats) for j in others])
         calibration = fit_calibration(joint, pooled_labels(others))
-        found.append(calibration.posterior(own.nats, own.model.log_prior()))
-    return torch.cat(found)
+        parts.append(calibration.posterior(own.nats, own.model.log_prior()))
+    return torch.cat(parts)
 
 
 def write(folder: Path, judged: list[Judged], result: CrossValidation) -> None:

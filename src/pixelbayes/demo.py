@@ -56,14 +56,14 @@ def demo(
     }
     model = train(dataset, recipe=recipe, out=folder, overwrite=True, **budget)  # type: ignore[arg-type]
     images = dataset.splits["test"]
-    found = examine(model, images, train=dataset.train)
-    assert found is not None
+    evaluation = examine(model, images, train=dataset.train)
+    assert evaluation is not None
     products = Products(folder, "demo")
-    found.write(products)
+    evaluation.write(products)
     _draw(model, folder, seed)
     seconds = monotonic() - begun
     source = replace(
-        source_of(model, folder, found, Beside(dataset.train, "test", seed=seed)),
+        source_of(model, folder, evaluation, Beside(dataset.train, "test", seed=seed)),
         title=f"Handwritten digits, learned in {spell_seconds(seconds)}",
         lead=LEAD,
         commands=next_commands(folder),
@@ -71,7 +71,7 @@ def demo(
     write_page(products, source)
     products.finish()
     _tell(source, seconds)
-    return found.metrics
+    return evaluation.metrics
 
 
 def _claim(folder: Path) -> None:

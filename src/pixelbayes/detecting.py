@@ -169,8 +169,8 @@ def measure_foreign(
     if isinstance(model, str | Path):
         folder, model = model, checkpoint.load(model)
         detector = load_for(folder, model) if detector is None else detector
-    found = [detect(model, images, detector, batch=batch, progress=progress) for images in (known, foreign)]
-    return separations(*found)
+    answers = [detect(model, images, detector, batch=batch, progress=progress) for images in (known, foreign)]
+    return separations(*answers)
 
 
 def separations(known: Detection, foreign: Detection) -> list[Separation]:
@@ -190,9 +190,9 @@ def unlabelled(
 
     `lazy`: many images are decoded when their levels are asked for, and not now."""
     if isinstance(images, ImageSet):
-        found = images
+        image_set = images
     elif isinstance(images, str | Path):
-        found = open_images(
+        image_set = open_images(
             images, model.shape, model.record.data, Labels(()),
             split=split, skip_bad_images=skip_bad_images, root=root, lazy=lazy,
         )  # fmt: skip
@@ -201,13 +201,13 @@ def unlabelled(
         model.check(levels)
         unknown = torch.full((len(levels),), -1)
         paths = [f"[{row}]" for row in range(len(levels))]
-        found = ImageSet(levels, unknown, paths, Labels(()), model.shape)
-    if not len(found):
+        image_set = ImageSet(levels, unknown, paths, Labels(()), model.shape)
+    if not len(image_set):
         raise UserError("there are no images to judge")
-    size, own = tuple(found.levels.shape[1:]), model.shape
-    if size != (own.channels, own.height, own.width) or found.shape.levels != own.levels:
-        raise UserError(f"the model takes images of {own}, not {found.shape}")
-    return found
+    size, own = tuple(image_set.levels.shape[1:]), model.shape
+    if size != (own.channels, own.height, own.width) or image_set.shape.levels != own.levels:
+        raise UserError(f"the model takes images of {own}, not {image_set.shape}")
+    return image_set
 
 
 def _known_images(

@@ -28,13 +28,13 @@ def pick_device(word: str = "auto") -> torch.device:
         raise UserError(f"unknown device '{word}' (accepted: auto, cpu, cuda, cuda:N, mps)")
     if kind == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = (
+    count = (
         torch.cuda.device_count()
         if kind == "cuda"
         else int(kind == "cpu" or torch.backends.mps.is_available())
     )
-    if int(number or 0) >= found:
-        raise UserError(f"there is no device '{word}' here ({found} of that kind); use --device auto")
+    if int(number or 0) >= count:
+        raise UserError(f"there is no device '{word}' here ({count} of that kind); use --device auto")
     return torch.device(word)
 
 
@@ -67,13 +67,13 @@ class Shard:
         """Returns this process's chunks."""
         return chunks[self.rank :: self.ranks]
 
-    def merge(self, found: Tensor) -> Tensor:
+    def merge(self, part: Tensor) -> Tensor:
         """What every process found, zero where others worked -> all of it, on every process."""
         if self.ranks == 1:
-            return found
-        whole = found.to(self.device)
+            return part
+        whole = part.to(self.device)
         torch.distributed.all_reduce(whole)
-        return whole.to(found.device)
+        return whole.to(part.device)
 
 
 ALONE = Shard()

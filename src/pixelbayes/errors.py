@@ -48,9 +48,11 @@ def printable(text: str) -> str:
     >>> print(printable("caf\\x1b[31m\\udce9"))
     caf\\x1b[31m\\udce9
     """
-    kept = "\n\t"
+    allowed = "\n\t"
     return "".join(
-        letter if letter in kept or unicodedata.category(letter) not in ("Cc", "Cs") else ascii(letter)[1:-1]
+        letter
+        if letter in allowed or unicodedata.category(letter) not in ("Cc", "Cs")
+        else ascii(letter)[1:-1]
         for letter in text
     )
 

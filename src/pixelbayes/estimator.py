@@ -182,10 +182,10 @@ class PixelBayesClassifier(ClassifierMixin, BaseEstimator):
         if label is None:
             index = np.random.default_rng(seed).integers(0, len(self.classes_), n)
         else:
-            found = np.flatnonzero(self.classes_ == label)
-            if not len(found):
+            matches = np.flatnonzero(self.classes_ == label)
+            if not len(matches):
                 raise ValueError(f"there is no class {label!r}; the classes are {list(self.classes_)}")
-            index = np.full(n, found[0])
+            index = np.full(n, matches[0])
         levels = generate(self.model_, labels=[self.model_.classes[each] for each in index], seed=seed)
         pixels = np.moveaxis(np.asarray(levels), 1, -1)
         return pixels.reshape(n, *self.layout_)
@@ -295,8 +295,8 @@ def _check_field(name: str) -> None:
         },
     }
     everything = {each for fields in known.values() for each in fields}
-    found = field in known.get(section, set()) if section else name in everything | set(known) | set(TOP)
-    if not found:
+    exists = field in known.get(section, set()) if section else name in everything | set(known) | set(TOP)
+    if not exists:
         choices = [
             *NAMED,
             *everything,

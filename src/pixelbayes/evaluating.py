@@ -126,8 +126,8 @@ def _split_of(dataset: Dataset, split: str | None) -> ImageSet:
 
 def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | None) -> ImageSet:
     """Levels `(n, C, H, W)` and labels as a set of the model's classes."""
-    found, own = prepared(model, images)
-    levels = as_levels(found)
+    array, own = prepared(model, images)
+    levels = as_levels(array)
     model.check(levels)
     labels = own if labels is None else labels
     index = torch.full((len(levels),), UNKNOWN)
@@ -147,8 +147,8 @@ def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | N
 def _fitting(model: AutoregressiveImageModel, images: ImageSet) -> ImageSet:
     """The set with labels as the model counts them, matched by name; UserError where shape or classes differ."""
     size = tuple(images.levels.shape[1:])
-    wanted = (model.shape.channels, model.shape.height, model.shape.width)
-    if size != wanted or images.shape.levels != model.shape.levels:
+    expected = (model.shape.channels, model.shape.height, model.shape.width)
+    if size != expected or images.shape.levels != model.shape.levels:
         held = f"{'x'.join(map(str, size))}, {images.shape.levels} levels"
         raise UserError(f"the model takes images of {model.shape}, not {held}")
     if not model.classes:

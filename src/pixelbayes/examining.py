@@ -182,8 +182,8 @@ def examine(
     # On images that it was trained on, a nearest neighbour is always right.
     if train is not None and answers is not None and 2 * (source.trained_on or 0) <= len(images):
         beside = rivals(train, images, answers.predicted)
-    found = accuracy_seen(model, along, images) if seen else None
-    return Evaluation(metrics, images, answers, source, tuple(beside), found, fingerprint(model))
+    curve = accuracy_seen(model, along, images) if seen else None
+    return Evaluation(metrics, images, answers, source, tuple(beside), curve, fingerprint(model))
 
 
 def training_images(

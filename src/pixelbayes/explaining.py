@@ -56,8 +56,8 @@ def explain(
 
     >>> import numpy as np
     >>> from pixelbayes import create
-    >>> found = explain(create("digits", filters=4), np.zeros((1, 1, 8, 8), np.uint8), against="3")
-    >>> bool((found.maps.sum((1, 2)) == found.log_odds).all())
+    >>> evidence = explain(create("digits", filters=4), np.zeros((1, 1, 8, 8), np.uint8), against="3")
+    >>> bool((evidence.maps.sum((1, 2)) == evidence.log_odds).all())
     True
     """
     require_model(model)
@@ -71,10 +71,10 @@ def explain(
     with claimed(out, overwrite) as folder:
         products = Products(folder, "evidence")
         products.refuse_foreign(output_names(chosen.paths, maps))  # before the work
-        found = evidence_of(model, chosen.levels, of, against, batch, progress)
-        write(found, chosen, products, maps)
+        evidence = evidence_of(model, chosen.levels, of, against, batch, progress)
+        write(evidence, chosen, products, maps)
         products.finish()
-    return found
+    return evidence
 
 
 def as_image_set(model: AutoregressiveImageModel, images: Any) -> ImageSet:
@@ -119,25 +119,25 @@ def picture_names(paths: Sequence[str]) -> list[str]:
     return names
 
 
-def write(found: Evidence, images: ImageSet, products: Products, maps: str | None = None) -> None:
+def write(evidence: Evidence, images: ImageSet, products: Products, maps: str | None = None) -> None:
     """The table, the maps and the pictures of some evidence, under `output_names`."""
     from .pictures.evidence import PER_SHEET, evidence_picture, evidence_sheet, panels_of
 
     with products.new(TABLE) as path:
-        found.write_csv(path, images.paths, images.labels)
+        evidence.write_csv(path, images.paths, images.labels)
     if maps == "npy":
         with products.new(MAP_FILES[maps]) as path, path.open("wb") as file:
-            np.save(file, found.maps.numpy())
+            np.save(file, evidence.maps.numpy())
     elif maps == "safetensors":
-        tensors = {"maps": found.maps, "class": found.chosen, "rival": found.rivals}
+        tensors = {"maps": evidence.maps, "class": evidence.chosen, "rival": evidence.rivals}
         with products.new(MAP_FILES[maps]) as path:
             write_tensors(path, {name: each.contiguous() for name, each in tensors.items()})
-    shown = panels_of(found, images)
-    if len(shown) <= EACH_ALONE:
-        for panel, name in zip(shown, picture_names(images.paths), strict=True):
+    panels = panels_of(evidence, images)
+    if len(panels) <= EACH_ALONE:
+        for panel, name in zip(panels, picture_names(images.paths), strict=True):
             with products.new(name) as path:
                 evidence_picture(panel, path)
-    for number, start in enumerate(range(0, len(shown) if len(shown) > 1 else 0, PER_SHEET), 1):
-        title = f"images {start + 1} to {min(start + PER_SHEET, len(shown))} of {len(shown)}"
+    for number, start in enumerate(range(0, len(panels) if len(panels) > 1 else 0, PER_SHEET), 1):
+        title = f"images {start + 1} to {min(start + PER_SHEET, len(panels))} of {len(panels)}"
         with products.new(f"sheet-{number:03d}.png") as path:
-            evidence_sheet(shown[start : start + PER_SHEET], path, title)
+            evidence_sheet(panels[start : start + PER_SHEET], path, title)

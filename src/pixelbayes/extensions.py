@@ -14,18 +14,18 @@ def import_extensions(names: Iterable[str]) -> tuple[str, ...]:
 
     Raises UserError, naming the module, when there is none or it fails.
     """
-    wanted = (names,) if isinstance(names, str) else tuple(names)
+    modules = (names,) if isinstance(names, str) else tuple(names)
     here = str(Path.cwd())
-    if wanted and here not in sys.path:
+    if modules and here not in sys.path:
         sys.path.append(here)
-    for name in wanted:
+    for name in modules:
         try:
             import_module(name)
         except UserError:
             raise
         except Exception as error:
             raise UserError(f"--import {name}: {type(error).__name__}: {error}") from error
-    return wanted
+    return modules
 
 
 def extension_hint(config: Any) -> str:

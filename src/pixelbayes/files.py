@@ -53,11 +53,11 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
 
 def sweep(folder: str | Path) -> None:
     """Remove what `whole` left half-written in a folder and those within, where a process was killed on the way."""
-    for place, rooms, names in os.walk(folder, followlinks=False):
+    for parent, folders, names in os.walk(folder, followlinks=False):
         for name in filter(LEFT_BEHIND.fullmatch, names):
-            Path(place, name).unlink(missing_ok=True)
-        for name in filter(LEFT_BEHIND.fullmatch, rooms):
-            _clear(Path(place, name))
+            Path(parent, name).unlink(missing_ok=True)
+        for name in filter(LEFT_BEHIND.fullmatch, folders):
+            _clear(Path(parent, name))
 
 
 def _clear(room: Path) -> None:

@@ -53,9 +53,9 @@ def reserved(name: str, root: str | Path = "runs") -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for place in (folder, *([Path(root)] if new_root else [])):
-            if place.is_dir() and not any(place.iterdir()):
-                place.rmdir()
+        for made in (folder, *([Path(root)] if new_root else [])):
+            if made.is_dir() and not any(made.iterdir()):
+                made.rmdir()
 
 
 def claim_folder(out: str | Path, overwrite: bool = False, resume: bool = False) -> Path:
@@ -138,11 +138,11 @@ class FolderLock:
 
 def refuse_unwritable(path: Path) -> None:
     """Raise UserError where a file or folder of that name could not be made or written; makes nothing."""
-    place = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if place != path and not place.is_dir():
-        raise UserError(f"cannot write {path}: {place} is a file, not a folder")
-    if not os.access(place, os.W_OK):
-        raise UserError(f"cannot write {path}: permission denied for {place}")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if nearest != path and not nearest.is_dir():
+        raise UserError(f"cannot write {path}: {nearest} is a file, not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise UserError(f"cannot write {path}: permission denied for {nearest}")
 
 
 def refuse_occupied(folder: Path, allowed: bool = False) -> None:

@@ -124,23 +124,23 @@ def commands(folder: Path | None, record: ModelRecord, split: str = "") -> list[
     """Returns how to come to such a model again, and what to do with it."""
     if folder is None:
         return []
-    place, found = quote(str(folder)), []
+    quoted, entries = quote(str(folder)), []
     data, training = record.data, record.training
     if data.source and training.steps:
         budget = f" --minutes {training.minutes:g}" if training.minutes is not None else ""
         budget += f" --max-steps {training.max_steps}" if training.max_steps else ""
         again = quote(f"{folder}-again")
-        options = f"--recipe {place}{budget} --seed {training.seed} --out {again}"
+        options = f"--recipe {quoted}{budget} --seed {training.seed} --out {again}"
         line = f"pixelbayes train {quote(data.source)} {options}"
-        found.append(Command(line, "train such a model again"))
+        entries.append(Command(line, "train such a model again"))
     among = f" --split {split}" if split else ""
-    found += [
-        Command(f"pixelbayes evaluate {place}{among}", "measure it again"),
-        Command(f"pixelbayes generate {place} --per-class 25", "draw new images"),
-        Command(f"pixelbayes classify {place} DATA --csv predictions.csv", "classify images of yours"),
-        Command(f"pixelbayes report {place}", "write this page again"),
+    entries += [
+        Command(f"pixelbayes evaluate {quoted}{among}", "measure it again"),
+        Command(f"pixelbayes generate {quoted} --per-class 25", "draw new images"),
+        Command(f"pixelbayes classify {quoted} DATA --csv predictions.csv", "classify images of yours"),
+        Command(f"pixelbayes report {quoted}", "write this page again"),
     ]
-    return found
+    return entries
 
 
 def evenly(images: ImageSet, most: int) -> ImageSet:
@@ -210,14 +210,14 @@ def _recorded(
     if path is None or not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         notes.append(f"The figures: {path.name} cannot be read ({error}).")
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(table, dict):
         return {}
-    others = model is not None and found.get("weights", "") not in ("", fingerprint(model))
-    return {} if others else found
+    others = model is not None and table.get("weights", "") not in ("", fingerprint(model))
+    return {} if others else table
 
 
 def _examined(
@@ -230,10 +230,10 @@ def _examined(
     if len(some) < len(images):
         notes.append(f"Of {len(images):,} {split} images {len(some):,}, evenly chosen, were measured.")
     try:
-        found = examine(model, some, progress=asked.progress)
-        assert found is not None
+        evaluation = examine(model, some, progress=asked.progress)
+        assert evaluation is not None
         # A part of the images that chose the weights is not known by itself.
-        return replace(found, provenance=provenance(model, images))
+        return replace(evaluation, provenance=provenance(model, images))
     except UserError as error:
         notes.append(f"All figures: {error}.")
         return None

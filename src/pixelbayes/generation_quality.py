@@ -95,11 +95,11 @@ def measure_generation(
     else:
         look = _own_features(features, real if train is None else train, fit, device, progress)
     known = bool(samples.known.any()) and len(real.classes)
-    found = compare_images(samples.levels, samples.labels if known else None, real, look, progress)
+    quality = compare_images(samples.levels, samples.labels if known else None, real, look, progress)
     if train is not None:
         own = memorisation(samples.levels, real.levels, train.levels, real.shape.levels)
-        found = replace(found, memorisation=own)
-    return found
+        quality = replace(quality, memorisation=own)
+    return quality
 
 
 def draw_like(
@@ -182,8 +182,8 @@ def draw_nearest(samples: ImageSet, train: ImageSet, path: Path, rows: int = 12,
     chosen = torch.linspace(0, len(samples) - 1, min(rows, len(samples))).round().long()
     chosen = samples.labels.argsort(stable=True)[chosen]
     count = samples.shape.levels
-    _, found = nearest(pixels(samples.levels[chosen], count), pixels(train.levels, count), neighbours)
-    beside: Tensor = train.levels[torch.from_numpy(found).flatten()].unflatten(0, found.shape)
+    _, indices = nearest(pixels(samples.levels[chosen], count), pixels(train.levels, count), neighbours)
+    beside: Tensor = train.levels[torch.from_numpy(indices).flatten()].unflatten(0, indices.shape)
     nearest_sheet(
         samples.levels[chosen],
         beside,

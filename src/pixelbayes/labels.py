@@ -44,15 +44,15 @@ class Labels:
         """
         plain = [_as_folder(name) for name in self.names]
         given, taken = set(self.names), {*RESERVED}
-        found: dict[int, str] = {}
+        names: dict[int, str] = {}
         # A name that is a folder's already keeps it.
         for index in sorted(range(len(plain)), key=lambda index: plain[index] != self.names[index]):
             name = plain[index]
             while name.casefold() in taken or (name != self.names[index] and name in given):
                 name += f"-{index}"
             taken.add(name.casefold())
-            found[index] = name
-        return tuple(found[index] for index in range(len(plain)))
+            names[index] = name
+        return tuple(names[index] for index in range(len(plain)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -92,10 +92,10 @@ class Labels:
 
     def _named_by(self, number: int) -> int:
         """The class whose name is this number."""
-        found = [index for index, name in enumerate(self.names) if int(name) == number]
-        if len(found) == 1:
-            return found[0]
-        many = f", and {len(found)} of them {number}" if found else ""
+        matches = [index for index, name in enumerate(self.names) if int(name) == number]
+        if len(matches) == 1:
+            return matches[0]
+        many = f", and {len(matches)} of them {number}" if matches else ""
         raise UserError(f"no class is named {number}: the classes are named by numbers ({self._some}){many}")
 
     def _at(self, number: int) -> int:
@@ -128,6 +128,6 @@ class Labels:
 
 def _as_folder(name: str) -> str:
     """Without what file systems refuse or read as something else, and of a length that leaves room for an ending."""
-    kept = (letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in name)
-    plain = "".join(kept).strip(". ").encode()[:LONGEST_FOLDER].decode(errors="ignore").strip(". ")
+    letters = (letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in name)
+    plain = "".join(letters).strip(". ").encode()[:LONGEST_FOLDER].decode(errors="ignore").strip(". ")
     return f"{plain}_" if plain.split(".")[0].upper() in DEVICES else plain or "_"

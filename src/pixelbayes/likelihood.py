@@ -91,8 +91,8 @@ def log_likelihoods(
     """
     for rows, levels in _chunks(model, images, question, shard, start):
         # An ordinary tensor on the CPU, that gradients and NumPy may meet.
-        found = torch.empty(len(rows), answers_an_image(model, question), dtype=torch.float64)
-        yield rows, found.copy_(_nats(model, levels, rows, question))
+        nats = torch.empty(len(rows), answers_an_image(model, question), dtype=torch.float64)
+        yield rows, nats.copy_(_nats(model, levels, rows, question))
 
 
 def log_likelihood_maps(
@@ -106,10 +106,10 @@ def log_likelihood_maps(
     question = Question(batch=batch)
     for rows, levels in _chunks(model, images, question, shard):
         width = answers_an_image(model, question)
-        found = torch.empty(len(rows), width, *levels.shape[2:], dtype=torch.float64)
+        maps = torch.empty(len(rows), width, *levels.shape[2:], dtype=torch.float64)
         for classes in _pieces(model, len(rows), question):
-            found[:, classes.start : classes.stop] = _class_maps(model, levels, classes)
-        yield rows, found
+            maps[:, classes.start : classes.stop] = _class_maps(model, levels, classes)
+        yield rows, maps
 
 
 def _chunks(
@@ -145,8 +145,8 @@ def collect(
 ) -> Tensor:
     """The chunks of `log_likelihoods` as one tensor `(count, width)`, zero where another process worked."""
     nats = torch.zeros(count, width, dtype=torch.float64)
-    for rows, found in chunks:
-        nats[rows.start : rows.stop] = found
+    for rows, numbers in chunks:
+        nats[rows.start : rows.stop] = numbers
     return nats
 
 
@@ -222,13 +222,13 @@ def _over_views(
     model: AutoregressiveImageModel, levels: Tensor, rows: range, classes: range, question: Question
 ) -> Tensor:
     """The log of the mean density over the question's views `(b, k)`."""
-    views, own, found = GROUPS[question.views], model.config.fusion.views, []
+    views, own, by_view = GROUPS[question.views], model.config.fusion.views, []
     for view in views:
         shown = torch.full((len(levels),), index_in(own, view), device=levels.device)
         maps = _maps(model, seen(levels, view), rows, classes, question.candidates, shown)
         weights = None if question.weights is None else seen(question.weights, view)
-        found.append(total(maps, weights))
-    return torch.logsumexp(torch.stack(found), 0) - log(len(views)) if len(views) > 1 else found[0]
+        by_view.append(total(maps, weights))
+    return torch.logsumexp(torch.stack(by_view), 0) - log(len(views)) if len(views) > 1 else by_view[0]
 
 
 def _maps(

@@ -152,8 +152,8 @@ class AutoregressiveImageModel(nn.Module):
         if self.classes and self.network_ignores_labels:
             lines["strategy"] += ": the label enters nowhere, it cannot classify"
         width = max(map(len, lines))
-        shown = (f"  {name:<{width}}  {value}" for name, value in lines.items() if value)
-        return "\n".join([type(self).__name__, *shown])
+        rows = (f"  {name:<{width}}  {value}" for name, value in lines.items() if value)
+        return "\n".join([type(self).__name__, *rows])
 
     @property
     def network_ignores_labels(self) -> bool:
@@ -428,8 +428,8 @@ def as_indices(labels: LabelsLike | int | str, classes: Labels) -> Tensor:
     if given.dtype.kind not in "biufUO":
         raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
     table = {word: _index_of(word, classes) for word in {_plain(each) for each in given.flat}}
-    found = np.array([table[_plain(each)] for each in given.flat], np.int64)
-    return torch.from_numpy(found.reshape(given.shape))
+    indices = np.array([table[_plain(each)] for each in given.flat], np.int64)
+    return torch.from_numpy(indices.reshape(given.shape))
 
 
 def _whole(labels: Tensor) -> Tensor:

@@ -164,8 +164,8 @@ class AdaptedNetwork(Network):
             raise UserError(
                 f"the module's output {tuple(output.shape)} may lie as {' or '.join(fitting)}: say layout="
             )
-        axes, wanted = fitting[0], "bphw" if output.dim() == 4 else "bclhw"
-        ordered = output.permute([axes.index(axis) for axis in wanted])
+        axes, layout = fitting[0], "bphw" if output.dim() == 4 else "bclhw"
+        ordered = output.permute([axes.index(axis) for axis in layout])
         return ordered if output.dim() == 4 else ordered.flatten(1, 2)
 
     def complaint(self, output: Tensor, image: Tensor, sizes: dict[str, int]) -> str:

@@ -47,18 +47,18 @@ class Products:
                 raise UserError(
                     f"{link} is a link, and nothing is written through links: choose another --out"
                 )
-            above = next((place for place in self._places(name)[:-1] if place.is_file()), None)
+            above = next((path for path in self._places(name)[:-1] if path.is_file()), None)
             own = name == self.list.name or not (folder / name).exists() or self.owns(name)
             if above is not None or not own:
                 foreign.append(name if above is None else above.relative_to(folder).as_posix())
         if foreign:
             more = f" and {len(foreign) - MOST_NAMES:,} more" if len(foreign) > MOST_NAMES else ""
-            shown = f"({', '.join(foreign[:MOST_NAMES])}{more})"
+            listed = f"({', '.join(foreign[:MOST_NAMES])}{more})"
             raise UserError(
-                f"{folder} holds files that were not written by such a command, or were changed since {shown}: "
+                f"{folder} holds files that were not written by such a command, or were changed since {listed}: "
                 "choose another --out, or move them away"
                 if self.list.is_file()
-                else f"{folder} holds files {shown}, and no list of what was written there (earlier versions kept "
+                else f"{folder} holds files {listed}, and no list of what was written there (earlier versions kept "
                 "none, and your own files are on none): choose another --out, or delete them yourself"
             )
 
@@ -116,7 +116,7 @@ class Products:
         return [self.folder.joinpath(*parts[: end + 1]) for end in range(len(parts))]
 
     def _link_on_the_way(self, name: str) -> Path | None:
-        return next((place for place in self._places(name) if place.is_symlink()), None)
+        return next((path for path in self._places(name) if path.is_symlink()), None)
 
     def _read(self) -> dict[str, set[str]]:
         """The names that are listed, and what each file held; lines that are none are passed over."""

@@ -9,7 +9,7 @@ HUB = "pixelbayes"
 def ready_folders() -> list[Path]:
     """Where ready models lie: in the package, then in the checkout that it is run from (`models/`)."""
     package = Path(__file__).parent
-    return [place for place in (package / "models", package.parents[1] / "models") if place.is_dir()]
+    return [shelf for shelf in (package / "models", package.parents[1] / "models") if shelf.is_dir()]
 
 
 def ready_models() -> dict[str, Path]:
@@ -18,8 +18,8 @@ def ready_models() -> dict[str, Path]:
     >>> "digits" in ready_models()
     True
     """
-    found: dict[str, Path] = {}
-    for place in ready_folders():
-        for folder in sorted(path.parent for path in place.glob("*/config.json")):
-            found.setdefault(folder.name, folder)
-    return found
+    models: dict[str, Path] = {}
+    for shelf in ready_folders():
+        for folder in sorted(path.parent for path in shelf.glob("*/config.json")):
+            models.setdefault(folder.name, folder)
+    return models

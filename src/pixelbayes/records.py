@@ -101,8 +101,8 @@ class TrainingRecord:
 
     def figure(self, name: str) -> float | None:
         """A validation figure of the kept weights, such as 'bits_per_dim'; None where it was not measured."""
-        found = (self.validation or {}).get(f"validation_{name}")
-        return float(found) if isinstance(found, int | float) else None
+        value = (self.validation or {}).get(f"validation_{name}")
+        return float(value) if isinstance(value, int | float) else None
 
 
 @dataclass(frozen=True)

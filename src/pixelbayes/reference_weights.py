@@ -47,12 +47,12 @@ def import_weights(file: str | Path, size: tuple[int, int] | None = None) -> Aut
     )
     first, last = weights.get("u_init.conv.weight_v"), weights.get("nin_out.lin_a.weight_v")
     if not resnets or first is None or last is None:
-        wanted = (
+        expected = (
             "up_layers.0.u_stream.0.conv_input.conv.weight_v",
             "u_init.conv.weight_v",
             "nin_out.lin_a.weight_v",
         )
-        missing = [name for name in wanted if name not in weights]
+        missing = [name for name in expected if name not in weights]
         raise UserError(f"{path} is not a checkpoint of the PixelCNN++ port: it has no {', '.join(missing)}")
     channels, filters = first.shape[1] - 1, first.shape[0]
     per_mixture = {1: 3, 3: 10}.get(channels)
@@ -95,8 +95,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 def _reason(error: Exception) -> str:
     """In the user's words: what PyTorch says here advises to execute what the file holds."""
-    if wanted := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return f"it asks for {wanted[1]}, and nothing in a file is executed"
+    if named := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return f"it asks for {named[1]}, and nothing in a file is executed"
     if isinstance(error, SafetensorError | OSError):
         return str(error).splitlines()[0]
     return "it is no checkpoint, or damaged"
@@ -117,15 +117,15 @@ def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _check_tensors(weights: Mapping[str, Tensor], path: Path) -> None:
     """`UserError` unless those under the port's names are dense and have its number of dimensions."""
     for name, value in weights.items():
-        wanted = _dimensions(name)
-        if wanted is None:
+        dimensions = _dimensions(name)
+        if dimensions is None:
             continue
         if value.is_nested or value.layout != torch.strided or value.is_meta or not value.is_floating_point():
             raise UserError(f"{path}: {name} is no dense tensor of real numbers")
         if not bool(value.isfinite().all()):
             raise UserError(f"{path}: {name} has values that are not finite")
-        if value.dim() != wanted:
-            raise UserError(f"{path}: {name} is {tuple(value.shape)}, and not of {wanted} dimension(s)")
+        if value.dim() != dimensions:
+            raise UserError(f"{path}: {name} is {tuple(value.shape)}, and not of {dimensions} dimension(s)")
 
 
 def _dimensions(name: str) -> int | None:

@@ -56,19 +56,19 @@ class Region:
 
         Raises UserError for a region that is empty or reaches beyond the image.
         """
-        found = torch.zeros(height, width, dtype=torch.bool)
+        inside = torch.zeros(height, width, dtype=torch.bool)
         if self.upto is None:
-            found[self._bounds(self.rows, height, width), self._bounds(self.columns, width, height, True)] = (
-                True
-            )
+            inside[
+                self._bounds(self.rows, height, width), self._bounds(self.columns, width, height, True)
+            ] = True
         else:
             row, column = self.upto
             if row * width + column > height * width or column > width:
                 raise self._outside(height, width)
-            found.view(-1)[: row * width + column] = True
-        if not bool(found.any()):
+            inside.view(-1)[: row * width + column] = True
+        if not bool(inside.any()):
             raise UserError(f"the region '{self.text}' is empty: it holds no pixel of {height}x{width}")
-        return found
+        return inside
 
     def _bounds(self, part: slice, size: int, other: int, columns: bool = False) -> slice:
         """The slice from 0 on; a Python slice would be cut at the border without a word."""
@@ -87,10 +87,10 @@ def _from_text(text: str) -> Region:
     before = UPTO.fullmatch(text)
     if before is not None:
         return Region(text, upto=(int(before[1]), int(before[2])))
-    found = RECTANGLE.fullmatch(text)
-    if found is None:
+    matched = RECTANGLE.fullmatch(text)
+    if matched is None:
         raise UserError(f"the region '{text}' is not understood: it is {ACCEPTED}")
-    top, bottom, left, right = (None if end is None else int(end) for end in found.groups())
+    top, bottom, left, right = (None if end is None else int(end) for end in matched.groups())
     return Region(text, slice(top, bottom), slice(left, right))
 
 

@@ -89,19 +89,19 @@ def report(
 def _default_out(run: str | Path | AutoregressiveImageModel) -> Path:
     if isinstance(run, AutoregressiveImageModel):
         return Path("report.html")
-    place = Path(run).resolve().parent if Path(run).is_file() else Path(run)
-    if not place.is_dir():
-        return Path(f"{place.name}-report.html")
-    return place.resolve().parent / f"{place.resolve().name}-report.html"
+    source = Path(run).resolve().parent if Path(run).is_file() else Path(run)
+    if not source.is_dir():
+        return Path(f"{source.name}-report.html")
+    return source.resolve().parent / f"{source.resolve().name}-report.html"
 
 
 def _folders(given: Iterable[str | Path]) -> Sequence[Path]:
     """Folders of evaluations that the user names must be some."""
-    found = [Path(place) for place in given]
-    for place in found:
-        if not any((place / name).is_file() for name in ("metrics.json", "generation.json", "against.json")):
-            raise UserError(f"{place} holds no evaluation (metrics.json, generation.json or against.json)")
-    return found
+    folders = [Path(folder) for folder in given]
+    for folder in folders:
+        if not any((folder / name).is_file() for name in ("metrics.json", "generation.json", "against.json")):
+            raise UserError(f"{folder} holds no evaluation (metrics.json, generation.json or against.json)")
+    return folders
 
 
 def write_page(products: Products, source: Source) -> str:
@@ -114,14 +114,14 @@ def write_page(products: Products, source: Source) -> str:
 def page_of_evaluation(
     model: AutoregressiveImageModel,
     folder: Path | None,
-    found: Evaluation,
+    evaluation: Evaluation,
     train: ImageSet | None,
     split: str | None,
     products: Products,
 ) -> str:
     """Write the page of an evaluation among its other files: what it found, and what else is known of the model."""
     beside = Beside(train, split or "", stored=stored_in([products.folder]))
-    return write_page(products, source_of(model, folder, found, beside))
+    return write_page(products, source_of(model, folder, evaluation, beside))
 
 
 def hand_over(model: AutoregressiveImageModel, out: Path, progress: bool = True) -> list[str]:
@@ -134,7 +134,7 @@ def hand_over(model: AutoregressiveImageModel, out: Path, progress: bool = True)
     products.refuse_foreign(LEFT)
     notes: list[str] = []
     training = model.record.training
-    found, written = None, []
+    evaluation, written = None, []
     train, _ = training_images(model)
     if training.validation is None or training.trained_on_validation:
         notes.append("All figures: the run has no validation images of its own.")
@@ -146,11 +146,15 @@ def hand_over(model: AutoregressiveImageModel, out: Path, progress: bool = True)
                 f"Of {len(every):,} validation images {len(some):,}, evenly chosen, were judged, within a tenth of the "
                 "time of the training: pixelbayes evaluate judges all."
             )
-        found = examine(model, some, progress=progress)
-        assert found is not None
-        found = replace(found, provenance=provenance(model, every))  # a part of them chose the weights, too
-        written = found.write(products)
-    source = source_of(model, out, found, Beside(train, "validation", notes, stored_in([out]), training.seed))
+        evaluation = examine(model, some, progress=progress)
+        assert evaluation is not None
+        evaluation = replace(
+            evaluation, provenance=provenance(model, every)
+        )  # a part of them chose the weights, too
+        written = evaluation.write(products)
+    source = source_of(
+        model, out, evaluation, Beside(train, "validation", notes, stored_in([out]), training.seed)
+    )
     written.append(write_page(products, source))
     products.finish()
     return written

@@ -41,10 +41,10 @@ class RunSummary:
         """The fold as '1 of 5' (counted from 0); '' outside a k-fold evaluation."""
         return f"{self.fold} of {self.folds}" if self.folds else ""
 
-    def name(self, place: str | Path) -> str:
-        """The folder's name as seen from `place`."""
-        inside = self.folder != Path(place) and self.folder.is_relative_to(place)
-        return str(self.folder.relative_to(place)) if inside else str(self.folder)
+    def name(self, root: str | Path) -> str:
+        """The folder's name as seen from `root`."""
+        inside = self.folder != Path(root) and self.folder.is_relative_to(root)
+        return str(self.folder.relative_to(root)) if inside else str(self.folder)
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ NEEDED = {
 WORDS = {dict: "table", list: "list", str: "text"}
 
 
-def find_runs(place: str | Path) -> list[RunSummary]:
+def find_runs(root: str | Path) -> list[RunSummary]:
     """The runs in a folder, or the folder itself where it is one; raises UserError when there is no such folder."""
-    return [_read_run(folder) for folder in _folders(place, JOURNAL)]
+    return [_read_run(folder) for folder in _folders(root, JOURNAL)]
 
 
-def find_models(place: str | Path) -> list[ModelSummary]:
+def find_models(root: str | Path) -> list[ModelSummary]:
     """The models in a folder, or the folder itself where it is one."""
-    return [ModelSummary(folder, *_read_config(folder)) for folder in _folders(place, "model.safetensors")]
+    return [ModelSummary(folder, *_read_config(folder)) for folder in _folders(root, "model.safetensors")]
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
@@ -113,8 +113,8 @@ def _at(config: Any, path: str) -> Any:
     return config
 
 
-def _folders(place: str | Path, sign: str) -> Iterator[Path]:
-    root = Path(place)
+def _folders(folder: str | Path, sign: str) -> Iterator[Path]:
+    root = Path(folder)
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
     if (root / sign).is_file():
@@ -155,5 +155,5 @@ def _read_run(folder: Path) -> RunSummary:
 
 
 def _text(config: dict[str, Any], path: str) -> str:
-    found = _at(config, path)
-    return found if isinstance(found, str) else ""
+    value = _at(config, path)
+    return value if isinstance(value, str) else ""

@@ -100,15 +100,15 @@ class TrainingConfig:
 def _at_least(lowest: float, **values: float) -> None:
     for name, value in values.items():
         if not lowest <= value < inf:
-            wanted = "finite" if value == inf else f"at least {lowest}"
-            raise UserError(f"{name} must be {wanted}, not {value}")
+            bound = "finite" if value == inf else f"at least {lowest}"
+            raise UserError(f"{name} must be {bound}, not {value}")
 
 
 def _positive(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < inf:
-            wanted = "finite" if value == inf else "above 0"
-            raise UserError(f"{name} must be {wanted}, not {value}")
+            bound = "finite" if value == inf else "above 0"
+            raise UserError(f"{name} must be {bound}, not {value}")
 
 
 def _share(**values: float) -> None:

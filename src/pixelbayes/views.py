@@ -62,8 +62,8 @@ def draw(levels: Tensor, group: str, generator: torch.Generator) -> Tensor:
 def each_under(levels: Tensor, group: str, indices: Tensor) -> Tensor:
     """Images `(n, C, H, W)`, each under the view of its index `(n,)` in the group."""
     looks = [seen(levels, view) for view in GROUPS[group]]
-    found = looks[0].clone()
+    merged = looks[0].clone()
     for index, look in enumerate(looks[1:], 1):
         mine = (indices == index).to(levels.device)
-        found[mine] = look[mine]
-    return found
+        merged[mine] = look[mine]
+    return merged

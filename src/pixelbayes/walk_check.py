@@ -137,23 +137,23 @@ def _compare(
     """Both ways of walking over the first `rows` rows against the whole pass."""
     height, width = signal.shape[2:]
     tolerance = TOLERANCES.get(whole.dtype, COARSE_TOLERANCE) * float(1 + whole.abs().max())
-    found: dict[tuple[int, int, str], Difference] = {}
+    differences: dict[tuple[int, int, str], Difference] = {}
     greatest, failure = 0.0, ""
     for way, walked in (("pixel by pixel", _by_pixels), ("some rows at once", _by_rows)):
-        place = (0, 0)
+        cell = (0, 0)
         try:
             for row, column, seen in walked(model, signal, label, rows):
-                place = (row, column)
+                cell = (row, column)
                 there = whole[:, :, row : row + seen.shape[2], column : column + seen.shape[3]]
                 apart = (seen - there).abs().amax((0, 1))
                 greatest = max(greatest, float(apart.max()))
                 for r, c in (~(apart <= tolerance)).nonzero().tolist():
                     at = (row + r, column + c)
-                    found[*at, way] = Difference(at, float(apart[r, c]), way)
+                    differences[*at, way] = Difference(at, float(apart[r, c]), way)
         except Exception as error:  # of the user's own layers
-            where = f"walking {way}, after pixel (row {place[0]}, column {place[1]})"
+            where = f"walking {way}, after pixel (row {cell[0]}, column {cell[1]})"
             failure = failure or f"{type(error).__name__}: {error} ({where})"
-    ordered = tuple(found[key] for key in sorted(found))
+    ordered = tuple(differences[key] for key in sorted(differences))
     return WalkReport(height * width, rows * width, ordered, greatest, failure)
 
 

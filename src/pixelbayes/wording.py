@@ -43,8 +43,8 @@ def in_python(text: str) -> str:
     'choose another out=..., or add overwrite=True (or train with size=64)'
     """
     text = FIT.sub(r"pb.save_detector(pb.fit_detector(model), '\1')", text)
-    text = COMMAND.sub(lambda found: f"pb.{found[1]}({found[2]}, {_arguments(found[3])})", text)
-    return OPTION.sub(lambda found: _argument(found[1], found[2]), text)
+    text = COMMAND.sub(lambda match: f"pb.{match[1]}({match[2]}, {_arguments(match[3])})", text)
+    return OPTION.sub(lambda match: _argument(match[1], match[2]), text)
 
 
 def _arguments(words: str) -> str:

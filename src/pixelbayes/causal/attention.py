@@ -12,11 +12,11 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None) 
     b, _, h, w = query.shape
     if keys.shape[2] == 0:
         return values.new_zeros(b, values.shape[1], h, w)
-    asked, offered, found = (x.flatten(2).transpose(1, 2).unsqueeze(1) for x in (query, keys, values))
+    q, k, v = (x.flatten(2).transpose(1, 2).unsqueeze(1) for x in (query, keys, values))
     if visible is None:
-        mixed = F.scaled_dot_product_attention(asked, offered, found)
+        mixed = F.scaled_dot_product_attention(q, k, v)
     else:
         # The library divides by zero where nothing is visible: such a cell looks at all and is then set to zero.
         sees = visible.any(1, keepdim=True)
-        mixed = F.scaled_dot_product_attention(asked, offered, found, attn_mask=visible | ~sees) * sees
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=visible | ~sees) * sees
     return mixed.squeeze(1).transpose(1, 2).unflatten(2, (h, w))

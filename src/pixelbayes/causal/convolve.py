@@ -81,9 +81,9 @@ def gradients_again(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Of features, kernel and bias, in such a way that they can be differentiated once more."""
     top, left, right = ctx.reach
-    found = F.conv2d(F.pad(x, (left, right, top, 0)), kernel, None, ctx.stride)
+    output = F.conv2d(F.pad(x, (left, right, top, 0)), kernel, None, ctx.stride)
     needed = [index for index in (0, 1) if ctx.needs_input_grad[index]]
-    taken = torch.autograd.grad(found, [(x, kernel)[index] for index in needed], gradient, create_graph=True)
+    taken = torch.autograd.grad(output, [(x, kernel)[index] for index in needed], gradient, create_graph=True)
     of = dict(zip(needed, taken, strict=True))
     return of.get(0), of.get(1), gradient.sum((0, 2, 3)) if ctx.with_bias else None
 

@@ -102,14 +102,14 @@ class RowCache:
             return
         if span[0] != self.span[1]:
             raise ValueError(f"a walk goes forward: rows {span} cannot follow rows {self.span}")
-        kept = self.canvas[:, self.canvas.shape[1] - self.top :]
-        batch, _, width, channels = kept.shape
+        rows_above = self.canvas[:, self.canvas.shape[1] - self.top :]
+        batch, _, width, channels = rows_above.shape
         rows = self.top + span[1] - span[0]
         if self.canvas.shape[1] == rows:  # the same room again: what is not written anew is never read
-            self.canvas[:, : self.top] = kept.clone() if rows < 2 * self.top else kept
+            self.canvas[:, : self.top] = rows_above.clone() if rows < 2 * self.top else rows_above
         else:
             canvas = self.canvas.new_zeros(batch, rows, width, channels)
-            canvas[:, : self.top] = kept
+            canvas[:, : self.top] = rows_above
             self.canvas = canvas
         self.span = span
 
@@ -133,8 +133,8 @@ class RowCache:
     def _contribution_of_rows_above(self) -> Any:
         if self.top == 0:
             return [self.bias if self.bias is not None else self.kernel.new_zeros(())] * self.width
-        shown = self.canvas[:, : self.top].permute(0, 3, 1, 2)
-        added = F.conv2d(shown, self.kernel_above, self.bias, (1, self.stride))
+        rows_above = self.canvas[:, : self.top].permute(0, 3, 1, 2)
+        added = F.conv2d(rows_above, self.kernel_above, self.bias, (1, self.stride))
         return added.permute(3, 0, 1, 2).flatten(2).contiguous().unbind(0)
 
 
@@ -166,9 +166,9 @@ class CoarseCache:
 
     def write(self, x: Tensor, rows: Span, columns: Span, pixel: bool) -> None:
         if not pixel:
-            kept = self._as_tensor() if rows[0] else x
-            last = kept.shape[2] - (self.stop - rows[0])  # the same rows may be looked at again
-            above = [kept[:, :, last - 1 : last]] if rows[0] else []
+            before = self._as_tensor() if rows[0] else x
+            last = before.shape[2] - (self.stop - rows[0])  # the same rows may be looked at again
+            above = [before[:, :, last - 1 : last]] if rows[0] else []
             self.start, self.stop = rows[0] - len(above), rows[1]
             self.value = torch.cat([*above, x], 2)
         elif isinstance(self.value, list) and self.start == rows[0] and len(self.value) >= columns[0]:
@@ -215,8 +215,8 @@ class KVCache:
             keys, values = project(image[:, :, :1, :1], x, (0, 1), (0, 1))
             self.stores = self._rooms(keys, values)
         self.pending = (rows, columns, x)
-        place = rows[0] * self.width + columns[0]
-        keys, values = (store[:, :, :place] for store in self.stores)
+        cell = rows[0] * self.width + columns[0]
+        keys, values = (store[:, :, :cell] for store in self.stores)
         return keys, values, None
 
     def _settle(self, image: Tensor, project: Project) -> None:

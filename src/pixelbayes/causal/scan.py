@@ -155,8 +155,8 @@ class WholeImage(Scan):
         if not dropout.training or self.images in (None, len(x)):
             return dropout(x)
         # Else the noise, of many nats, would be taken for evidence for one class or another.
-        kept = dropout(x.new_ones(self.images, x.shape[1], 1, 1))
-        return x * widen(kept, len(x))
+        mask = dropout(x.new_ones(self.images, x.shape[1], 1, 1))
+        return x * widen(mask, len(x))
 
     def past(self, key: Hashable, image: Tensor, x: Tensor, project: Project) -> Past:
         rows, columns = self.cells(image)
@@ -175,7 +175,7 @@ class Glimpse(Scan):
     """Some whole rows (`columns` None), or one pixel, of an image whose earlier cells were looked at with the same
     cache.
 
-    `size` is that of the image, (height, width). `shown` are the rows and columns that a coarser level's output is
+    `size` is that of the image, (height, width). `to_read` are the rows and columns that a coarser level's output is
     wanted for, where they are not those that are new to it.
     """
 
@@ -185,14 +185,14 @@ class Glimpse(Scan):
         rows: Span,
         columns: Span | None = None,
         cache: WalkCache | None = None,
-        shown: tuple[Span, Span] | None = None,
+        to_read: tuple[Span, Span] | None = None,
     ):
         self.size, self.span = size, rows
         self.columns = columns or (0, size[1])
         self.cache = WalkCache() if cache is None else cache
         self.pixel = columns is not None
         self.new = self.span[1] > self.span[0] and self.columns[1] > self.columns[0]
-        self.shown = shown or (self.span, self.columns)
+        self.to_read = to_read or (self.span, self.columns)
 
     def cells(self, image: Tensor) -> tuple[Span, Span]:
         return self.span, self.columns
@@ -208,10 +208,10 @@ class Glimpse(Scan):
     def valid(self, layer: Convolution, x: Tensor, onto: Tensor | None = None) -> Tensor:
         if not self.pixel:
             return convolve_cells(layer, x, onto)
-        found = self.cache.folded.get(layer)
-        if found is None:
-            found = self.cache.folded[layer] = folded(layer)
-        matrix, bias = found
+        matrix_and_bias = self.cache.folded.get(layer)
+        if matrix_and_bias is None:
+            matrix_and_bias = self.cache.folded[layer] = folded(layer)
+        matrix, bias = matrix_and_bias
         if onto is None:
             return multiply(x, matrix, bias)
         return multiply(x, matrix, onto.flatten(1) if layer.bias is None else onto.flatten(1) + bias)
@@ -227,18 +227,18 @@ class Glimpse(Scan):
     def rows(self, key: Hashable, compute: Callable[[Scan], T]) -> T:
         if not self.pixel:
             return compute(self)
-        found = self.cache.of_row.get(key)
-        if found is None or found[0] != self.span:
-            found = self.cache.of_row[key] = self.span, compute(self._whole_rows())
-        return found[1]
+        entry = self.cache.of_row.get(key)
+        if entry is None or entry[0] != self.span:
+            entry = self.cache.of_row[key] = self.span, compute(self._whole_rows())
+        return entry[1]
 
     def over_row(self, key: Hashable, compute: Callable[[Scan], Tensor]) -> Tensor:
         if not self.pixel:
             return compute(self)
-        found = self.cache.along_row.get(key)
-        if found is None or found[0] != self.span:
-            found = self.cache.along_row[key] = self.span, split_columns(compute(self._whole_rows()))
-        return found[1][self.columns[0]]
+        entry = self.cache.along_row.get(key)
+        if entry is None or entry[0] != self.span:
+            entry = self.cache.along_row[key] = self.span, split_columns(compute(self._whole_rows()))
+        return entry[1][self.columns[0]]
 
     def _whole_rows(self) -> "Glimpse":
         return Glimpse(self.size, self.span, None, self.cache)
@@ -269,9 +269,9 @@ class Glimpse(Scan):
     def coarser(self) -> "Glimpse":
         (height, width), (r0, r1), (c0, c1) = self.size, self.span, self.columns
         size, bottom, right = ((height + 1) // 2, (width + 1) // 2), (r1 + 1) // 2, (c1 + 1) // 2
-        shown = (r0 // 2, bottom), (c0 // 2, right)
+        to_read = (r0 // 2, bottom), (c0 // 2, right)
         new_rows, new_columns = ((r0 + 1) // 2, bottom), ((c0 + 1) // 2, right)
-        return Glimpse(size, new_rows, new_columns if self.pixel else None, self.cache, shown)
+        return Glimpse(size, new_rows, new_columns if self.pixel else None, self.cache, to_read)
 
     def recall(self, key: Hashable, compute: Callable[[], tuple[Tensor, T]]) -> tuple[Tensor, T | None]:
         cache = self.cache.coarse.get(key)
@@ -281,7 +281,7 @@ class Glimpse(Scan):
         if self.new:
             x, features = compute()
             cache.write(x, self.span, self.columns, self.pixel)
-        return cache.read(*self.shown, self.pixel), features
+        return cache.read(*self.to_read, self.pixel), features
 
 
 def convolve_cells(layer: Convolution, x: Tensor, onto: Tensor | None) -> Tensor:

@@ -30,14 +30,14 @@ def classifier_beside(
             )
             return known
         warn(f"{path} was trained on other images: a new classifier takes its place")
-    found = fit_classifier(train, config, device, progress)
+    classifier = fit_classifier(train, config, device, progress)
     say(
-        f"a classifier of {found.parameters:,} parameters was trained on {len(train):,} images "
-        f"({found.epochs:.1f} epochs, {spell_seconds(found.seconds)})"
+        f"a classifier of {classifier.parameters:,} parameters was trained on {len(train):,} images "
+        f"({classifier.epochs:.1f} epochs, {spell_seconds(classifier.seconds)})"
     )
     if path is not None:
         try:
-            save_classifier(found, path)
+            save_classifier(classifier, path)
         except UserError as error:  # a model's folder need not be one's own
             warn(f"the classifier is not kept: {error}")
-    return found
+    return classifier

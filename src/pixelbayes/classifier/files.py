@@ -36,25 +36,25 @@ def save_classifier(classifier: Classifier, path: str | Path) -> None:
 
 def load_classifier(path: str | Path, device: "torch.device | str" = "cpu") -> Classifier:
     """The classifier in a file. Raises UserError for a file that holds none."""
-    place = Path(path)
+    path = Path(path)
     try:
-        with safe_open(place, "pt") as file:
+        with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{place} cannot be read as a safetensors file ({error})") from None
+        raise UserError(f"{path} cannot be read as a safetensors file ({error})") from None
     if metadata.get("kind") != KIND:
-        raise UserError(f"{place} holds no classifier of pixelbayes")
+        raise UserError(f"{path} holds no classifier of pixelbayes")
     try:
-        return _rebuilt(json.loads(metadata["about"]), tensors, place, device)
+        return _rebuilt(json.loads(metadata["about"]), tensors, path, device)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{place} is damaged or of another version ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{path} is damaged or of another version ({str(error).splitlines()[0]})") from None
 
 
 def _rebuilt(
-    told: dict[str, Any], tensors: dict[str, torch.Tensor], place: Path, device: "torch.device | str"
+    told: dict[str, Any], tensors: dict[str, torch.Tensor], path: Path, device: "torch.device | str"
 ) -> Classifier:
-    shape, classes = from_plain(ImageShape, told["shape"], str(place)), tuple(told["classes"])
+    shape, classes = from_plain(ImageShape, told["shape"], str(path)), tuple(told["classes"])
     network = ResidualNetwork(shape.channels, len(classes) or 4, max(shape.height, shape.width))
     network.load_state_dict(tensors)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -22,8 +22,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.activate(self.first_norm(x))
-        kept = x if self.shortcut is None else self.shortcut(active)
-        return kept + self.second(self.activate(self.second_norm(self.first(active))))
+        identity = x if self.shortcut is None else self.shortcut(active)
+        return identity + self.second(self.activate(self.second_norm(self.first(active))))
 
 
 class ResidualNetwork(nn.Module):

@@ -143,8 +143,8 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _spell(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}"
+    file = f"{error.filename}: " if error.filename else ""
+    return f"{file}{error.strerror or error}"
 
 
 def _fail(text: str, code: int, bug: BaseException | None = None) -> int:

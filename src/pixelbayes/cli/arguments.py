@@ -191,19 +191,19 @@ def peek(arguments: Sequence[str], option: str) -> str | None:
     >>> peek(["digits", "--recipe", "digits"], "--recipe")
     'digits'
     """
-    found = peek_all(arguments, option)
-    return found[-1] if found else None
+    values = peek_all(arguments, option)
+    return values[-1] if values else None
 
 
 def peek_all(arguments: Sequence[str], option: str) -> list[str]:
     """All values of `--option`, in their order."""
-    found = []
-    for place, word in enumerate(arguments):
-        if word == option and place + 1 < len(arguments):
-            found.append(arguments[place + 1])
+    values = []
+    for index, word in enumerate(arguments):
+        if word == option and index + 1 < len(arguments):
+            values.append(arguments[index + 1])
         elif word.startswith(f"{option}="):
-            found.append(word.partition("=")[2])
-    return found
+            values.append(word.partition("=")[2])
+    return values
 
 
 def given(arguments: Sequence[str]) -> set[str]:

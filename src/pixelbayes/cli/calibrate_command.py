@@ -46,14 +46,14 @@ def run(arguments: Sequence[str]) -> None:
     check_positive(options.batch, "--batch")
     import_extensions(options.imports)
     shard = my_shard(options.device)
-    found = calibrate(
+    result = calibrate(
         options.model, options.data, split=options.split, batch=options.batch,
         progress=shard.first, shard=shard,
     )  # fmt: skip
     if not shard.first:
         return
-    columns = [("none", found.alone), ("before", found.before), ("now", found.after)]
-    show(score_columns([*columns, ("left out", found.left_out)], f"on {found.images:,} images"))
-    offsets = found.calibration.offsets
-    shown = ", ".join(f"{offset:+.2f}" for offset in offsets[:10]) + (", ..." if len(offsets) > 10 else "")
-    say(f"stored in {options.model}: temperature {found.calibration.temperature:.3g}, offsets {shown}")
+    columns = [("none", result.alone), ("before", result.before), ("now", result.after)]
+    show(score_columns([*columns, ("left out", result.left_out)], f"on {result.images:,} images"))
+    offsets = result.calibration.offsets
+    listed = ", ".join(f"{offset:+.2f}" for offset in offsets[:10]) + (", ..." if len(offsets) > 10 else "")
+    say(f"stored in {options.model}: temperature {result.calibration.temperature:.3g}, offsets {listed}")

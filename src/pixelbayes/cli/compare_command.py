@@ -45,16 +45,16 @@ def run(arguments: Sequence[str]) -> None:
     from .presenting import refuse_existing, show
 
     refuse_existing(options.json, options.overwrite)
-    found = compare(options.a, options.b, options.labels)
-    for table in comparison_tables(found, str(options.a), str(options.b)):
+    comparison = compare(options.a, options.b, options.labels)
+    for table in comparison_tables(comparison, str(options.a), str(options.b)):
         show(table)
-    low, high = found.difference_interval
+    low, high = comparison.difference_interval
     say(
-        f"accuracy of B minus that of A: {100 * found.difference:+.2f} points "
+        f"accuracy of B minus that of A: {100 * comparison.difference:+.2f} points "
         f"(95 %: {100 * low:+.2f} to {100 * high:+.2f})"
     )
-    say(found.verdict())
+    say(comparison.verdict())
     if options.json is not None:
         with whole(options.json) as temporary:
-            temporary.write_text(dumps(found.as_dict(), indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(dumps(comparison.as_dict(), indent=2) + "\n", encoding="utf-8")
         say(f"written: {options.json}")

@@ -68,19 +68,19 @@ class Comparisons:
     @property
     def files(self) -> tuple[str, ...]:
         """What may be written beside an evaluation's own files."""
-        found: list[str] = []
+        names: list[str] = []
         if self.generation:
-            found += [*_FILES, "nearest.png"]
-            found += (
+            names += [*_FILES, "nearest.png"]
+            names += (
                 [name.replace("generation", "generation-192") for name in _FILES] if self.inception else []
             )
-        return (*found, *(("against.json", "against.png") if self.against else ()))
+        return (*names, *(("against.json", "against.png") if self.against else ()))
 
     def run(
-        self, model: "AutoregressiveImageModel", place: str, images: "ImageSet", products: "Products"
+        self, model: "AutoregressiveImageModel", folder: str, images: "ImageSet", products: "Products"
     ) -> list[str]:
-        """Do what was asked for; `place` is the model's folder. Returns the names of the files."""
-        beside = _file_beside(place, products.folder)
+        """Do what was asked for; `folder` is the model's folder. Returns the names of the files."""
+        beside = _file_beside(folder, products.folder)
         written = self._generation(model, beside, images, products) if self.generation else []
         return [*written, *(self._against(model, beside, images, products) if self.against else [])]
 
@@ -94,17 +94,17 @@ class Comparisons:
         samples = draw_like(model, images, self.samples, progress=True)
         train = _training_images(model)
         for dims in (2048, 192) if self.inception else (0,):
-            found = measure_generation(
+            quality = measure_generation(
                 samples, images, train=train, inception=self.inception, dims=dims, features=beside,
                 fit=self._fit(model), progress=True,
             )  # fmt: skip
             kind = "generation-192" if dims == 192 else "generation"
             with products.new(f"{kind}.json") as path:
-                found.to_json(path)
+                quality.to_json(path)
             with products.new(f"{kind}-features.npz") as path:
-                found.save_features(path)
-            show(quality_table(found))
-            for note in found.notes():
+                quality.save_features(path)
+            show(quality_table(quality))
+            for note in quality.notes():
                 warn(note)
         if train is not None:
             with products.new("nearest.png") as path:
@@ -130,17 +130,17 @@ class Comparisons:
         few = FewImages(self.few_images, self.few_minutes) if self.few_images is not None else None
         if few is not None:  # what cannot be done is said before the work
             recipe_of(model), some_of_each(train, few.images)
-        found = against_cnn(
+        against = against_cnn(
             model, images, train=train, foreign=foreign, features=beside, fit=self._fit(model), progress=True
         )
         if few is not None:
-            found = found.with_row(few_images_row(model, images.labelled, train, few, self._fit(model)))
+            against = against.with_row(few_images_row(model, images.labelled, train, few, self._fit(model)))
         with products.new("against.json") as path:
-            found.to_json(path)
+            against.to_json(path)
         with products.new("against.png") as path:
-            against_picture(found.rows, path)
-        show(against_table(found))
-        for note in found.notes():
+            against_picture(against.rows, path)
+        show(against_table(against))
+        for note in against.notes():
             warn(note)
         return ["against.json", "against.png"]
 
@@ -151,11 +151,11 @@ class Comparisons:
         return FitConfig(minutes=self.against_minutes, flip=flip)
 
 
-def _file_beside(place: str, out: Path) -> Path:
+def _file_beside(folder: str, out: Path) -> Path:
     """Where the classifier lies: in the model's folder; for a model of the hub, with the evaluation."""
     from ..classifier import FEATURES_FILE
 
-    return (Path(place) if Path(place).is_dir() else out) / FEATURES_FILE
+    return (Path(folder) if Path(folder).is_dir() else out) / FEATURES_FILE
 
 
 def _training_images(model: "AutoregressiveImageModel") -> "ImageSet | None":
@@ -170,19 +170,19 @@ def _training_images(model: "AutoregressiveImageModel") -> "ImageSet | None":
         return None
 
 
-def quality_table(found: "GenerationQuality") -> Table:
+def quality_table(quality: "GenerationQuality") -> Table:
     """The figures of all images, of one real half against the other, and of each class; intervals stand below."""
     from .evaluation_tables import short
     from .presenting import plain_table
 
-    table = plain_table(f"{found.name}; below the figures 95 % intervals")
+    table = plain_table(f"{quality.name}; below the figures 95 % intervals")
     table.add_column("")
     for heading in ("Frechet\ndistance", "KID\nx 1000", "precision\nrecall"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, row in (
-        ("all", found.overall),
-        ("one real half, other", found.halves),
-        *found.by_class.items(),
+        ("all", quality.overall),
+        ("one real half, other", quality.halves),
+        *quality.by_class.items(),
     ):
         table.add_row(f"{short(name)}\n{row.samples} beside {row.real}", *_cells(row))
     return table
@@ -191,19 +191,19 @@ def quality_table(found: "GenerationQuality") -> Table:
 def _cells(row: "Distances") -> list[str]:
     from .presenting import number
 
-    shown = []
+    cells = []
     for estimate, scale, form in ((row.frechet, 1.0, ".2f"), (row.kid, 1000.0, ".2f")):
         if estimate is None:
-            shown.append("")
+            cells.append("")
             continue
         ends = ""
         if estimate.low is not None and estimate.high is not None:
             ends = f"\n{estimate.low * scale:{form}} to {estimate.high * scale:{form}}"
-        shown.append(f"{estimate.value * scale:{form}}{ends}")
-    return [*shown, f"{number(row.precision, '.3f')}\n{number(row.recall, '.3f')}"]
+        cells.append(f"{estimate.value * scale:{form}}{ends}")
+    return [*cells, f"{number(row.precision, '.3f')}\n{number(row.recall, '.3f')}"]
 
 
-def against_table(found: "Against") -> Table:
+def against_table(against: "Against") -> Table:
     """A row for each question, a column for each of the two; intervals stand below."""
     from .presenting import plain_table
 
@@ -211,7 +211,7 @@ def against_table(found: "Against") -> Table:
     table.add_column("", max_width=38)
     for heading in ("model", "CNN"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in found.rows:
+    for row in against.rows:
         table.add_row(
             row.name, row.spelled(row.model, row.model_interval), row.spelled(row.cnn, row.cnn_interval)
         )

@@ -183,10 +183,10 @@ def beside(drawn: "Tensor", levels: "Tensor", options: Complete) -> "Tensor":
     from ..regions import Region
 
     height, width = levels.shape[2:]
-    kept = Region.parse(options.keep).mask(height, width)
+    mask = Region.parse(options.keep).mask(height, width)
     top = max(1, int(levels.max()))
     chequered = (torch.arange(height)[:, None] + torch.arange(width)) % 2
     empty = (top * (0.35 + 0.2 * chequered)).to(levels.dtype)
-    parts = levels.unsqueeze(1), torch.where(kept, levels, empty).unsqueeze(1)
+    parts = levels.unsqueeze(1), torch.where(mask, levels, empty).unsqueeze(1)
     completions = drawn.view(len(levels), options.per_image, *drawn.shape[1:]).to(levels.dtype)
     return torch.cat([*parts, completions], 1).flatten(0, 1)

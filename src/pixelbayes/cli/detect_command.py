@@ -104,11 +104,11 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(out, options.overwrite) as folder:
         products = Products(folder, "detection")
         products.refuse_foreign((TABLE, PICTURE))
-        found, paths = write(detector, parts, images.paths, products)
+        detection, paths = write(detector, parts, images.paths, products)
         products.finish()
-    if len(found) < len(rows):
-        warn(f"{len(rows) - len(found):,} unreadable and left out")
-    present(found, paths, out)
+    if len(detection) < len(rows):
+        warn(f"{len(rows) - len(detection):,} unreadable and left out")
+    present(detection, paths, out)
 
 
 def check(options: Detect) -> None:
@@ -182,7 +182,7 @@ def write(
     from ..tasks.answer_table import csv_line
     from ..tasks.detect.detection import header, joined
 
-    found: list[Detection] = []
+    blocks: list[Detection] = []
     told: list[str] = []
     with products.new(TABLE) as path, path.open("w", newline="", encoding="utf-8") as file:
         file.write(csv_line(header(detector.names)))
@@ -190,37 +190,43 @@ def write(
             block, names = detector.judge(statistics), [paths[row] for row in rows.tolist()]
             file.writelines(map(csv_line, block.rows(names)))
             file.flush()
-            found.append(block)
+            blocks.append(block)
             told += names
-        if not found:
+        if not blocks:
             raise UserError("none of the images could be read")
-    every = joined(found)
+    every = joined(blocks)
     thresholds = dict(zip(every.names, every.thresholds.tolist(), strict=True))
-    known = {name: every.known[:, place].numpy() for place, name in enumerate(every.names)}
+    known = {name: every.known[:, column].numpy() for column, name in enumerate(every.names)}
     with products.new(PICTURE) as path:
         histograms(known, {name: every[name].numpy() for name in every.names}, thresholds, path)
     return every, told
 
 
-def present(found: "Detection", paths: Sequence[str], out: Path) -> None:
+def present(detection: "Detection", paths: Sequence[str], out: Path) -> None:
     """The verdicts where there are few; else how many images are foreign by each score."""
     from ..progress import say
     from .presenting import plain_table, show
 
-    if len(found) <= 10:
-        percentiles = found.percentiles[:, found.names.index(found.by)].tolist()
-        for path, foreign, percentile in zip(paths, found.foreign.tolist(), percentiles, strict=True):
+    if len(detection) <= 10:
+        percentiles = detection.percentiles[:, detection.names.index(detection.by)].tolist()
+        for path, foreign, percentile in zip(paths, detection.foreign.tolist(), percentiles, strict=True):
             word = "foreign" if foreign else "known"
-            say(f"{path}: {word} ({found.by} above that of {percentile:.1f} % of the known images)")
+            say(f"{path}: {word} ({detection.by} above that of {percentile:.1f} % of the known images)")
     else:
-        table = plain_table(f"images above the threshold of each score (false alarms {found.false_alarms:g})")
+        table = plain_table(
+            f"images above the threshold of each score (false alarms {detection.false_alarms:g})"
+        )
         for column in ("score", "foreign", "share"):
             table.add_column(column, justify="left" if column == "score" else "right")
-        above = (found.scores > found.thresholds).sum(0).tolist()
-        for name, count in zip(found.names, above, strict=True):
+        above = (detection.scores > detection.thresholds).sum(0).tolist()
+        for name, count in zip(detection.names, above, strict=True):
             table.add_row(
-                f"{name} (decides)" if name == found.by else name, str(count), f"{count / len(found):.1%}"
+                f"{name} (decides)" if name == detection.by else name,
+                str(count),
+                f"{count / len(detection):.1%}",
             )
         show(table)
-        say(f"{int(found.foreign.sum())} of {len(found)} images are foreign by the score {found.by}")
+        say(
+            f"{int(detection.foreign.sum())} of {len(detection)} images are foreign by the score {detection.by}"
+        )
     say(f"written: {out / TABLE}, {out / PICTURE}")

@@ -114,15 +114,15 @@ def run(arguments: Sequence[str]) -> None:
     with claimed(options.out or default_out(name), options.overwrite) as out:
         products = Products(out, "evaluation")
         products.refuse_foreign((*FILES, PAGE, *options.comparisons.files))
-        found = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
-        assert found is not None
-        written = found.write(products)
+        evaluation = examine(model, images, progress=True, **words)  # type: ignore[arg-type]
+        assert evaluation is not None
+        written = evaluation.write(products)
         written += options.comparisons.run(model, options.model, images, products)
         if options.page:
             folder = Path(options.model) if Path(options.model).is_dir() else None
-            written.append(page_of_evaluation(model, folder, found, train, options.split, products))
+            written.append(page_of_evaluation(model, folder, evaluation, train, options.split, products))
         products.finish()
-    present(found, calibrated=model.calibration.active)
+    present(evaluation, calibrated=model.calibration.active)
     if foreign is not None:
         detector, others = foreign
         judged = measure_foreign(model, images, others, detector, batch=options.batch, progress=True)
@@ -173,35 +173,35 @@ def _training_images(model: "AutoregressiveImageModel", options: Evaluate) -> "I
     return train
 
 
-def present(found: "Evaluation", calibrated: bool) -> None:
+def present(evaluation: "Evaluation", calibrated: bool) -> None:
     """Print the figures, and what a reader of them should know."""
     from ..progress import say, warn
     from .evaluation_tables import classes_table, confusion_table, figures_table, rivals_table, seen_table
     from .presenting import show
 
-    metrics = found.metrics
-    say(_headline(found, calibrated))
+    metrics = evaluation.metrics
+    say(_headline(evaluation, calibrated))
     if metrics.calibrated is not None:
         show(figures_table(metrics, calibrated))
         show(classes_table(metrics.per_class))
         matrix = confusion_table(metrics.confusion or [], metrics.classes)
         if matrix is not None:
             show(matrix)
-    elif metrics.classes and found.answers is None:
+    elif metrics.classes and evaluation.answers is None:
         warn(
             "the label enters this model nowhere (strategy 'none'): it gives likelihoods, but cannot classify"
         )
-    if found.rivals:
-        show(rivals_table(found.rivals, metrics))
-    if found.seen is not None:
-        show(seen_table(found.seen))
-    for note in found.notes():
+    if evaluation.rivals:
+        show(rivals_table(evaluation.rivals, metrics))
+    if evaluation.seen is not None:
+        show(seen_table(evaluation.seen))
+    for note in evaluation.notes():
         warn(note)
 
 
-def _headline(found: "Evaluation", calibrated: bool) -> str:
+def _headline(evaluation: "Evaluation", calibrated: bool) -> str:
     """How many images, bits/dim, and the accuracy with its interval, in a line."""
-    metrics = found.metrics
+    metrics = evaluation.metrics
     bits = metrics.marginal_bits_per_dim if metrics.bits_per_dim is None else metrics.bits_per_dim
     of = " of p(x), since no class is known" if metrics.bits_per_dim is None and metrics.classes else ""
     # The figures of p(x | class) are of the images whose class is known.

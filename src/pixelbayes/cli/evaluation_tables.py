@@ -30,7 +30,7 @@ ROWS = (
 """What a table of scores shows: its name, the field of `Scores`, and how it is written."""
 
 
-def figures_table(found: "Metrics", calibrated: bool) -> Table:
+def figures_table(metrics: "Metrics", calibrated: bool) -> Table:
     """The scores with their intervals, beside those of Bayes' rule without calibration."""
     table = plain_table("")
     table.title = None
@@ -43,11 +43,11 @@ def figures_table(found: "Metrics", calibrated: bool) -> Table:
     ):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, field, form in ROWS:
-        interval = found.intervals.get(field)
+        interval = metrics.intervals.get(field)
         ends = "" if interval is None else f"{interval.low:{form}} to {interval.high:{form}}"
-        cells = [format(getattr(found.calibrated, field), form), ends]
+        cells = [format(getattr(metrics.calibrated, field), form), ends]
         table.add_row(
-            name, *cells, *([format(getattr(found.uncalibrated, field), form)] if calibrated else [])
+            name, *cells, *([format(getattr(metrics.uncalibrated, field), form)] if calibrated else [])
         )
     return table
 
@@ -65,18 +65,18 @@ def score_columns(columns: "Sequence[tuple[str, Scores]]", title: str = "") -> T
 
 def classes_table(classes: "Sequence[ClassScores]") -> Table:
     """Precision, recall and F1 of each class; of many, of those that are found worst."""
-    shown = list(classes)
-    if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda each: 2.0 if each.f1 is None else each.f1)[:MOST_CLASSES]
+    listed = list(classes)
+    if len(listed) > MOST_CLASSES:
+        listed = sorted(listed, key=lambda each: 2.0 if each.f1 is None else each.f1)[:MOST_CLASSES]
     table = plain_table(
         "each class"
-        if len(shown) == len(classes)
-        else f"the {len(shown)} of {len(classes)} classes that are found worst"
+        if len(listed) == len(classes)
+        else f"the {len(listed)} of {len(classes)} classes that are found worst"
     )
     table.add_column("", no_wrap=True)
     for heading in ("images", "precision", "recall", "F1"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for each in shown:
+    for each in listed:
         shares = (each.precision, each.recall, each.f1)
         table.add_row(
             short(each.name),
@@ -108,10 +108,10 @@ def confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Ta
     return table
 
 
-def rivals_table(rivals: "Sequence[Rival]", found: "Metrics") -> Table:
+def rivals_table(rivals: "Sequence[Rival]", metrics: "Metrics") -> Table:
     """Simple classifiers beside the model."""
-    parts = sorted({f"{each.images:,}" for each in rivals if each.images < found.labelled})
-    judged = f"; judged on {' or '.join(parts)} of {found.labelled:,} images" if parts else ""
+    parts = sorted({f"{each.images:,}" for each in rivals if each.images < metrics.labelled})
+    judged = f"; judged on {' or '.join(parts)} of {metrics.labelled:,} images" if parts else ""
     table = plain_table(
         f"simple classifiers, trained on {rivals[0].trained_on:,} of its training images{judged}"
     )
@@ -122,9 +122,12 @@ def rivals_table(rivals: "Sequence[Rival]", found: "Metrics") -> Table:
     for each in rivals:
         shares = f"{each.accuracy:.2%}", f"{each.balanced_accuracy:.2%}"
         table.add_row(each.name, *shares, _against(each.comparison))
-    if found.calibrated is not None:
+    if metrics.calibrated is not None:
         table.add_row(
-            "this model", f"{found.calibrated.accuracy:.2%}", f"{found.calibrated.balanced_accuracy:.2%}", ""
+            "this model",
+            f"{metrics.calibrated.accuracy:.2%}",
+            f"{metrics.calibrated.balanced_accuracy:.2%}",
+            "",
         )
     return table
 
@@ -142,9 +145,9 @@ def seen_table(seen: "Seen") -> Table:
     table = plain_table("accuracy by the pixels seen, by Bayes' rule alone")
     table.add_column("pixels seen")
     places = [min(range(len(seen.shares)), key=lambda i, s=share: abs(seen.shares[i] - s)) for share in SEEN]  # type: ignore[misc]
-    for place in places:
-        table.add_column(f"{seen.shares[place]:.0%}", justify="right")
-    table.add_row("accuracy", *(f"{seen.accuracies[place]:.1%}" for place in places))
+    for column in places:
+        table.add_column(f"{seen.shares[column]:.0%}", justify="right")
+    table.add_row("accuracy", *(f"{seen.accuracies[column]:.1%}" for column in places))
     return table
 
 
@@ -154,30 +157,30 @@ def short(name: str) -> str:
     return name if cell_len(name) <= NAME else f"{name[: NAME - 1 - half]}…{name[-half:]}"
 
 
-def comparison_tables(found: "Comparison", a: str, b: str) -> list[Table]:
+def comparison_tables(comparison: "Comparison", a: str, b: str) -> list[Table]:
     """The accuracies of A and B with their intervals, and the images by which of them was right."""
-    each = plain_table(f"on {found.images:,} images")
+    each = plain_table(f"on {comparison.images:,} images")
     each.add_column("", no_wrap=True)
     each.add_column("file", overflow="fold", max_width=36)
     for heading in ("accuracy", "95 % interval"):
         each.add_column(heading, justify="right", no_wrap=True)
-    rows = zip("AB", (a, b), found.accuracies, found.intervals, strict=True)
+    rows = zip("AB", (a, b), comparison.accuracies, comparison.intervals, strict=True)
     for name, file, accuracy, (low, high) in rows:
         each.add_row(name, file, f"{accuracy:.2%}", f"{low:.1%} to {high:.1%}")
     pairs = plain_table("images by who named them right")
     pairs.add_column("", no_wrap=True)
     for heading in ("B right", "B wrong"):
         pairs.add_column(heading, justify="right", no_wrap=True)
-    pairs.add_row("A right", f"{found.both:,}", f"{found.only_a:,}")
-    pairs.add_row("A wrong", f"{found.only_b:,}", f"{found.neither:,}")
+    pairs.add_row("A right", f"{comparison.both:,}", f"{comparison.only_a:,}")
+    pairs.add_row("A wrong", f"{comparison.only_b:,}", f"{comparison.neither:,}")
     return [each, pairs]
 
 
-def foreign_table(found: Sequence["Separation"]) -> Table:
+def foreign_table(separations: Sequence["Separation"]) -> Table:
     """How well each score tells foreign images, which are the positive ones, from known ones."""
     table = plain_table("foreign images: how well each score tells them from known ones")
     for column in ("score", "AUROC", "AUPR", "FPR at 95 % found"):
         table.add_column(column, justify="left" if column == "score" else "right")
-    for each in found:
+    for each in separations:
         table.add_row(each.name, f"{each.auroc:.3f}", f"{each.aupr:.3f}", f"{each.fpr95:.3f}")
     return table

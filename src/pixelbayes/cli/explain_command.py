@@ -74,11 +74,11 @@ def run(arguments: Sequence[str]) -> None:
     images = open_all(options, model)
     for notice in images.notices:
         warn(notice)
-    found = explain(
+    evidence = explain(
         model, images, of=options.of, against=options.against, out=out, maps=options.maps,
         overwrite=options.overwrite, batch=options.batch, progress=True,
     )  # fmt: skip
-    present(found, images)
+    present(evidence, images)
     say(f"written: {out}")
 
 
@@ -112,17 +112,18 @@ def open_all(options: Explain, model) -> "ImageSet":  # type: ignore[no-untyped-
     return every[: options.first]
 
 
-def present(found: "Evidence", images: "ImageSet") -> None:
+def present(evidence: "Evidence", images: "ImageSet") -> None:
     """The answers where there are few; else how many there are of each pair of classes."""
     from ..progress import say
 
-    if len(found) <= 10:
-        for path, _, chosen, rival, _, bits, probability in found.rows(images.paths, images.labels):
+    if len(evidence) <= 10:
+        for path, _, chosen, rival, _, bits, probability in evidence.rows(images.paths, images.labels):
             say(
                 f"{path}: {chosen} rather than {rival}, log odds {float(bits):+.1f} bits ({float(probability):.4f})"
             )
         return
-    odds = found.log_odds / log(2)
+    odds = evidence.log_odds / log(2)
     say(
-        f"{len(found)} images: log odds {float(odds.median()):+.1f} bits in the middle, {float(odds.min()):+.1f} least"
+        f"{len(evidence)} images: log odds {float(odds.median()):+.1f} bits in the middle, "
+        f"{float(odds.min()):+.1f} least"
     )

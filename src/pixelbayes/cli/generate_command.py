@@ -69,23 +69,23 @@ def run(arguments: Sequence[str]) -> None:
     import_extensions(options.imports)
     shard = my_shard(options.device)
     model = checkpoint.load(options.model, device=shard.device)
-    wanted = list(range(len(model.classes)))
-    if options.classes is not None and not wanted:
+    classes = list(range(len(model.classes)))
+    if options.classes is not None and not classes:
         raise UserError("the model has no classes: leave out --classes")
     if options.classes is not None:
-        wanted = list(dict.fromkeys(model.classes.parse(options.classes)))
-        if not wanted:
+        classes = list(dict.fromkeys(model.classes.parse(options.classes)))
+        if not classes:
             raise UserError("--classes names no class")
     if not shard.first:
-        draw(model, wanted, options, shard)
+        draw(model, classes, options, shard)
         return
     with claimed(
         options.out or default_out(f"{Path(options.model).resolve().name}-images"), options.overwrite
     ) as out:
-        names = files(model, wanted, options.per_class)
+        names = files(model, classes, options.per_class)
         products = Products(out, PRODUCTS)
         products.refuse_foreign((*names, SHEET))
-        write(draw(model, wanted, options, shard), model, wanted, names, products)
+        write(draw(model, classes, options, shard), model, classes, names, products)
     say(f"{len(names)} images are in {out}, all of them at a glance in {out / SHEET}")
     if len(model.classes):
         say(
@@ -101,16 +101,16 @@ def as_folder(out: Path) -> str:
 
 
 def draw(
-    model: "AutoregressiveImageModel", wanted: list[int], options: Generate, shard: "Shard"
+    model: "AutoregressiveImageModel", classes: list[int], options: Generate, shard: "Shard"
 ) -> "torch.Tensor":
-    """Levels `(n, C, H, W)`: `options.per_class` images of each class in `wanted`, in this order."""
+    """Levels `(n, C, H, W)`: `options.per_class` images of each class in `classes`, in this order."""
     from ..tasks.generate import generate
 
     each = options.per_class
     return generate(
         model,
-        labels=[model.classes[label] for label in wanted for _ in range(each)] if wanted else None,
-        count=None if wanted else each,
+        labels=[model.classes[label] for label in classes for _ in range(each)] if classes else None,
+        count=None if classes else each,
         seed=options.seed,
         temperature=options.temperature,
         batch=options.batch,
@@ -119,16 +119,16 @@ def draw(
     )
 
 
-def files(model: "AutoregressiveImageModel", wanted: list[int], each: int) -> list[str]:
+def files(model: "AutoregressiveImageModel", classes: list[int], each: int) -> list[str]:
     """The names of the images to write, in their order: CLASS/0001.png, ..."""
-    folders = [model.classes.folders[label] for label in wanted] or ["images"]
+    folders = [model.classes.folders[label] for label in classes] or ["images"]
     return [f"{folder}/{number + 1:04d}.png" for folder in folders for number in range(each)]
 
 
 def write(
     levels: "torch.Tensor",
     model: "AutoregressiveImageModel",
-    wanted: list[int],
+    classes: list[int],
     names: list[str],
     products: "Products",
 ) -> None:
@@ -139,7 +139,7 @@ def write(
     for name, image in zip(names, levels, strict=True):
         with products.new(name) as temporary:
             save_image(image, temporary, model.shape)
-    rows = [model.classes[label] for label in wanted]
+    rows = [model.classes[label] for label in classes]
     with products.new(SHEET) as temporary:
         sheet(levels, model.shape, temporary, rows=rows or None)
     products.finish()  # earlier images go at the end, when the new ones are there

@@ -91,56 +91,56 @@ def _recipes(name: str | None) -> None:
     show(table)
 
 
-def _runs(place: str, as_csv: bool) -> None:
+def _runs(folder: str, as_csv: bool) -> None:
     from pathlib import Path
 
     from ..runs import find_runs
     from .presenting import show
 
-    found = find_runs(place)
-    if not found:
-        raise UserError(f"there are no runs in {place}")
+    runs = find_runs(folder)
+    if not runs:
+        raise UserError(f"there are no runs in {folder}")
     if as_csv:
-        _write_csv(found)
+        _write_csv(runs)
         return
-    show(_table_of_runs(found, place))
-    _tell_broken({each.name(place): each.broken for each in found})
-    summary = Path(place) / "training.json"
-    if found[0].folder == Path(place) and summary.is_file():
+    show(_table_of_runs(runs, folder))
+    _tell_broken({each.name(folder): each.broken for each in runs})
+    summary = Path(folder) / "training.json"
+    if runs[0].folder == Path(folder) and summary.is_file():
         print(summary.read_text(encoding="utf-8"), end="")
 
 
-def _write_csv(found: "list[RunSummary]") -> None:
+def _write_csv(runs: "list[RunSummary]") -> None:
     """Every field of every run, on stdout."""
     import csv
     import sys
     from dataclasses import fields
 
-    names = [each.name for each in fields(found[0])]
+    names = [each.name for each in fields(runs[0])]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([getattr(each, name) for name in names] for each in found)
+    writer.writerows([getattr(each, name) for name in names] for each in runs)
 
 
-def _table_of_runs(found: "list[RunSummary]", place: str) -> "Table":
+def _table_of_runs(runs: "list[RunSummary]", folder: str) -> "Table":
     """What tells runs apart, in 80 columns; names are folded only where they are longer than their column."""
     from .presenting import add_names, number, plain_table
 
-    table = plain_table(f"runs in {place} (--csv has all columns)")
-    add_names(table, "run", [each.name(place) for each in found])
+    table = plain_table(f"runs in {folder} (--csv has all columns)")
+    add_names(table, "run", [each.name(folder) for each in runs])
     for heading in ("network", "strategy"):
         table.add_column(heading, no_wrap=True)
-    folds = ["folds"] if any(each.fold_of for each in found) else []
+    folds = ["folds"] if any(each.fold_of for each in runs) else []
     for heading in ("seed", *folds, "steps", "bits", "acc.", "min"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for each in found:
+    for each in runs:
         table.add_row(
-            each.name(place), each.network, each.strategy, number(each.seed, "d"),
+            each.name(folder), each.network, each.strategy, number(each.seed, "d"),
             *([each.fold_of] if folds else []),
             number(each.steps, "d"), number(each.bits_per_dim, ".4f"), _accuracy(each),
             number(each.minutes, ".1f"),
         )  # fmt: skip
-    if any(each.accuracy is not None and not each.calibrated for each in found):
+    if any(each.accuracy is not None and not each.calibrated for each in runs):
         table.caption = "accuracy on validation, calibrated; ~: not calibrated (yet)"
         table.caption_justify = "left"
     return table
@@ -178,27 +178,27 @@ def _ready_models() -> None:
         _models("runs")
 
 
-def _models(place: str) -> None:
+def _models(folder: str) -> None:
     import json
     from pathlib import Path
 
     from ..runs import find_models
     from .presenting import show
 
-    found = find_models(place)
-    if not found:
-        raise UserError(f"there are no models in {place}")
-    if found[0].folder == Path(place):
-        if found[0].broken:
-            raise UserError(f"{place}: {found[0].broken}")
-        print(json.dumps(found[0].config, indent=2))
+    models = find_models(folder)
+    if not models:
+        raise UserError(f"there are no models in {folder}")
+    if models[0].folder == Path(folder):
+        if models[0].broken:
+            raise UserError(f"{folder}: {models[0].broken}")
+        print(json.dumps(models[0].config, indent=2))
         return
     show(
         _table_of_models(
-            f"models in {place}", {str(each.folder): each.config for each in found if not each.broken}
+            f"models in {folder}", {str(each.folder): each.config for each in models if not each.broken}
         )
     )
-    _tell_broken({str(each.folder): each.broken for each in found})
+    _tell_broken({str(each.folder): each.broken for each in models})
 
 
 def _table_of_models(title: str, configs: dict[str, dict[str, Any]]) -> "Table":

@@ -94,9 +94,9 @@ class Shares(Protocol):
     def macro_f1(self) -> float: ...
 
 
-def score_line(found: Shares) -> str:
-    shares = f"accuracy {found.accuracy:.2%}, balanced accuracy {found.balanced_accuracy:.2%}"
-    return f"{shares}, macro F1 {found.macro_f1:.4f}"
+def score_line(scores: Shares) -> str:
+    shares = f"accuracy {scores.accuracy:.2%}, balanced accuracy {scores.balanced_accuracy:.2%}"
+    return f"{shares}, macro F1 {scores.macro_f1:.4f}"
 
 
 def plain_table(title: str, *columns: str) -> Table:

@@ -157,10 +157,10 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
         raise UserError(
             "--folds trains each model anew on its own folds: leave out --from and --add-validation"
         )
-    found = api_cross_validate(options.source, folds=folds, **asked)
+    result = api_cross_validate(options.source, folds=folds, **asked)
     if not is_first():
         return
-    pooled = found.pooled
+    pooled = result.pooled
     if pooled.confusion is not None:
         show(confusion_table(pooled.confusion, pooled.classes))
     bits = pooled.marginal_bits_per_dim if pooled.bits_per_dim is None else pooled.bits_per_dim
@@ -169,9 +169,9 @@ def cross_validate(options: Train, folds: int, out: Path, asked: dict[str, Any])
         f"{pooled.images} images, each judged by a model that was not trained on it: {bits:.4f} bits/dim{scored}"
     )
     for name in ("bits_per_dim", "balanced_accuracy"):
-        if (spread := found.spread(name)) is not None:
+        if (spread := result.spread(name)) is not None:
             say(
-                f"over the {len(found.folds)} folds: {name} {spread[0]:.4f}, standard deviation {spread[1]:.4f}"
+                f"over the {len(result.folds)} folds: {name} {spread[0]:.4f}, standard deviation {spread[1]:.4f}"
             )
     say(f"written: {out / 'metrics.json'}")
 
@@ -235,7 +235,7 @@ def options_for(recipe: "Recipe") -> type[Any]:
 
 def _fields(options: Any, written: set[str]) -> dict[str, Any]:
     """`section.field` -> value, for the options of that form that were written."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word in sorted(written):
         section, _, name = word.partition(".")
         if name and section in SECTIONS:
@@ -244,8 +244,8 @@ def _fields(options: Any, written: set[str]) -> dict[str, Any]:
             for inner in tables:
                 table = getattr(table, inner)
             last = last if hasattr(table, last) else last.removeprefix("no_")
-            found[".".join([section, *tables, last])] = getattr(table, last)
-    return found
+            values[".".join([section, *tables, last])] = getattr(table, last)
+    return values
 
 
 def _shortcuts(options: Any) -> dict[str, Any]:

@@ -24,8 +24,8 @@ class CategoricalLevel(LevelDistribution):
 
     def cdf(self, level: Tensor) -> Tensor:
         upper = precise(self.logits).softmax(1).cumsum(1)
-        found = upper.gather(1, level.long().unsqueeze(1)).squeeze(1).clamp_max(1).to(self.logits.dtype)
-        return torch.where(level >= self.logits.shape[1] - 1, 1.0, found)
+        cumulative = upper.gather(1, level.long().unsqueeze(1)).squeeze(1).clamp_max(1).to(self.logits.dtype)
+        return torch.where(level >= self.logits.shape[1] - 1, 1.0, cumulative)
 
     def sample(self, u: Tensor, temperature: float = 1.0) -> Tensor:
         upper = (precise(self.logits) / temperature).softmax(1).cumsum(1)

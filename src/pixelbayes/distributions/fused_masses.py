@@ -41,12 +41,12 @@ def in_pieces(parameters: Tensor, levels: Tensor, numbers: int, log_prob: LogPro
     batch, _, height, width = parameters.shape
     rows = min(height, max(1, PIECE_NUMBERS // (width * numbers)))
     images = max(1, PIECE_NUMBERS // (rows * width * numbers)) if rows == height else 1
-    found = parameters.new_empty(batch, height, width)
+    log_probs = parameters.new_empty(batch, height, width)
     for first in range(0, batch, images):
         for top in range(0, height, rows):
             piece = (slice(first, first + images), slice(None), slice(top, top + rows))
-            found[piece[0], piece[2]] = log_prob(parameters[piece], levels[piece])
-    return found
+            log_probs[piece[0], piece[2]] = log_prob(parameters[piece], levels[piece])
+    return log_probs
 
 
 def tanh(x: Tensor) -> Tensor:

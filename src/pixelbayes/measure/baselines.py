@@ -29,16 +29,16 @@ def baselines(train: ImageSet, held_out: ImageSet) -> list[Baseline]:
     shape = held_out.shape
     single = png_bits_per_dim(held_out.levels, shape)
     together = png_bits_per_dim(contact_sheet(held_out.levels), shape)
-    found = [
+    entries = [
         Baseline("PNG", "a file for each image, headers included", single),
         Baseline("uniform", "every level equally probable", shape.uniform_bits),
         Baseline("PNG sheet", "all images in one file", together),
     ]
     nats = histogram_log_prob(train.levels, held_out.levels, shape.levels)
-    found.append(Baseline("histogram", "each pixel on its own", bits_per_dim(nats, shape)))
+    entries.append(Baseline("histogram", "each pixel on its own", bits_per_dim(nats, shape)))
     if len(train.classes) > 1 and bool((held_out.labels >= 0).any()):
-        found.append(naive_bayes(train, held_out))
-    return found
+        entries.append(naive_bayes(train, held_out))
+    return entries
 
 
 def naive_bayes(train: ImageSet, held_out: ImageSet) -> Baseline:
@@ -65,8 +65,8 @@ def histogram_log_prob(train: Tensor, levels: Tensor, count: int, smoothing: flo
     to each of the `count` levels (Laplace). Counted in sorted columns: no table over the levels is made.
     """
     columns = train.flatten(1).int().T.sort(1).values.contiguous()
-    wanted = levels.flatten(1).int().T.contiguous()
-    seen = torch.searchsorted(columns, wanted, right=True) - torch.searchsorted(columns, wanted)
+    values = levels.flatten(1).int().T.contiguous()
+    seen = torch.searchsorted(columns, values, right=True) - torch.searchsorted(columns, values)
     share = (seen.double() + smoothing) / (len(train) + smoothing * count)
     return share.log().sum(0)
 

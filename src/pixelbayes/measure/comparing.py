@@ -73,10 +73,8 @@ class Comparison:
         better, worse = (b, a) if more > 0 else (a, b)
         p = self.p_value
         how = "within chance" if p >= CHANCE else "more than chance"
-        shown = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
-        return (
-            f"{better} names {abs(more):,} more of {self.images:,} images right than {worse}: {how} ({shown})"
-        )
+        p_text = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+        return f"{better} names {abs(more):,} more of {self.images:,} images right than {worse}: {how} ({p_text})"
 
     def as_dict(self) -> dict[str, object]:
         """The counts and what follows from them, as plain data."""

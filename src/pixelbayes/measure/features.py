@@ -69,11 +69,11 @@ class InceptionFeatures:
     def __call__(self, levels: Tensor, progress: bool = False) -> np.ndarray:
         device = self.network.fc.weight.device
         parts = levels.split(AT_ONCE)
-        found = [
+        blocks = [
             self.network(as_seen(part.to(device).float() / (self.shape.levels - 1)), self.dims).cpu().double()
             for part in track(parts, "features", shown=progress)
         ]
-        return torch.cat(found).numpy()
+        return torch.cat(blocks).numpy()
 
 
 def inception_features(

@@ -88,10 +88,10 @@ class GenerationQuality:
             np.savez(file, **self.arrays)  # type: ignore[arg-type]
 
 
-def _plain(found: Distances) -> dict[str, Any]:
-    table = asdict(found)
+def _plain(figures: Distances) -> dict[str, Any]:
+    table = asdict(figures)
     for name in ("frechet", "kid"):
-        estimate = getattr(found, name)
+        estimate = getattr(figures, name)
         table[name] = estimate._asdict() if estimate else None
     return table
 

@@ -189,55 +189,55 @@ def load_inception(path: str | Path, device: "torch.device | str" = "cpu") -> tu
 
     Raises UserError, with the reason, for a file that is not of this network.
     """
-    place = Path(path)
-    tensors = _tensors(place)
+    path = Path(path)
+    tensors = _tensors(path)
     with torch.device("meta"):
         network = InceptionV3()
     expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
-    _compare(place, expected, tensors, counters)
+    _compare(path, expected, tensors, counters)
     network = network.to_empty(device=device)
     filled = {name: tensors.get(name, torch.zeros((), dtype=torch.int64)) for name in expected}
     network.load_state_dict(filled)
     return network.eval().requires_grad_(False), not differing(tensors)
 
 
-def _tensors(place: Path) -> dict[str, Tensor]:
+def _tensors(path: Path) -> dict[str, Tensor]:
     """The state dict of a file; nothing in it is executed."""
-    if not place.is_file():
-        raise UserError(f"there is no file {place} with the weights of Inception")
+    if not path.is_file():
+        raise UserError(f"there is no file {path} with the weights of Inception")
     try:
-        if place.suffix == ".safetensors":
-            return load_file(place)
-        found: Any = torch.load(place, map_location="cpu", weights_only=True)
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign file may fail in any way
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, SafetensorError):
             reason = f"it is no whole safetensors file: {reason}"
-        raise UserError(f"{place} holds no state dict of Inception: {reason[:160]}") from None
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"{place} holds no state dict (names and tensors), but {type(found).__name__}")
-    return dict(found)
+        raise UserError(f"{path} holds no state dict of Inception: {reason[:160]}") from None
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise UserError(f"{path} holds no state dict (names and tensors), but {type(loaded).__name__}")
+    return dict(loaded)
 
 
-def _compare(place: Path, expected: dict[str, Tensor], found: dict[str, Tensor], free: set[str]) -> None:
+def _compare(path: Path, expected: dict[str, Tensor], tensors: dict[str, Tensor], free: set[str]) -> None:
     """UserError unless names and shapes are those of the table; those in `free` may be missing."""
-    missing = sorted(expected.keys() - found.keys() - free)
-    foreign = sorted(found.keys() - expected.keys())
+    missing = sorted(expected.keys() - tensors.keys() - free)
+    foreign = sorted(tensors.keys() - expected.keys())
     other = sorted(
-        name for name in expected.keys() & found.keys() if expected[name].shape != found[name].shape
+        name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape
     )
     reasons = [f"it misses {len(missing)} tensors, such as {missing[0]}"] if missing else []
     reasons += [f"it has {len(foreign)} others, such as {foreign[0]}"] if foreign else []
     if other:
         name = other[0]
-        shapes = f"{tuple(found[name].shape)} and not {tuple(expected[name].shape)}"
+        shapes = f"{tuple(tensors[name].shape)} and not {tuple(expected[name].shape)}"
         reasons.append(f"{len(other)} have other shapes: {name} is {shapes}")
     if reasons:
-        raise UserError(f"{place} is not the Inception-v3 of 2015-12-05 (pytorch-fid): {'; '.join(reasons)}")
-    broken = [n for n, value in found.items() if value.is_floating_point() and not value.isfinite().all()]
+        raise UserError(f"{path} is not the Inception-v3 of 2015-12-05 (pytorch-fid): {'; '.join(reasons)}")
+    broken = [n for n, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
-        raise UserError(f"{place}: {len(broken)} tensors are not finite, such as {broken[0]}")
+        raise UserError(f"{path}: {len(broken)} tensors are not finite, such as {broken[0]}")
 
 
 def differing(tensors: dict[str, Tensor]) -> list[str]:

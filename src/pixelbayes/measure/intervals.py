@@ -75,14 +75,14 @@ def bootstrap(confusion: np.ndarray, figures: dict[str, Figure], seed: int = 0) 
             (np.ones_like(rows), columns),
         )
     ]
-    noise, found = np.random.default_rng(seed), {name: list[np.ndarray]() for name in figures}
+    noise, values_of = np.random.default_rng(seed), {name: list[np.ndarray]() for name in figures}
     at_once = max(1, min(DRAWS, NUMBERS_AT_ONCE // max(len(rows), len(confusion))))
     for start in range(0, DRAWS, at_once):
         cells = noise.multinomial(total, confusion[rows, columns] / total, min(at_once, DRAWS - start))
         counts = Counts(*(cells @ each.astype(np.int64) for each in sums))
         for name, figure in figures.items():
-            found[name].append(figure(counts))
-    ends = {name: np.quantile(np.concatenate(values), (0.025, 0.975)) for name, values in found.items()}
+            values_of[name].append(figure(counts))
+    ends = {name: np.quantile(np.concatenate(values), (0.025, 0.975)) for name, values in values_of.items()}
     return {name: Interval(float(low), float(high)) for name, (low, high) in ends.items()}
 
 

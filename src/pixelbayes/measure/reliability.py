@@ -29,11 +29,11 @@ def reliability(posterior: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bi
     known = labels >= 0
     sure, predicted = posterior[known].double().max(1)
     right = (predicted == labels[known]).double()
-    place = ((sure * bins).ceil().long() - 1).clamp(0, bins - 1)
-    found = []
-    for index in place.unique().tolist():
-        own = place == index
-        found.append(
+    bin_of = ((sure * bins).ceil().long() - 1).clamp(0, bins - 1)
+    occupied = []
+    for index in bin_of.unique().tolist():
+        own = bin_of == index
+        occupied.append(
             Bin(
                 index / bins,
                 (index + 1) / bins,
@@ -42,7 +42,7 @@ def reliability(posterior: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bi
                 float(right[own].mean()),
             )
         )
-    return tuple(found)
+    return tuple(occupied)
 
 
 def expected_calibration_error(bins: tuple[Bin, ...]) -> float:

@@ -65,12 +65,12 @@ def rivals(train: ImageSet, held_out: ImageSet, predicted: Tensor, seed: int = 0
         return []
     seen, truth = train[rows], held_out.labels[chosen]
     levels, own = held_out.levels[chosen], predicted[chosen]
-    found = []
+    entries = []
     for name, explanation, answers in _answers(seen, levels, len(held_out.classes), seed):
         judged = len(answers)
         right, ours = answers == truth[:judged], own[:judged] == truth[:judged]
         recall = [float(right[truth[:judged] == label].double().mean()) for label in truth[:judged].unique()]
-        found.append(
+        entries.append(
             Rival(
                 name=name,
                 explanation=explanation,
@@ -81,7 +81,7 @@ def rivals(train: ImageSet, held_out: ImageSet, predicted: Tensor, seed: int = 0
                 comparison=compare_answers(right.tolist(), ours.tolist()),
             )
         )
-    return found
+    return entries
 
 
 def _sample(labels: Tensor, most: int, seed: int) -> Tensor:

@@ -141,10 +141,10 @@ def _covered(points: np.ndarray, manifold: np.ndarray, neighbours: int) -> float
 def nearest(points: np.ndarray, among: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The distances [n, count] of each point to its nearest rows of `among`, and their indices."""
     centres = torch.from_numpy(among)
-    found = [
+    blocks = [
         torch.cdist(part, centres).topk(min(count, len(centres)), largest=False)
         for part in torch.from_numpy(points).split(AT_ONCE)
     ]
-    return torch.cat([each.values for each in found]).numpy(), torch.cat(
-        [each.indices for each in found]
+    return torch.cat([each.values for each in blocks]).numpy(), torch.cat(
+        [each.indices for each in blocks]
     ).numpy()

@@ -90,8 +90,8 @@ class AttentionBlock(Layer):
 
         here = torch.cat([x.value, positions(*scan.cells(image), size, x.value)], 1)
         query = self.to_query(self.question(Feature(here, self.activation), y, scan).value, scan)
-        found = attend(query, *scan.past(self, image, x.value, project))
-        return self.join(x, y, scan, skip=Feature(found, self.activation))
+        attended = attend(query, *scan.past(self, image, x.value, project))
+        return self.join(x, y, scan, skip=Feature(attended, self.activation))
 
 
 class PixelSNAIL(Network):

@@ -28,22 +28,24 @@ class Answers(Protocol):
 
 def against_picture(rows: Sequence[Answers], path: str | Path) -> None:
     """Draw the rows whose answers are shares: accuracy, F1 and the like, with their 95 % intervals."""
-    shown = [row for row in rows if row.form in SHARE and "log loss" not in row.name][::-1]
-    drawing = figure(8.2, 0.9 + 0.5 * len(shown))
+    listed = [row for row in rows if row.form in SHARE and "log loss" not in row.name][::-1]
+    drawing = figure(8.2, 0.9 + 0.5 * len(listed))
     drawing.set_layout_engine("constrained")
     axes = drawing.add_subplot()
     tidy(axes, "The model beside a dedicated CNN")
-    for place, row in enumerate(shown):
+    for position, row in enumerate(listed):
         answers = ((row.model, row.model_interval, 0.18, BLUE), (row.cnn, row.cnn_interval, -0.18, ORANGE))
         for value, interval, shift, colour in answers:
             if value is None:
                 continue
-            axes.barh(place + shift, value, 0.34, color=colour)
+            axes.barh(position + shift, value, 0.34, color=colour)
             if interval is not None:
-                axes.plot(interval, [place + shift] * 2, color=INK, linewidth=1.2)
+                axes.plot(interval, [position + shift] * 2, color=INK, linewidth=1.2)
             far = max(value, interval[1] if interval else 0)
-            axes.text(far + 0.012, place + shift, f"{value:{row.form}}", va="center", fontsize=8, color=INK)
-    axes.set_yticks(range(len(shown)), [row.name for row in shown])
+            axes.text(
+                far + 0.012, position + shift, f"{value:{row.form}}", va="center", fontsize=8, color=INK
+            )
+    axes.set_yticks(range(len(listed)), [row.name for row in listed])
     axes.tick_params(axis="y", colors=INK, labelsize=8.5)
     axes.set_xlim(0, 1.12)
     axes.grid(False, axis="y")

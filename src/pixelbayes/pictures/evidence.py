@@ -50,20 +50,20 @@ class Panel:
         return f"{self.bits.sum():+,.1f} bits"
 
 
-def panels_of(found: Evidence, images: ImageSet) -> list[Panel]:
+def panels_of(evidence: Evidence, images: ImageSet) -> list[Panel]:
     """What the pictures show of each image."""
     values = preview(images.levels, images.shape)
-    columns = (found.chosen, found.rivals, found.probability, images.labels)
+    columns = (evidence.chosen, evidence.rivals, evidence.probability, images.labels)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
         Panel(
             values[row],
-            found.maps[row].numpy(),
-            found.classes[chosen],
-            found.classes[rival],
+            evidence.maps[row].numpy(),
+            evidence.classes[chosen],
+            evidence.classes[rival],
             images.paths[row],
             probability,
-            None if true == UNKNOWN else found.classes[true],
+            None if true == UNKNOWN else evidence.classes[true],
         )
         for row, (chosen, rival, probability, true) in enumerate(rows)
     ]
@@ -102,8 +102,8 @@ def evidence_sheet(panels: Sequence[Panel], path: str | Path, title: str = "") -
     drawing.set_layout_engine("constrained", w_pad=0.03, h_pad=0.05, rect=(0, 0, 1, 1 - 0.36 / height))
     axes = drawing.subplots(rows, 2 * columns, squeeze=False)
     limit = scale_of(panels)
-    for place in axes.flat:
-        place.axis("off")
+    for cell in axes.flat:
+        cell.axis("off")
     for number, panel in enumerate(panels):
         plain, over = axes[number // columns, 2 * (number % columns) : 2 * (number % columns) + 2]
         _show(plain, panel.image, _line(panel.name, panel.true, 20), 7)
@@ -166,9 +166,9 @@ def _show(axes: Axes, image: np.ndarray, title: str, size: float = 9) -> None:
 
 def _scale(drawing: Figure, beside: list[Axes], limit: float, above: str, below: str) -> None:
     """The colour bar in bits, with whom its ends speak for."""
-    shown = ScalarMappable(Normalize(-limit, limit), DIVERGING)
+    colours = ScalarMappable(Normalize(-limit, limit), DIVERGING)
     size = min(0.86, 3 / drawing.get_figheight())
-    bar = drawing.colorbar(shown, ax=beside, extend="both", aspect=20, shrink=size, pad=0.02)
+    bar = drawing.colorbar(colours, ax=beside, extend="both", aspect=20, shrink=size, pad=0.02)
     bar.ax.tick_params(labelsize=8, colors=MUTED, length=2)
     bar.outline.set_visible(False)
     bar.set_label("bits a pixel", fontsize=8.5, color=MUTED)

@@ -30,13 +30,13 @@ def histograms(
     drawing.set_layout_engine(
         "constrained", h_pad=0.1, w_pad=0.08, rect=(0, 0, 1, 1 - 0.4 / (2.35 * rows + 0.5))
     )
-    places = drawing.subplots(rows, columns, squeeze=False).flatten()
-    for place in places[len(known) :]:
-        place.axis("off")
-    for place, name in zip(places, known, strict=False):
+    panels = drawing.subplots(rows, columns, squeeze=False).flatten()
+    for axes in panels[len(known) :]:
+        axes.axis("off")
+    for axes, name in zip(panels, known, strict=False):
         title = name if told is None else f"{name}  {told[name]}"
-        _panel(place, title, known[name], images[name], thresholds.get(name), names)
-    handles, labels = places[0].get_legend_handles_labels()
+        _panel(axes, title, known[name], images[name], thresholds.get(name), names)
+    handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(
         handles,
         labels,
@@ -69,9 +69,9 @@ def _panel(
         low, high = float(every.min()) - 0.5, float(every.max()) + 0.5
     edges = np.linspace(low, high, BINS + 1)
     for values, name, colour in zip((known, images), names, (BLUE, ORANGE), strict=True):
-        shown = np.clip(np.nan_to_num(values, posinf=high, neginf=low), low, high)
-        weights = np.full(len(shown), 1 / max(1, len(shown)))
-        axes.hist(shown, edges.tolist(), weights=weights, color=colour, alpha=0.55, label=name, linewidth=0)
+        finite = np.clip(np.nan_to_num(values, posinf=high, neginf=low), low, high)
+        weights = np.full(len(finite), 1 / max(1, len(finite)))
+        axes.hist(finite, edges.tolist(), weights=weights, color=colour, alpha=0.55, label=name, linewidth=0)
     if threshold is not None:
         axes.axvline(threshold, color=INK, linewidth=1.1, linestyle="--", label="threshold")
     axes.set_yticks([])

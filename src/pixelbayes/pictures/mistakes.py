@@ -22,9 +22,9 @@ def mistakes_sheet(
 ) -> None:
     """Draw images [N, C, H, W], each above its caption (true name, given name, probability), at most 40 in the order
     given."""
-    pictures, shown = preview(levels[:MOST], shape), list(captions[:MOST])
-    columns = min(COLUMNS, max(4, len(shown)))
-    rows = -(-len(shown) // columns)
+    pictures, listed = preview(levels[:MOST], shape), list(captions[:MOST])
+    columns = min(COLUMNS, max(4, len(listed)))
+    rows = -(-len(listed) // columns)
     tall = WIDTH * shape.height / shape.width * 0.9 + CAPTION
     drawing = figure(columns * WIDTH + 0.3, rows * tall + 0.5)
     height = rows * tall + 0.5
@@ -32,7 +32,7 @@ def mistakes_sheet(
         0.15 / (columns * WIDTH + 0.3), 1 - 0.27 / height, title, ha="left", va="center",
         fontsize=10.5, fontweight="bold", color=INK,
     )  # fmt: skip
-    for index, (picture, (true, given, probability)) in enumerate(zip(pictures, shown, strict=True)):
+    for index, (picture, (true, given, probability)) in enumerate(zip(pictures, listed, strict=True)):
         row, column = divmod(index, columns)
         left = (0.15 + column * WIDTH + 0.05 * WIDTH) / (columns * WIDTH + 0.3)
         bottom = 1 - (0.5 + (row + 1) * tall - CAPTION) / height

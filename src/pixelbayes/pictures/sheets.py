@@ -30,15 +30,15 @@ def sheet(
     """
     if rows:
         columns = max(1, len(levels) // len(rows))
-        shown = list(rows[:MOST_CLASSES])
-        if len(rows) > len(shown):
-            title = f"{title or 'samples'} · {len(shown)} of {len(rows)} classes"
+        row_names = list(rows[:MOST_CLASSES])
+        if len(rows) > len(row_names):
+            title = f"{title or 'samples'} · {len(row_names)} of {len(rows)} classes"
     else:
         columns = columns or max(1, round(len(levels) ** 0.5))
-        shown = [""] * -(-len(levels) // columns)
-    values = preview(levels[: len(shown) * columns], shape)
-    canvas = _compose(values, len(shown), columns)
-    _draw(canvas, shown, title, path)
+        row_names = [""] * -(-len(levels) // columns)
+    values = preview(levels[: len(row_names) * columns], shape)
+    canvas = _compose(values, len(row_names), columns)
+    _draw(canvas, row_names, title, path)
 
 
 def preview(levels: Tensor, shape: ImageShape) -> np.ndarray:

@@ -27,26 +27,28 @@ class MeanLike(Protocol):
     def deviation(self) -> float | None: ...
 
 
-def variants_picture(found: Mapping[str, Mapping[str, MeanLike]], path: str | Path, title: str = "") -> None:
+def variants_picture(
+    variants: Mapping[str, Mapping[str, MeanLike]], path: str | Path, title: str = ""
+) -> None:
     """Each variant's bits/dim and accuracy, mean and standard deviation over seeds."""
-    panels = [panel for panel in PANELS if any(panel[0] in figures for figures in found.values())]
-    drawing = figure(2.2 + 2.1 * len(panels), 1.4 + 0.32 * len(found))
+    panels = [panel for panel in PANELS if any(panel[0] in figures for figures in variants.values())]
+    drawing = figure(2.2 + 2.1 * len(panels), 1.4 + 0.32 * len(variants))
     drawing.set_layout_engine("constrained")
     drawing.suptitle(fill(title, 80), fontsize=9, color=MUTED, x=0.01, ha="left")
     for column, (name, heading, scale) in enumerate(panels):
         axes = drawing.add_subplot(1, len(panels), column + 1)
         tidy(axes, heading)
-        for place, figures in enumerate(found.values()):
+        for position, figures in enumerate(variants.values()):
             if name in figures:
                 mean, spread = figures[name].mean * scale, (figures[name].deviation or 0.0) * scale
                 axes.errorbar(
-                    mean, -place, xerr=spread, fmt="o", color=BLUE, ecolor=MUTED, capsize=3, markersize=5
+                    mean, -position, xerr=spread, fmt="o", color=BLUE, ecolor=MUTED, capsize=3, markersize=5
                 )
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        names = [shorten(name, 34) for name in found] if not column else [""] * len(found)
-        axes.set_yticks([-place for place in range(len(found))], names)
+        names = [shorten(name, 34) for name in variants] if not column else [""] * len(variants)
+        axes.set_yticks([-position for position in range(len(variants))], names)
         axes.tick_params(axis="y", colors=INK)
-        axes.set_ylim(0.6 - len(found), 0.6)
+        axes.set_ylim(0.6 - len(variants), 0.6)
     save(drawing, path)
 
 
@@ -57,10 +59,10 @@ def scan_picture(lines: Mapping[str, Sequence[tuple[float, MeanLike]]], axis: st
     axes = drawing.add_subplot()
     tidy(axes, f"bits/dim against {axis.rpartition('.')[2]}")
     for (name, line), colour in zip(list(lines.items())[:MOST_LINES], COLOURS * 2, strict=False):
-        places, means = [place for place, _ in line], [mean.mean for _, mean in line]
+        xs, means = [x for x, _ in line], [mean.mean for _, mean in line]
         spread = [mean.deviation or 0.0 for _, mean in line]
         axes.errorbar(
-            places,
+            xs,
             means,
             yerr=spread,
             fmt="o-",
@@ -69,7 +71,7 @@ def scan_picture(lines: Mapping[str, Sequence[tuple[float, MeanLike]]], axis: st
             markersize=4,
             label=shorten(name, 28),
         )
-    axes.set_xticks(sorted({place for line in lines.values() for place, _ in line}))
+    axes.set_xticks(sorted({x for line in lines.values() for x, _ in line}))
     axes.set_xlabel(axis, color=MUTED, fontsize=8.5)
     _legend(axes, len(lines))
     save(drawing, path)
@@ -99,13 +101,13 @@ def curves_picture(rows: Sequence[Mapping[str, str]], path: str | Path) -> None:
 
 
 def _curves(axes: Axes, rows: Sequence[Mapping[str, str]], name: str, colour: str, label: str) -> None:
-    for place, seed in enumerate(dict.fromkeys(row["seed"] for row in rows)):
+    for index, seed in enumerate(dict.fromkeys(row["seed"] for row in rows)):
         own = [row for row in rows if row["seed"] == seed]
         for column, style in ((name, "-"), *([("train_bits_per_dim", ":")] if "bits" in name else [])):
             points = [(float(row["epoch"]), float(row[column])) for row in own if row[column]]
-            shown = label if not place and style == "-" else None
+            legend = label if not index and style == "-" else None
             axes.plot(
-                *zip(*points, strict=True), style, color=colour, linewidth=1.3, label=shown
+                *zip(*points, strict=True), style, color=colour, linewidth=1.3, label=legend
             ) if points else None
 
 

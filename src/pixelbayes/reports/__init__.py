@@ -4,10 +4,10 @@ from . import (
     about,
     beside,
     evidence,
-    found,
     judged,
     learned,
     repeat,
+    study,
 )  # they register the package's own sections
 from .page import render, write_report
 from .sections import SECTIONS, Section, register_section
@@ -26,12 +26,12 @@ __all__ = [
     "beside",
     "evaluations_of",
     "evidence",
-    "found",
     "judged",
     "learned",
     "register_section",
     "render",
     "repeat",
     "stored_in",
+    "study",
     "write_report",
 ]

@@ -21,19 +21,19 @@ BUSY = 0.75  # processes for each core, from which on the machine was a shared o
 @register_section("glance")
 def glance(source: Source) -> Mapping[str, Any] | None:
     """The few large numbers at the top."""
-    found = []
+    entries = []
     on = f"on {source.measured}" if source.measured else ""
     accuracy, bits = source.figure("accuracy"), source.figure("bits_per_dim")
     bits = source.figure("marginal_bits_per_dim") if bits is None else bits
     if accuracy is not None:
-        found.append((f"{accuracy:.1%}", f"accuracy {on}"))
+        entries.append((f"{accuracy:.1%}", f"accuracy {on}"))
     if bits is not None:
-        found.append((f"{bits:.2f}", f"bits per dimension {on}"))
+        entries.append((f"{bits:.2f}", f"bits per dimension {on}"))
     if source.model is not None:
-        found.append((f"{source.model.num_parameters:,}", "parameters"))
+        entries.append((f"{source.model.num_parameters:,}", "parameters"))
     if source.record.training.seconds > 0:
-        found.append((spell_seconds(source.record.training.seconds), "of training"))
-    return {"figures": found} if found else None
+        entries.append((spell_seconds(source.record.training.seconds), "of training"))
+    return {"figures": entries} if entries else None
 
 
 @register_section("data", "The images")

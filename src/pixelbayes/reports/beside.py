@@ -107,14 +107,14 @@ def _interval(ends: Any, form: str) -> str:
     return f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 
-def _estimate(found: Any, scale: float) -> tuple[str, str]:
+def _estimate(estimate: Any, scale: float) -> tuple[str, str]:
     """A distance and its interval."""
-    if not isinstance(found, Mapping) or not _finite(found.get("value")):
+    if not isinstance(estimate, Mapping) or not _finite(estimate.get("value")):
         return "", ""
-    ends = [found.get("low"), found.get("high")]
+    ends = [estimate.get("low"), estimate.get("high")]
     scaled = [end * scale for end in ends] if all(map(_finite, ends)) else None  # type: ignore[operator]
-    return f"{found['value'] * scale:.2f}", _interval(scaled, ".2f")
+    return f"{estimate['value'] * scale:.2f}", _interval(scaled, ".2f")
 
 
-def _sentences(found: Any) -> list[str]:
-    return [line for line in found if isinstance(line, str)] if isinstance(found, list) else []
+def _sentences(value: Any) -> list[str]:
+    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []

@@ -29,19 +29,19 @@ def evidence(source: Source) -> Mapping[str, Any] | None:
         return None
     chosen = images[_some(answers.posterior, images.labels)]
     try:
-        found = explain(model, chosen.levels)
+        explained = explain(model, chosen.levels)
     except UserError:  # weights that are not finite have no evidence
         return None
-    return {"picture": drawn(lambda path: evidence_sheet(panels_of(found, chosen), path))}
+    return {"picture": drawn(lambda path: evidence_sheet(panels_of(explained, chosen), path))}
 
 
 def _some(posterior: Tensor, labels: Tensor) -> Tensor:
     """Rows of the surest right answer for each class, and after them of the surest mistakes: half of them at most."""
     wrong = surest_mistakes(posterior, labels)[: SHOWN // 2].tolist()
     sure, predicted = posterior.max(1)
-    found: dict[int, int] = {}
+    first_of: dict[int, int] = {}
     for row in sure.argsort(descending=True).tolist():
         if row not in wrong and (labels[row] < 0 or labels[row] == predicted[row]):
-            found.setdefault(int(predicted[row]), row)
-    right = list(found.values())[: SHOWN - len(wrong)]
+            first_of.setdefault(int(predicted[row]), row)
+    right = list(first_of.values())[: SHOWN - len(wrong)]
     return torch.tensor([*right, *wrong], dtype=torch.long)

@@ -40,7 +40,7 @@ def comparisons(source: Source) -> Mapping[str, Any] | None:
 @register_section("figures", "What was measured")
 def figures(source: Source) -> Mapping[str, Any] | None:
     """All figures, in a table."""
-    found = [(name, meaning, form, source.figure(name)) for name, meaning, form in FIGURES]
+    entries = [(name, meaning, form, source.figure(name)) for name, meaning, form in FIGURES]
     rows = [
         (
             meaning,
@@ -48,7 +48,7 @@ def figures(source: Source) -> Mapping[str, Any] | None:
             _interval(source, name, form),
             None if alone is None else format(alone, form),
         )
-        for name, meaning, form, value in found
+        for name, meaning, form, value in entries
         for alone in [source.figure(f"uncalibrated.{name}")]
         if value is not None
     ]
@@ -115,7 +115,7 @@ def mistakes(source: Source) -> Mapping[str, Any] | None:
         return None
     wrong = surest_mistakes(source.answers.posterior, source.images.labels).tolist()
     names, images, answers = source.class_names, source.images, source.answers
-    shown = [
+    entries = [
         {
             "png": _png(images.levels[index], images.shape),
             "true": names[int(images.labels[index])],
@@ -125,7 +125,7 @@ def mistakes(source: Source) -> Mapping[str, Any] | None:
         }
         for index in wrong[:MOST_MISTAKES]
     ]
-    return {"shown": shown, "wrong": len(wrong), "images": int(images.known.sum())}
+    return {"shown": entries, "wrong": len(wrong), "images": int(images.known.sum())}
 
 
 def _png(image: Tensor, shape: ImageShape) -> bytes:

@@ -43,8 +43,8 @@ def curves(source: Source) -> Mapping[str, Any] | None:
     if source.journal is None:
         return None
     journal, step = source.journal, source.record.training.step
-    kept = step if isinstance(step, int) and not isinstance(step, bool) and step > 0 else None
+    marked = step if isinstance(step, int) and not isinstance(step, bool) and step > 0 else None
     try:
-        return {"picture": drawn(lambda path: draw_curves(journal, path, kept))}
+        return {"picture": drawn(lambda path: draw_curves(journal, path, marked))}
     except (OSError, csv.Error):
         return None

@@ -26,7 +26,7 @@ def render(source: Source, sections: Sequence[Section] | None = None) -> str:
     Raises `UserError` for a template that does not fit what its section gathers.
     """
     environment = _environment()
-    shown = []
+    filled = []
     for section in SECTIONS if sections is None else sections:
         context = section.gather(source)
         if context is None:
@@ -35,9 +35,9 @@ def render(source: Source, sections: Sequence[Section] | None = None) -> str:
             inside = environment.from_string(section.template).render(context)
         except TemplateError as error:
             raise UserError(f"the report's section '{section.name}': {error}") from error
-        shown.append({"name": section.name, "title": section.title, "inside": inside})
+        filled.append({"name": section.name, "title": section.title, "inside": inside})
     page = environment.from_string(packaged("page"))
-    return page.render(title=source.title, lead=source.lead, sections=shown, version=__version__)
+    return page.render(title=source.title, lead=source.lead, sections=filled, version=__version__)
 
 
 def png_address(png: bytes) -> str:

@@ -54,12 +54,12 @@ def register_section(
         if name in names:
             raise UserError(f"there is a section '{name}' already")
         if name in OWN:
-            place = sum(other in OWN[: OWN.index(name)] for other in names)
+            position = sum(other in OWN[: OWN.index(name)] for other in names)
         elif after in names:
-            place = names.index(after) + 1
+            position = names.index(after) + 1
         else:
             raise unknown("section", after, names)
-        SECTIONS.insert(place, Section(name, title, gather, text))
+        SECTIONS.insert(position, Section(name, title, gather, text))
         return gather
 
     return register

@@ -76,11 +76,11 @@ class Source:
 
     def figure(self, name: str) -> float | None:
         """Returns a figure, such as 'accuracy' or 'uncalibrated.log_loss'; None unless it is a finite number."""
-        found: Any = self.figures
+        value: Any = self.figures
         for word in name.split("."):
-            found = found.get(word) if isinstance(found, Mapping) else None
-        number = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
-        return float(found) if number else None
+            value = value.get(word) if isinstance(value, Mapping) else None
+        number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return float(value) if number else None
 
     @property
     def measured(self) -> str:

@@ -29,13 +29,13 @@ def evaluations_of(folder: Path, weights: str) -> list[Path]:
     """Returns the folders of evaluations of these weights that lie in the model's folder, beside it or in ./runs, the
     newest first; `weights` is the fingerprint that metrics.json holds."""
     name = folder.resolve().name
-    places = {
+    folders = {
         folder,
         *folder.resolve().parent.glob(f"{name}-evaluation*"),
         *Path("runs").glob(f"{name}-evaluation*"),
     }
-    own = {place.resolve() for place in places if read_table(place / METRICS).get("weights") == weights}
-    return sorted(own, key=lambda place: (place / METRICS).stat().st_mtime, reverse=True)
+    own = {each.resolve() for each in folders if read_table(each / METRICS).get("weights") == weights}
+    return sorted(own, key=lambda each: (each / METRICS).stat().st_mtime, reverse=True)
 
 
 def stored_in(folders: Iterable[Path]) -> Stored:
@@ -57,20 +57,20 @@ def stored_in(folders: Iterable[Path]) -> Stored:
 def read_table(path: Path) -> Mapping[str, Any]:
     """Returns the object of a JSON file; empty where there is none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return table if isinstance(table, dict) else {}
 
 
-def _rows(found: Any) -> Sequence[Mapping[str, Any]]:
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else ()
+def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else ()
 
 
 def _picture(path: Path) -> bytes:
     """A PNG file's bytes; empty where there is none."""
     try:
-        found = path.read_bytes()
+        data = path.read_bytes()
     except OSError:
         return b""
-    return found if found.startswith(PNG) else b""
+    return data if data.startswith(PNG) else b""

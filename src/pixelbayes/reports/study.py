@@ -10,13 +10,13 @@ from .source import Source
 @register_section("study", "What was compared")
 def study(source: Source) -> Mapping[str, Any] | None:
     """The table of variants over seeds, and its plots."""
-    found = source.study
-    if found is None:
+    result = source.study
+    if result is None:
         return None
     return {
-        "summary": found.summary,
-        "heads": found.heads,
-        "rows": found.rows,
-        "notes": found.notes,
-        "pictures": found.pictures,
+        "summary": result.summary,
+        "heads": result.heads,
+        "rows": result.rows,
+        "notes": result.notes,
+        "pictures": result.pictures,
     }

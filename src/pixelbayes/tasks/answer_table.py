@@ -77,7 +77,7 @@ class AnswerTable:
         likelihood = answer.log_likelihoods.gather(1, answer.predicted[:, None].clamp_min(0))[:, 0]
         likelihood = likelihood.where(answer.predicted >= 0, answer.log_likelihoods.amax(1))
         columns = (answer.predicted, answer.probability, answer.runner_up, likelihood)
-        found = zip(*(column.tolist() for column in columns), strict=True)
+        numbers = zip(*(column.tolist() for column in columns), strict=True)
         said = (
             [*answer.classes]
             if self.label == "name"
@@ -88,9 +88,9 @@ class AnswerTable:
         said.append("")  # of UNKNOWN, -1
         posteriors = answer.shares.tolist() if self.posterior else [[]] * len(known)
         for path, true, (first, chance, second, nats), each in zip(
-            paths, known, found, posteriors, strict=True
+            paths, known, numbers, posteriors, strict=True
         ):
-            place = path if self.paths == "given" else PurePath(path).name
+            name = path if self.paths == "given" else PurePath(path).name
             rest = (
                 said[true],
                 answers[first],
@@ -99,7 +99,7 @@ class AnswerTable:
                 said[second],
                 f"{nats:.6f}",
             )
-            row = (place, *rest) if self.columns is None else (place, answers[first])
+            row = (name, *rest) if self.columns is None else (name, answers[first])
             yield (*row, *(f"{chance:.9g}" for chance in each))
 
     def tail(self) -> str:
@@ -149,6 +149,6 @@ def read_cells(text: str, option: str, count: int | None = None) -> tuple[str, .
         raise UserError(f"{option} '{text}' is no row of CSV ({error})") from error
     cells = tuple(cell.strip() for cell in rows[0]) if rows else ()
     if not any(cells) or (count is not None and (len(cells) != count or not all(cells))):
-        wanted = f"{count} names with a comma between them" if count else "cells with commas between them"
-        raise UserError(f"{option} takes {wanted}, not '{text}'")
+        form = f"{count} names with a comma between them" if count else "cells with commas between them"
+        raise UserError(f"{option} takes {form}, not '{text}'")
     return cells

@@ -136,12 +136,12 @@ def _log_likelihood(model: AutoregressiveImageModel, given: Known, index: int, h
     levels = given.levels
     if not _nothing_between(given.mask):
         levels = draw(model, label, len(given), _shape_of(model, given), how, given)
-    found = []
+    parts = []
     with torch.inference_mode(), evaluating(model):
         for rows in torch.arange(len(given)).split(pairs_at_once(model)):
             nats = model.log_prob_map(levels[rows], label[rows]).cpu().double()
-            found.append((nats * given.mask[rows]).sum((1, 2)))
-    return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+            parts.append((nats * given.mask[rows]).sum((1, 2)))
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
 def _nothing_between(mask: Tensor) -> bool:

@@ -74,8 +74,8 @@ def draw(
     size = max(1, min(how.batch, count))
     drawn = torch.zeros(count, shape.channels, shape.height, shape.width, dtype=shape.dtype)
     mine = how.shard.of(range(0, count, size))
-    shown = counting(how.title or "", len(mine) * shape.height, how.title is not None)
-    with shown as done, few_threads(size), evaluating(model):
+    bar = counting(how.title or "", len(mine) * shape.height, how.title is not None)
+    with bar as done, few_threads(size), evaluating(model):
         for start in mine:
             here = drawn[start : start + size]
             if known is not None:  # where nothing is to be drawn, no row is walked over

@@ -54,8 +54,8 @@ class Evidence:
         """The rows under `HEADER`, in the order of the images; classes by name, `true` empty where unknown."""
         truth = labels.tolist() if labels is not None else [UNKNOWN] * len(self)
         columns = (self.chosen, self.rivals, self.log_odds, self.probability)
-        found = zip(paths, truth, *(column.tolist() for column in columns), strict=True)
-        for path, true, chosen, rival, odds, probability in found:
+        cells = zip(paths, truth, *(column.tolist() for column in columns), strict=True)
+        for path, true, chosen, rival, odds, probability in cells:
             yield (
                 path, "" if true == UNKNOWN else self.classes[true], self.classes[chosen], self.classes[rival],
                 f"{odds:.6f}", f"{odds / log(2):.6f}", f"{probability:.9g}",

@@ -79,8 +79,8 @@ def _labels(
     """The class of each image `(n,)`, None for a model without classes, and how many images there are."""
     if model.classes:
         in_turn = torch.arange(len(model.classes) if count is None else count) % len(model.classes)
-        wanted = torch.atleast_1d(in_turn if labels is None else as_indices(labels, model.classes))
-        return model.check_labels(wanted, len(wanted)), len(wanted)
+        chosen = torch.atleast_1d(in_turn if labels is None else as_indices(labels, model.classes))
+        return model.check_labels(chosen, len(chosen)), len(chosen)
     if labels is not None:
         raise UserError("this model has no classes: it takes no labels (count= says how many images to draw)")
     return None, 1 if count is None else count

@@ -43,7 +43,7 @@ def parse_weights(text: str) -> dict[str, float]:
     >>> parse_weights("cat=2,dog=0.5,*=1")
     {'cat': 2.0, 'dog': 0.5, '*': 1.0}
     """
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     begun = ""  # a name may hold a comma
     for part in text.split(","):
         name, equals, weight = (begun + part).rpartition("=")
@@ -55,14 +55,14 @@ def parse_weights(text: str) -> dict[str, float]:
             begun += f"{part},"
             continue
         begun = ""
-        if name.strip() in found:
+        if name.strip() in weights:
             raise UserError(f"the prior names '{name.strip()}' twice")
-        found[name.strip()] = number
-    if begun or not found:
+        weights[name.strip()] = number
+    if begun or not weights:
         raise UserError(
             f"the prior '{text}' is not understood: uniform, training, or NAME=WEIGHT,NAME=WEIGHT"
         )
-    return found
+    return weights
 
 
 def _by_name(given: Mapping[str, float], classes: Labels) -> tuple[float, ...]:

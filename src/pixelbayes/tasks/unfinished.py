@@ -49,14 +49,14 @@ class Unfinished:
 
     def _begin(self, head: bytes, resume: bool, target: Path) -> None:
         self._file.seek(0)
-        found = self._file.readline() if resume else b""
-        if found.endswith(b"\n") and found != head:
-            changed = _difference(found, head)
+        first_line = self._file.readline() if resume else b""
+        if first_line.endswith(b"\n") and first_line != head:
+            changed = _difference(first_line, head)
             raise UserError(
                 f"{target} was begun with another {changed}: go on with the same, or begin anew with --overwrite"
             )
         self._head = len(head)
-        if found != head:
+        if first_line != head:
             self._file.seek(0)
             self._file.truncate()
             self._file.write(head)
@@ -105,10 +105,10 @@ def beside(target: Path) -> Path:
     return target.with_name(f".{target.name}.unfinished")
 
 
-def _difference(found: bytes, wanted: bytes) -> str:
+def _difference(stored: bytes, asked: bytes) -> str:
     """The first part of two questions that differs."""
     try:
-        before, now = json.loads(found), json.loads(wanted)
+        before, now = json.loads(stored), json.loads(asked)
         return next(key for key in now if before.get(key) != now[key])
     except (ValueError, StopIteration, AttributeError):
         return "version"

@@ -54,5 +54,5 @@ def fit_density(statistics: Tensor, seed: int = 0) -> Density:
         for count in range(1, most + 1)
     ]
     best = min(tried, key=lambda mixture: mixture.bic(rows))
-    found = (best.weights_, best.means_, best.precisions_cholesky_)
-    return Density(mean, scale, *(torch.from_numpy(array).double().contiguous() for array in found))
+    arrays = (best.weights_, best.means_, best.precisions_cholesky_)
+    return Density(mean, scale, *(torch.from_numpy(array).double().contiguous() for array in arrays))

@@ -70,8 +70,8 @@ class Detection:
     def rows(self, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """The rows of the CSV without its header: path, each score, percentile and verdict of the deciding one."""
         percentiles = self.percentiles[:, self.names.index(self.by)].tolist()
-        found = zip(paths, self.scores.tolist(), percentiles, self.foreign.tolist(), strict=True)
-        for path, scores, percentile, foreign in found:
+        cells = zip(paths, self.scores.tolist(), percentiles, self.foreign.tolist(), strict=True)
+        for path, scores, percentile, foreign in cells:
             yield (
                 path,
                 *(f"{score:.6f}" for score in scores),

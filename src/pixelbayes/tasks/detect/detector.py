@@ -52,8 +52,8 @@ class Detector:
     def thresholds(self) -> Tensor:
         """Of each score [S]: a new image of the known kind lies above with a chance of `false_alarms` at most
         (split conformal)."""
-        place = ceil((len(self.known) + 1) * (1 - self.false_alarms) - 1e-9)
-        return self.known.sort(0).values[min(place, len(self.known)) - 1]
+        rank = ceil((len(self.known) + 1) * (1 - self.false_alarms) - 1e-9)
+        return self.known.sort(0).values[min(rank, len(self.known)) - 1]
 
     def with_choice(self, score: str | None = None, false_alarms: float | None = None) -> "Detector":
         """The same detector with another deciding score or rate. Raises UserError for what it cannot do."""
@@ -161,8 +161,8 @@ def fingerprint(model: AutoregressiveImageModel) -> str:
     """A short text that other weights would change."""
     from hashlib import blake2b
 
-    found = blake2b(digest_size=8)
+    digest = blake2b(digest_size=8)
     for name, tensor in sorted(model.state_dict().items()):
-        found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
