@@ -195,7 +195,7 @@ def a_dataset(*splits: str) -> pb.Dataset:
     ],
 )
 def test_evaluate_takes_images_in_any_form_and_matches_classes_by_name(abc, images, words) -> None:
-    wanted = pb.measure.evaluate(abc, image_set(INDICES, ("a", "b", "c")), progress=False)
+    wanted = pb.measure.evaluate_set(abc, image_set(INDICES, ("a", "b", "c")), progress=False)
     assert pb.evaluate(abc, images, **words, progress=False) == wanted
 
 

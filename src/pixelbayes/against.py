@@ -1,6 +1,5 @@
 """A dedicated classifier beside the model: the same images, the same questions (report 4's wish)."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
@@ -13,11 +12,13 @@ from torch import Tensor
 
 from .classifier import Classifier, FitConfig, classifier_beside
 from .data import ImageSet
+from .distributed import in_float64
 from .errors import UserError
 from .evaluating import held_out
-from .files import whole
+from .files import to_json
 from .measure import fit_calibration, scores
-from .model import AutoregressiveImageModel, Calibration, in_float64
+from .model import AutoregressiveImageModel
+from .posterior import Calibration
 from .progress import track, warn
 
 CORRUPTED = 0.1
@@ -73,11 +74,7 @@ class Against:
     def to_json(self, path: str | Path | None = None) -> str:
         """The numbers as JSON, also written to `path` if given."""
         table = {"images": self.images, "rows": [asdict(row) for row in self.rows], "notes": self.notes()}
-        text = json.dumps(table, indent=2) + "\n"
-        if path is not None:
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        return text
+        return to_json(table, path)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from .extensions import extension_hint, import_extensions
 from .folders import refuse_occupied
 from .labels import Labels
 from .levels import ImageShape
-from .model import AutoregressiveImageModel, ModelConfig, build, from_spec
+from .model import AutoregressiveImageModel, build
+from .model_config import ModelConfig, from_spec
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
 from .records import DataRecord, ModelRecord

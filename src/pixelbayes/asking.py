@@ -1,7 +1,7 @@
 """What is asked of a model in Python: images in any form, prepared as in its training.
 
 Arrays and tensors come in the layouts, levels and sizes that `train` takes (docs/data.md); what had to be changed is
-said.
+said. Here words and images become a `Question` and levels; `tasks` know nothing else.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from .data.for_model import levels_for
 from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
+from .inputs import Images, LabelsLike, as_indices, as_levels, require_model
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
-from .model import AutoregressiveImageModel, Images, LabelsLike, as_indices, as_levels, require_model
+from .model import AutoregressiveImageModel
 from .progress import warn
-from .regions import Combine, Region, Slices
-from .tasks import classify as classifying
-from .tasks.classify import Classification, require_classes
+from .regions import Combine, Region, Slices, pixel_weights
+from .tasks.classify import Classification, classify_levels, require_classes
 from .tasks.detect import Detector, Judge, require_own
 from .tasks.detect.statistics import block_size, blocks
-from .tasks.priors import Prior
+from .tasks.priors import Prior, prior_weights
 from .views import Views
 
 
@@ -46,7 +46,7 @@ def classify(
     """Images -> Classification, in the same order: which class makes each image most probable?
 
     images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
-    source of levels. The rest is as in `tasks.classify.classify`. Raises UserError for a model without classes, and
+    source of levels. Raises UserError for a model without classes, and
     images, priors, regions and detectors that do not fit it.
 
     Args:
@@ -73,22 +73,28 @@ def classify(
     """
     require_classes(model)
     _check_detector(model, detector, reject, whole=regions is None and views == "none")
+    weights = None if prior is None else prior_weights(prior, model)
+    question = question_of(model, regions, combine, batch, precision, views)
     levels, _ = prepared(model, images, shard.first)
-    answer = classifying.classify(
-        model,
-        levels,
-        batch,
-        progress,
-        shard,
-        prior=prior,
-        regions=regions,
-        combine=combine,
-        precision=precision,
-        views=views,
-    )
-    return (
-        answer if detector is None else _doubted(model, levels, answer, Judge(detector, reject, batch), shard)
-    )
+    answer = classify_levels(model, levels, question, weights, progress, shard)
+    if detector is None:
+        return answer
+    return _doubted(model, levels, answer, Judge(detector, reject, batch), shard)
+
+
+def question_of(
+    model: AutoregressiveImageModel,
+    regions: Sequence[str | Slices | Region] | None = None,
+    combine: Combine = "sum",
+    batch: int | None = None,
+    precision: Precision = "float32",
+    views: Views = "none",
+) -> Question:
+    """What a classification asks: all classes, of the whole image or of its `regions`, such as `["0:16,8:24"]`, which
+    are combined by their sum or mean. Raises UserError for regions that do not fit the model's images."""
+    shape = model.shape
+    pixels = None if regions is None else pixel_weights(regions, shape.height, shape.width, combine)
+    return Question(weights=pixels, batch=batch, precision=precision, views=views)
 
 
 def _check_detector(

@@ -11,9 +11,11 @@ from .data import ImageSet, canonical
 from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import images_for
+from .inputs import LabelsLike, require_model
 from .measure import Scores, fit_calibration, scores
 from .measure.calibration import cross_fitted
-from .model import AutoregressiveImageModel, Calibration, LabelsLike, require_model
+from .model import AutoregressiveImageModel
+from .posterior import Calibration
 from .records import CalibrationRecord
 from .tasks.classify import class_log_likelihoods, require_classes
 

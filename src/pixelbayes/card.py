@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .files import whole
-from .model import AutoregressiveImageModel, spec
+from .model import AutoregressiveImageModel
+from .model_config import spec
 from .records import TrainingRecord
 
 CARD = "README.md"

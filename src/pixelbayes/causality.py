@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from .errors import UserError
-from .model import AutoregressiveImageModel, evaluating, require_model
+from .inputs import require_model
+from .model import AutoregressiveImageModel, evaluating
 
 PIXELS_AT_ONCE = 2**16  # of the copies of the image in one pass; bounds the memory
 

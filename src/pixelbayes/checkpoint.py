@@ -14,9 +14,11 @@ from safetensors.torch import load_file
 from . import distributions, networks
 from .errors import UserError, check_path
 from .extensions import extension_hint
-from .files import digest, whole, write_tensors
+from .files import digest, to_json, write_tensors
 from .fusion import OPERATIONS, STRATEGIES
-from .model import AutoregressiveImageModel, Calibration, ModelConfig, from_spec, spec
+from .model import AutoregressiveImageModel
+from .model_config import ModelConfig, from_spec, spec
+from .posterior import Calibration
 from .products import Products
 from .ready import ready_models
 from .records import ModelRecord
@@ -66,9 +68,7 @@ def save_config(model: AutoregressiveImageModel, folder: str | Path) -> None:
 
 def _write_config(model: AutoregressiveImageModel, folder: Path, checksum: dict[str, str | None]) -> None:
     """`checksum`: SHA-256 of the weights that go with this config, and of those before them."""
-    text = json.dumps({**_config(model), "weights": checksum}, indent=2)
-    with whole(folder / CONFIG) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    to_json({**_config(model), "weights": checksum}, folder / CONFIG)
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -18,7 +18,7 @@ from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions
-from .files import whole
+from .files import to_json, whole
 from .folders import claim_folder, next_run, refuse_occupied
 from .measure import Metrics, fit_calibration
 from .measure.evaluation import judge, measure
@@ -64,11 +64,7 @@ class CrossValidation:
             "over_folds": {name: {"mean": s[0], "sd": s[1]} for name, s in spread.items() if s},
             "folds": [fold.as_dict() for fold in self.folds],
         }
-        text = json.dumps(table, indent=2) + "\n"
-        if path is not None:
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        return text
+        return to_json(table, path)
 
 
 def cross_validate(

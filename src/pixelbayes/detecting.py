@@ -12,9 +12,10 @@ from .data import Dataset, ImageSet, canonical, open_images
 from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
+from .inputs import as_levels, require_model
 from .labels import Labels
 from .measure.foreign import Separation, separation
-from .model import AutoregressiveImageModel, as_levels, require_model
+from .model import AutoregressiveImageModel
 from .tasks.detect import Detection, Detector, measured, require_own
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for

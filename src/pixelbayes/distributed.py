@@ -38,6 +38,15 @@ def pick_device(word: str = "auto") -> torch.device:
     return torch.device(word)
 
 
+def in_float64(values: Tensor) -> Tensor:
+    """The same in float64; on the CPU where the device has no such numbers.
+
+    >>> in_float64(torch.ones(1)).dtype
+    torch.float64
+    """
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
 def world_size() -> int:
     """How many processes torchrun (or Slurm with its variables) started for this run."""
     return int(os.environ.get("WORLD_SIZE", "1"))

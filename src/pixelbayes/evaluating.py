@@ -12,8 +12,9 @@ from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.held_out import the_split
 from .distributed import ALONE, Shard
 from .errors import UserError
+from .inputs import LabelsLike, as_indices, as_levels, require_model
 from .labels import UNKNOWN
-from .model import AutoregressiveImageModel, LabelsLike, as_indices, as_levels, require_model
+from .model import AutoregressiveImageModel
 from .progress import warn
 from .views import Views
 
@@ -90,7 +91,7 @@ def evaluate(
     2
     """
     chosen = images_for(model, images, labels, split, shard)
-    return measure.evaluate(model, chosen, batch, progress, shard, views)
+    return measure.evaluate_set(model, chosen, batch, progress, shard, views)
 
 
 def images_for(

@@ -1,6 +1,5 @@
 """A whole evaluation: figures with their intervals, simple classifiers beside the model, pictures, and their files."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from .data import ImageSet, canonical
 from .distributed import ALONE, Shard
 from .errors import UserError
 from .evaluating import held_out
+from .files import to_json
 from .measure import Metrics, Rival, Scores, rivals, surest_mistakes
 from .measure.evaluation import measure
 from .measure.seen import Seen, accuracy_seen, likelihoods_along
@@ -83,7 +83,7 @@ class Evaluation:
         return [name for name in FILES if _written(products, name, writers[name])]
 
     def _metrics(self, path: Path) -> bool:
-        path.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+        path.write_text(to_json(self.as_dict()), encoding="utf-8")
         return True
 
     def _predictions(self, path: Path) -> bool:

@@ -12,8 +12,9 @@ from .data import ImageSet, open_images
 from .errors import UserError, unknown
 from .files import write_tensors
 from .folders import claimed
+from .inputs import as_levels, require_model
 from .labels import UNKNOWN
-from .model import AutoregressiveImageModel, as_levels, require_model
+from .model import AutoregressiveImageModel
 from .products import Products
 from .tasks.explain import Evidence
 from .tasks.explain import explain as evidence_of

@@ -1,12 +1,13 @@
 """Files that are either whole or not there."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError, check_name
 
@@ -49,6 +50,19 @@ def whole(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def to_json(table: Any, path: str | Path | None = None) -> str:
+    """Returns plain data as JSON, also written to `path` if given; raises UserError as `whole` does.
+
+    >>> to_json({"bits": 2.5})
+    '{\\n  "bits": 2.5\\n}\\n'
+    """
+    text = json.dumps(table, indent=2) + "\n"
+    if path is not None:
+        with whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return text
 
 
 def sweep(folder: str | Path) -> None:

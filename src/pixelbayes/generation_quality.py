@@ -11,12 +11,13 @@ from .classifier import Classifier, FitConfig, classifier_beside
 from .data import ImageSet
 from .errors import UserError, check_whole
 from .evaluating import held_out
+from .inputs import as_indices, as_levels
 from .labels import UNKNOWN, Labels
 from .levels import ImageShape
 from .measure.features import CNNFeatures, Features, inception_features
 from .measure.generation import GenerationQuality, compare_images, memorisation, pixels
 from .measure.sample_distance import nearest
-from .model import AutoregressiveImageModel, as_indices, as_levels
+from .model import AutoregressiveImageModel
 from .pictures import nearest_sheet
 from .progress import warn
 from .tasks.generate import generate

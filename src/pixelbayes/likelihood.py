@@ -19,9 +19,10 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from .distributed import ALONE, Shard
+from .distributed import ALONE, Shard, in_float64
 from .errors import UserError, check_whole, unknown
-from .model import AutoregressiveImageModel, Images, as_levels, evaluating, in_float64
+from .inputs import Images, as_levels
+from .model import AutoregressiveImageModel, evaluating
 from .views import GROUPS, Views, index_in, seen
 from .views import check as check_views
 

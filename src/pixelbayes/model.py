@@ -2,102 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from math import inf
-from os import PathLike
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from . import distributions, networks, views
 from .causal.scan import Scan, WholeImage
+from .distributed import in_float64
 from .distributions import DistributionConfig, PixelDistribution
 from .errors import UserError, check_whole
 from .fusion import Fusion, FusionConfig
-from .labels import UNKNOWN, Labels
+from .inputs import Images, LabelsLike, as_levels, check_levels, images_of, label_indices
+from .labels import Labels
 from .levels import ImageShape, to_signal
+from .model_config import ModelConfig as ModelConfig
+from .model_config import from_spec as from_spec
+from .model_config import spec as spec
 from .networks import NetworkConfig
-from .plain import from_plain
+from .posterior import Calibration as Calibration
+from .posterior import log_prior
 from .records import ModelRecord
-
-Images = Tensor | np.ndarray
-"""Integer levels `(n, C, H, W)`."""
-
-LabelsLike = Tensor | np.ndarray | Sequence[int] | Sequence[str]
-"""A class for each image, by index or by name."""
 
 PIXELS_WITH_GRAPH = 1 << 16
 """Of images whose graph is kept for their gradients: a gigabyte or so at 40 filters."""
-
-COMPUTABLE = {
-    torch.bool: torch.uint8,
-    torch.uint16: torch.int32,
-    torch.uint32: torch.int64,
-    torch.uint64: torch.int64,
-}
-"""Types that torch stores, but hardly computes with -> the one to use."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Posterior = softmax(log p(x|c) / temperature + offsets + log prior); fitted on whole validation images.
-
-    The temperature mends what the network claims about an image, which a prior has no part in: a prior of 10 to 1
-    shifts the log odds by ln 10, whatever the temperature.
-    """
-
-    temperature: float = 1.0
-    offsets: tuple[float, ...] = ()
-
-    @property
-    def active(self) -> bool:
-        """Whether it changes anything."""
-        return self.temperature != 1.0 or any(self.offsets)
-
-    def of_part(self, share: float) -> "Calibration":
-        """The calibration of a part that holds this share of an image's pixels: temperature 1 + (T - 1) * share.
-
-        Evidence of n pixels, each with an error of its own and one that all of them have in common, has a mean that
-        grows as n and a variance of a n + b n^2. It can be believed where the variance is twice the mean: divided
-        by a temperature T whose excess T - 1 grows as n. Offsets, in nats before the division, grow as n, too.
-        `share` may be above 1, where pixels count twice.
-
-        >>> Calibration(1.8, (0.9, -0.9)).of_part(0.25)
-        Calibration(temperature=1.2, offsets=(0.3375, -0.3375))
-        """
-        if share == 1:
-            return self
-        temperature = 1 + (self.temperature - 1) * share
-        temperature = max(
-            temperature, min(self.temperature, 1.0)
-        )  # below 1, a part that counts often would pass 0
-        part = share * self.temperature / temperature
-        return Calibration(temperature, tuple(offset * part for offset in self.offsets))
-
-    def posterior(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
-        """log p(x|c) `(n, classes)` and log p(c) `(classes,)` in nats (uniform when None) -> probabilities, float64."""
-        return self.scores(log_likelihoods, log_prior).softmax(1)
-
-    def scores(self, log_likelihoods: Tensor, log_prior: Tensor | None = None) -> Tensor:
-        """The same, as the logarithm of the posterior up to a constant for each image."""
-        scores = in_float64(log_likelihoods) / self.temperature
-        for term in (scores.new_tensor(self.offsets) if self.offsets else None, log_prior):
-            scores = scores if term is None else scores + term
-        return scores
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """All that is needed to build a model without weights."""
-
-    shape: ImageShape
-    network: NetworkConfig
-    distribution: DistributionConfig
-    fusion: FusionConfig = field(default_factory=FusionConfig)
-    classes: tuple[str, ...] = ()
 
 
 class AutoregressiveImageModel(nn.Module):
@@ -315,69 +245,26 @@ class AutoregressiveImageModel(nn.Module):
             raise UserError(
                 f"a prior needs a weight of 0 or more for each of {len(self.classes)} classes, not {weights}"
             )
-        prior = torch.tensor(weights, dtype=torch.float64)
-        return (prior / prior.sum()).log()
+        return log_prior(weights)
 
     def images(self, given: Images) -> Tensor:
         """Levels `(n, C, H, W)` of images in any of the layouts `(n, H, W)`, NCHW and NHWC (see docs/data.md).
 
         Raises UserError for what the model does not know.
         """
-        levels = as_levels(given)
-        channels = self.shape.channels
-        if levels.dim() == 3 and channels == 1:
-            levels = levels[:, None]
-        elif levels.dim() == 4 and levels.shape[1] != channels and levels.shape[3] == channels:
-            levels = levels.permute(0, 3, 1, 2)
-        self.check(levels)
-        return levels
+        return images_of(given, self.shape)
 
     def check(self, levels: Tensor) -> None:
         """`UserError` unless these are integer levels of such images as the model knows."""
-        if levels.dim() != 4 or levels.is_floating_point() or levels.is_complex():
-            raise UserError(
-                f"images must be integer levels (n, {self.shape.channels}, height, width),"
-                f" not {levels.dtype} {tuple(levels.shape)}"
-            )
-        if levels.shape[1] != self.shape.channels:
-            raise UserError(
-                f"the model knows images of {self.shape.channels} channel(s), not {levels.shape[1]}"
-            )
-        if 0 in levels.shape[1:]:
-            raise UserError(f"images must have a height and a width of 1 or more, not {tuple(levels.shape)}")
-        if levels.numel() and (int(levels.max()) >= self.shape.levels or int(levels.min()) < 0):
-            raise UserError(
-                f"levels must lie in 0..{self.shape.levels - 1}, not {int(levels.min())}..{int(levels.max())}"
-            )
+        check_levels(levels, self.shape)
 
     def check_labels(self, labels: LabelsLike | None, count: int) -> Tensor | None:
         """Labels as a tensor on the model's device; `UserError` for missing, unknown or foreign ones.
 
         A tensor holds indices, as this library gives them; lists and arrays are read by the rule of `Labels.index`.
         """
-        if not self.classes:
-            if labels is not None:
-                raise UserError("this model has no classes: it takes no labels")
-            return None
-        if labels is None:
-            raise UserError(f"this model needs a label for each image (classes: {', '.join(self.classes)})")
-        label = _whole(labels) if isinstance(labels, Tensor) else as_indices(labels, self.classes)
-        if label.shape != (count,):
-            raise UserError(f"{count} images need {count} labels, not {tuple(label.shape)}")
-        if count and not (int(label.min()) >= 0 and int(label.max()) < len(self.classes)):
-            raise UserError(
-                f"labels must lie in 0..{len(self.classes) - 1} (unknown ones have no likelihood)"
-            )
-        return label.to(self.device)
-
-
-def in_float64(values: Tensor) -> Tensor:
-    """The same in float64; on the CPU where the device has no such numbers.
-
-    >>> in_float64(torch.ones(1)).dtype
-    torch.float64
-    """
-    return (values.cpu() if values.device.type == "mps" else values).double()
+        label = label_indices(labels, self.classes, count)
+        return None if label is None else label.to(self.device)
 
 
 @contextmanager
@@ -391,79 +278,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def require_model(model: object) -> None:
-    """`UserError` for what is no model, such as the path of one."""
-    if not hasattr(model, "log_prob"):
-        hint = f": load it with pb.load({str(model)!r})" if isinstance(model, str | PathLike) else ""
-        raise UserError(f"a model is needed, not {model!r}{hint}")
-
-
-def as_levels(images: Images) -> Tensor:
-    """An integer array or tensor as a tensor of a type that torch computes with; `UserError` for what is no array."""
-    if not isinstance(images, Tensor):
-        if not isinstance(images, list | tuple) and not hasattr(images, "__array__"):
-            raise UserError(
-                f"images must be an array or a tensor of integer levels, not {type(images).__name__}"
-            )
-        try:  # a tensor shares memory that it may write to, in the machine's own order
-            values = np.asarray(images)
-            values = values.astype(values.dtype.newbyteorder("="), copy=False)
-            images = torch.as_tensor(np.require(values, requirements=["C", "W"]))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"images must be an array of integer levels ({error})") from error
-    return images.to(COMPUTABLE.get(images.dtype, images.dtype))
-
-
-def as_indices(labels: LabelsLike | int | str, classes: Labels) -> Tensor:
-    """Names and numbers -> int64 indices of the same shape, each by the rule of `Labels.index`; -1, None, '' and NaN,
-    which say 'unknown', -> -1. Raises UserError for anything else.
-
-    >>> as_indices(["dog", "cat"], Labels(("cat", "dog"))), as_indices([1, 10], Labels(("1", "2", "10")))
-    (tensor([1, 0]), tensor([0, 2]))
-    """
-    try:
-        given = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"labels must be whole numbers or names ({error})") from error
-    if given.dtype.kind not in "biufUO":
-        raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
-    table = {word: _index_of(word, classes) for word in {_plain(each) for each in given.flat}}
-    indices = np.array([table[_plain(each)] for each in given.flat], np.int64)
-    return torch.from_numpy(indices.reshape(given.shape))
-
-
-def _whole(labels: Tensor) -> Tensor:
-    """A tensor of indices as int64."""
-    if labels.dtype == torch.bool or labels.is_complex():
-        raise UserError(f"labels must be whole numbers or names, not {labels.dtype} values")
-    if labels.is_floating_point() and bool((labels != labels.floor()).any()):
-        raise UserError("labels must be whole numbers or names, not fractions")
-    return labels.long()
-
-
-def _plain(label: object) -> str | int:
-    """A label as a text or a whole number: '' where it says 'unknown'. Raises UserError for what is neither."""
-    if isinstance(label, np.generic):
-        label = label.item()
-    if label is None or label != label:
-        return ""
-    if isinstance(label, bool):
-        return str(label)
-    if isinstance(label, float) and label.is_integer():
-        return int(label)
-    if not isinstance(label, str | int):
-        raise UserError(f"labels must be whole numbers or names, not {label!r}")
-    return label
-
-
-def _index_of(label: str | int, classes: Labels) -> int:
-    if label in ("", UNKNOWN) and str(label) not in classes.names:
-        return UNKNOWN
-    if label in ("True", "False") and label not in classes.names:
-        return classes.index(int(label == "True"))
-    return classes.index(label)
-
-
 def build(
     shape: ImageShape,
     classes: Labels,
@@ -474,29 +288,3 @@ def build(
     """An untrained model of these parts; `UserError` where they do not go together."""
     config = ModelConfig(shape, network, distribution, fusion or FusionConfig(), classes.names)
     return AutoregressiveImageModel(config)
-
-
-def spec(config: ModelConfig) -> dict[str, Any]:
-    """A configuration as plain data, for `config.json`."""
-    return {
-        "shape": asdict(config.shape),
-        "network": {"name": networks.CONFIGS.name_of(config.network), **asdict(config.network)},
-        "distribution": {
-            "name": distributions.CONFIGS.name_of(config.distribution),
-            **asdict(config.distribution),  # type: ignore[call-overload]
-        },
-        "fusion": asdict(config.fusion),
-        "classes": list(config.classes),
-    }
-
-
-def from_spec(data: dict[str, Any]) -> ModelConfig:
-    """Plain data -> a configuration; raises `UserError`, `KeyError` or `TypeError` where it is not one."""
-    network, distribution = dict(data["network"]), dict(data["distribution"])
-    return ModelConfig(
-        from_plain(ImageShape, data["shape"], "shape"),
-        from_plain(networks.CONFIGS[network.pop("name")], network, "network"),
-        from_plain(distributions.CONFIGS[distribution.pop("name")], distribution, "distribution"),
-        from_plain(FusionConfig, data["fusion"], "fusion"),
-        tuple(data["classes"]),
-    )

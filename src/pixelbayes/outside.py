@@ -18,7 +18,8 @@ from .distributions import DistributionConfig
 from .errors import UserError, unknown
 from .fusion import Fusion, FusionConfig
 from .levels import ImageShape
-from .model import AutoregressiveImageModel, ModelConfig
+from .model import AutoregressiveImageModel
+from .model_config import ModelConfig
 from .networks import Network, NetworkConfig
 
 LAYOUTS = ("bphw", "bhwp", "bclhw", "blchw", "bchwl", "bhwcl")

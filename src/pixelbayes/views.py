@@ -61,9 +61,9 @@ def draw(levels: Tensor, group: str, generator: torch.Generator) -> Tensor:
 
 def each_under(levels: Tensor, group: str, indices: Tensor) -> Tensor:
     """Images `(n, C, H, W)`, each under the view of its index `(n,)` in the group."""
-    looks = [seen(levels, view) for view in GROUPS[group]]
-    merged = looks[0].clone()
-    for index, look in enumerate(looks[1:], 1):
+    turned = [seen(levels, view) for view in GROUPS[group]]
+    merged = turned[0].clone()
+    for index, images in enumerate(turned[1:], 1):
         mine = (indices == index).to(levels.device)
-        merged[mine] = look[mine]
+        merged[mine] = images[mine]
     return merged

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from .errors import UserError, check_whole
-from .model import AutoregressiveImageModel, as_levels, evaluating, require_model
+from .inputs import as_levels, require_model
+from .model import AutoregressiveImageModel, evaluating
 from .walk import CachedLook
 
 TOLERANCES = {torch.float64: 1e-8}  # of the greatest parameter of the pass; sums differ in their order

@@ -8,14 +8,14 @@ from tests.stub_model import BernoulliModel, images
 
 from pixelbayes.errors import UserError
 from pixelbayes.tasks.answer_table import AnswerTable, csv_line, harmless, read_cells
-from pixelbayes.tasks.classify import classify
+from pixelbayes.tasks.classify import classify_levels
 
 PATHS = ["x/b, c.png", "=1+1.png", 'say "hi"\r\n.png']
 
 
 @pytest.fixture
 def answer():
-    return classify(BernoulliModel([0.1, 0.5, 0.9], ("dark", "grey", "-light")), images([0, 6, 3]))
+    return classify_levels(BernoulliModel([0.1, 0.5, 0.9], ("dark", "grey", "-light")), images([0, 6, 3]))
 
 
 def read(table, answer):

@@ -12,8 +12,9 @@ from pixelbayes.distributed import Shard
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question
 from pixelbayes.measure import confusion_matrix, scores
+from pixelbayes.tasks.answer_files import Outputs
 from pixelbayes.tasks.answer_table import AnswerTable
-from pixelbayes.tasks.classify_stream import Outputs, classify_to_files
+from pixelbayes.tasks.classify_stream import classify_to_files
 from pixelbayes.tasks.detect.detection import doubted
 
 N = 23

@@ -10,7 +10,7 @@ from tests.test_laws import DISTRIBUTIONS, NETWORKS, SHAPES, images, make
 
 from pixelbayes.errors import UserError
 from pixelbayes.model import Calibration
-from pixelbayes.tasks.classify import classify
+from pixelbayes.tasks.classify import classify_levels
 from pixelbayes.tasks.explain import choose, explain
 
 
@@ -19,7 +19,7 @@ from pixelbayes.tasks.explain import choose, explain
 def test_maps_sum_to_the_log_odds_of_the_answer_on_every_network(network, shape):
     model = make(network, shape)
     levels, _ = images(model, 3)
-    found, answer = explain(model, levels), classify(model, levels)
+    found, answer = explain(model, levels), classify_levels(model, levels)
     assert found.maps.dtype == torch.float64
     assert torch.equal(found.chosen, answer.predicted)
     assert torch.equal(found.rivals, answer.runner_up)

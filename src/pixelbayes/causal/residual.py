@@ -61,7 +61,7 @@ class Place(Protocol):
     def __call__(self, site: str, channels: int) -> Fuse: ...
 
 
-class Part:
+class InputChannels:
     """Some input channels of a 1x1 convolution, as a convolution of their own."""
 
     reach, stride = (0, 0, 0), 1
@@ -85,8 +85,8 @@ class Join(Kernel):
 
     def __init__(self, above: int, skip: int, outputs: int):
         super().__init__(outputs, above + skip, 1, 1)
-        self.above = Part(self, 0, above, with_bias=True)
-        self.skip = Part(self, above, above + skip, with_bias=not above)
+        self.above = InputChannels(self, 0, above, with_bias=True)
+        self.skip = InputChannels(self, above, above + skip, with_bias=not above)
 
     def forward(self, h: Tensor, above: Feature | None, skip: Feature | None, scan: Scan) -> Tensor:
         """h plus what it reads of them."""

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ..data import ImageSet
     from ..likelihood import Question
     from ..model import AutoregressiveImageModel
-    from ..tasks.classify_stream import Outputs, Tally
+    from ..tasks.answer_files import Outputs
     from ..tasks.detect import Judge
+    from ..tasks.tally import Tally
 
 
 @dataclass
@@ -91,11 +92,12 @@ class Classify:
 def run(arguments: Sequence[str]) -> None:
     options = read(Classify, arguments, "classify")
     from .. import checkpoint
+    from ..asking import question_of
     from ..data import open_images
     from ..distributed import my_shard
     from ..extensions import import_extensions
     from ..progress import warn
-    from ..tasks.classify import asked, require_classes
+    from ..tasks.classify import require_classes
     from ..tasks.classify_stream import classify_to_files
     from ..tasks.priors import prior_weights
 
@@ -105,7 +107,7 @@ def run(arguments: Sequence[str]) -> None:
     model = checkpoint.load(options.model, device=shard.device)
     require_classes(model)
     outputs = replace(outputs, judge=_judge(options, model, shard.first))
-    question = asked(
+    question = question_of(
         model, options.region or None, options.combine, options.batch, options.precision, options.views
     )
     prior = None if options.prior is None else prior_weights(options.prior, model)
@@ -160,8 +162,8 @@ def _judge(options: Classify, model: "AutoregressiveImageModel", told: bool) -> 
 def _outputs(options: Classify) -> "Outputs":
     """The files to write and their form. Raises UserError for options that do not go together, and for places that
     cannot be written."""
+    from ..tasks.answer_files import Outputs, begun
     from ..tasks.answer_table import AnswerTable, read_cells
-    from ..tasks.classify_stream import Outputs, begun
     from .presenting import check_positive, refuse_existing
 
     check_positive(options.batch, "--batch")
@@ -212,14 +214,14 @@ def _about(
 def _finished(outputs: "Outputs", images: "ImageSet") -> bool:
     """Whether there is nothing to resume, since the files are whole. Raises UserError for files of something else."""
     from ..progress import say
-    from ..tasks.classify_stream import begun, rows_in
+    from ..tasks.answer_files import begun, rows_in
 
     if begun(outputs) or outputs.first is None or not outputs.first.exists():
         return False
-    found, wanted = rows_in(outputs), len(images)
-    if found != wanted:
+    rows = rows_in(outputs)
+    if rows != len(images):
         raise UserError(
-            f"{outputs.first} is no unfinished classification of these {wanted:,} images (it has {found:,} rows):"
+            f"{outputs.first} is no unfinished classification of these {len(images):,} images (it has {rows:,} rows):"
             " leave out --resume and give --overwrite to replace it"
         )
     say(f"{outputs.first} is finished: there is nothing to resume")
@@ -229,12 +231,12 @@ def _finished(outputs: "Outputs", images: "ImageSet") -> bool:
 def _present(tally: "Tally", model: "AutoregressiveImageModel", outputs: "Outputs") -> None:
     """Say what was found: scores where classes are known, and the answers themselves where there are few."""
     from ..progress import say, warn
-    from ..tasks.classify_stream import SHOWN
+    from ..tasks.tally import SHOWN
     from .presenting import confusion_table, score_line, show
 
     if tally.left_out:
-        shown = ", ".join(tally.left_out[:20]) + (", ..." if len(tally.left_out) > 20 else "")
-        warn(f"{len(tally.left_out):,} unreadable and left out: {shown}")
+        listed = ", ".join(tally.left_out[:20]) + (", ..." if len(tally.left_out) > 20 else "")
+        warn(f"{len(tally.left_out):,} unreadable and left out: {listed}")
     for path, *_, name, chance, _runner, nats in tally.first if tally.answered <= SHOWN else ():
         said = f"{path}: {name} (probability {float(chance):.4f}, log likelihood {float(nats):.1f} nats)"
         say("".join(letter if letter.isprintable() else "?" for letter in said))

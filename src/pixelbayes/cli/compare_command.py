@@ -36,10 +36,9 @@ class Compare:
 
 def run(arguments: Sequence[str]) -> None:
     options = read(Compare, arguments, "compare")
-    from json import dumps
 
     from ..comparing import compare
-    from ..files import whole
+    from ..files import to_json
     from ..progress import say
     from .evaluation_tables import comparison_tables
     from .presenting import refuse_existing, show
@@ -55,6 +54,5 @@ def run(arguments: Sequence[str]) -> None:
     )
     say(comparison.verdict())
     if options.json is not None:
-        with whole(options.json) as temporary:
-            temporary.write_text(dumps(comparison.as_dict(), indent=2) + "\n", encoding="utf-8")
+        to_json(comparison.as_dict(), options.json)
         say(f"written: {options.json}")

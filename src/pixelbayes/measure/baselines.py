@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data import ImageSet
 from ..levels import ImageShape, to_values
-from .likelihood import bits_per_dim
+from .bits import bits_per_dim
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..model import Calibration
+from ..posterior import Calibration
 
 OFFSET_SCALES = (0.03, 0.3, 1.0, 3.0)  # nats, after division by T
 FOLDS = 5

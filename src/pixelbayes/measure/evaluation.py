@@ -1,6 +1,5 @@
 """Held-out likelihood and classification in one pass over the images."""
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -10,12 +9,12 @@ from torch import Tensor
 from ..data import ImageSet
 from ..distributed import ALONE, Shard
 from ..errors import UserError
-from ..files import whole
+from ..files import to_json
 from ..model import AutoregressiveImageModel
 from ..tasks.classify import class_log_likelihoods, from_log_likelihoods, ignores_labels
 from ..views import Views
+from .bits import bits_per_dim
 from .intervals import Interval, score_intervals
-from .likelihood import bits_per_dim
 from .reliability import Bin, reliability
 from .scores import ClassScores, Scores, class_scores, confusion_matrix, scores
 
@@ -71,14 +70,10 @@ class Metrics:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The numbers as JSON, also written to `path` if given."""
-        text = json.dumps(self.as_dict(), indent=2) + "\n"
-        if path is not None:
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        return text
+        return to_json(self.as_dict(), path)
 
 
-def evaluate(
+def evaluate_set(
     model: AutoregressiveImageModel,
     images: ImageSet,
     batch: int | None = None,

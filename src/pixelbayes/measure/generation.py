@@ -1,6 +1,5 @@
 """Are samples like real images? Distances of their features, for all images and for each class."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from ..data import ImageSet
 from ..errors import UserError
-from ..files import whole
+from ..files import to_json, whole
 from .features import Features
 from .sample_distance import Distances, distances, nearest
 
@@ -76,11 +75,7 @@ class GenerationQuality:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The numbers as JSON, also written to `path` if given."""
-        text = json.dumps(self.as_dict(), indent=2) + "\n"
-        if path is not None:
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        return text
+        return to_json(self.as_dict(), path)
 
     def save_features(self, path: str | Path) -> None:
         """The features and labels as a NumPy file (.npz), for computations of your own."""

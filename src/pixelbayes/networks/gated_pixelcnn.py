@@ -37,7 +37,7 @@ class GatedPixelCNNConfig(NetworkConfig):
         return GatedPixelCNN(self, shape.channels, outputs, fusion)
 
 
-def gate(x: Tensor) -> Tensor:
+def tanh_gate(x: Tensor) -> Tensor:
     """tanh of the first half of the channels times sigmoid of the second (eq. 2)."""
     value, opening = x.chunk(2, 1)
     return value.tanh() * opening.sigmoid()
@@ -55,7 +55,7 @@ class VerticalLayer(Layer):
 
     def forward(self, x: Tensor, y: Tensor | None, scan: Scan) -> tuple[Tensor, Tensor]:
         looked = self.look(self.fuse_before(x, y, scan), scan)
-        return looked, x if self.fuse_leave is None else gate(self.fuse_leave(looked, y, scan))
+        return looked, x if self.fuse_leave is None else tanh_gate(self.fuse_leave(looked, y, scan))
 
 
 class HorizontalLayer(Layer):
@@ -74,7 +74,7 @@ class HorizontalLayer(Layer):
     def forward(self, x: Tensor, above: Tensor, y: Tensor | None, scan: Scan) -> Tensor:
         h = self.look(self.fuse_before(x, y, scan), scan)
         h = scan.add(h, scan.over_row(self.join, lambda row: self.join(above, row)))
-        h = gate(self.fuse_leave(h, y, scan))
+        h = tanh_gate(self.fuse_leave(h, y, scan))
         return scan.add(x, self.back(scan.drop(self.dropout, h), scan))
 
 

@@ -1,4 +1,4 @@
-"""Classify by Bayes' rule: which class makes this image most probable?"""
+"""Classify levels by Bayes' rule: which class makes this image most probable?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,22 @@ from ..allocation import keep_freed_memory
 from ..distributed import ALONE, Shard
 from ..errors import UserError
 from ..files import whole
+from ..inputs import Images, require_model
 from ..labels import UNKNOWN, Labels
 from ..likelihood import (
+    ALL_CLASSES,
     ImageSource,
-    Precision,
     Question,
     answers_an_image,
     chunk_starts,
     collect,
     log_likelihoods,
 )
-from ..likelihood import pairs_at_once as pairs_at_once
-from ..model import AutoregressiveImageModel, Images, require_model
+from ..model import AutoregressiveImageModel
+from ..posterior import log_prior
 from ..progress import track
-from ..regions import Combine, Region, Slices, pixel_weights
 from ..views import Views
-from .answer_table import HEADER as HEADER
 from .answer_table import AnswerTable
-from .priors import Prior, prior_weights
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Classification:
         return ["" if index == UNKNOWN else self.classes[index] for index in self.runner_up.tolist()]
 
     def rows(self, paths: Sequence[str], labels: Tensor | None = None) -> Iterator[tuple[str, ...]]:
-        """The rows under `HEADER`, in the order of the images.
+        """The rows under `answer_table.HEADER`, in the order of the images.
 
         `true`, `predicted` and `runner_up` are indices of classes (`true` empty where unknown), `name` is the
         predicted class's; `log_likelihood_nats` is log p(x | predicted class).
@@ -105,48 +103,23 @@ class Classification:
             np.save(file, self.log_likelihoods.numpy())
 
 
-def classify(
+def classify_levels(
     model: AutoregressiveImageModel,
     levels: Images | ImageSource,
-    batch: int | None = None,
+    question: Question = ALL_CLASSES,
+    prior: Sequence[float] | None = None,
     progress: bool = False,
     shard: Shard = ALONE,
-    *,
-    prior: Prior | None = None,
-    regions: Sequence[str | Slices | Region] | None = None,
-    combine: Combine = "sum",
-    precision: Precision = "float32",
-    views: Views = "none",
 ) -> Classification:
     """Integer levels [N, C, H, W], a tensor, an array or a lazy source of them -> Classification, in the same order.
 
-    `batch` counts pairs of an image and a class that go through the network at once (by default as many as
-    keep the memory small). With `shard`, several processes take some batches each. `prior` is what the classes are like
-    before an image is seen (see `priors.prior_weights`; the model's own when None, which is uniform unless set).
-    `regions` are the parts of each image that count, such as `["0:16,8:24", "upto:20,0"]` (see `regions`), combined
-    by their sum or mean; all of it when None. `precision` "bf16" is quicker where the processor has it. `views`: the
-    mean of the densities over mirrored or turned images (`mirror`, `turns`, `all`), each at the cost of a pass.
-    Raises UserError for a model without classes or images, priors and regions that do not fit it.
+    `question`: of which pixels, in which views and with which arithmetic (see `asking.question_of`). `prior`: a weight
+    for each class (see `priors.prior_weights`), the model's own when None. With `shard`, several processes take some
+    batches each. Raises UserError for a model without classes and images that do not fit it.
     """
     require_classes(model)
-    weights = None if prior is None else prior_weights(prior, model)
-    question = asked(model, regions, combine, batch, precision, views)
     nats = _collected(model, levels, question, progress, shard)
-    return from_log_likelihoods(model, nats, weights, counted_share(question))
-
-
-def asked(
-    model: AutoregressiveImageModel,
-    regions: Sequence[str | Slices | Region] | None = None,
-    combine: Combine = "sum",
-    batch: int | None = None,
-    precision: Precision = "float32",
-    views: Views = "none",
-) -> Question:
-    """The question of a classification: all classes, of the whole image or of parts of it."""
-    shape = model.shape
-    pixels = None if regions is None else pixel_weights(regions, shape.height, shape.width, combine)
-    return Question(weights=pixels, batch=batch, precision=precision, views=views)
+    return from_log_likelihoods(model, nats, prior, counted_share(question))
 
 
 def require_classes(model: AutoregressiveImageModel) -> None:
@@ -178,19 +151,13 @@ def from_log_likelihoods(
 
     `share`: how much of each image the likelihoods are of (`counted_share`).
     """
-    log_prior = model.log_prior() if prior is None else log_of(prior)
-    return Classification(nats, model.calibration.of_part(share).posterior(nats, log_prior), model.classes)
+    own = model.log_prior() if prior is None else log_prior(prior)
+    return Classification(nats, model.calibration.of_part(share).posterior(nats, own), model.classes)
 
 
 def counted_share(question: Question) -> float:
     """How often a pixel counts in the mean: 1 for the whole image, less for a part of it."""
     return 1.0 if question.weights is None else float(question.weights.double().mean())
-
-
-def log_of(weights: Sequence[float]) -> Tensor:
-    """log p(c) [K] of a prior's weights."""
-    prior = torch.tensor(weights, dtype=torch.float64)
-    return (prior / prior.sum()).log()
 
 
 def class_log_likelihoods(

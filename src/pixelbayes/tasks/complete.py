@@ -7,17 +7,10 @@ from torch import Tensor
 
 from ..distributed import ALONE, Shard
 from ..errors import UserError, check_whole
+from ..inputs import Images, LabelsLike, as_indices, as_levels, require_model
 from ..levels import ImageShape
 from ..likelihood import Question, collect, log_likelihoods, pairs_at_once
-from ..model import (
-    AutoregressiveImageModel,
-    Images,
-    LabelsLike,
-    as_indices,
-    as_levels,
-    evaluating,
-    require_model,
-)
+from ..model import AutoregressiveImageModel, evaluating
 from ..regions import KnownLike, as_mask
 from ..walk import Known
 from .drawing import Drawing, draw

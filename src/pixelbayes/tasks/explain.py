@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ..errors import UserError, check_whole
 from ..files import whole
+from ..inputs import Images, as_levels, require_model
 from ..labels import UNKNOWN, Labels
 from ..likelihood import Question, chunk_starts, log_likelihood_maps
-from ..model import AutoregressiveImageModel, Images, as_levels, require_model
+from ..model import AutoregressiveImageModel
 from ..progress import track
 from .classify import from_log_likelihoods
 

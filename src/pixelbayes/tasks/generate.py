@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ..distributed import ALONE, Shard
 from ..errors import UserError, check_given, check_whole
+from ..inputs import LabelsLike, as_indices, require_model
 from ..levels import ImageShape
-from ..model import AutoregressiveImageModel, LabelsLike, as_indices, require_model
+from ..model import AutoregressiveImageModel
 from ..walk import CachedLook, Looks, Row
 from .drawing import Drawing, draw
 

@@ -13,7 +13,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.networks import PixelCNNConfig
-from pixelbayes.tasks.classify import classify
+from pixelbayes.tasks.classify import classify_levels
 from pixelbayes.tasks.detect import FILE, fit_detector, load_detector, measure, measured, save_detector
 from pixelbayes.tasks.detect.compressed import compressed_bits
 from pixelbayes.tasks.detect.statistics import in_parts
@@ -113,7 +113,7 @@ def test_verdict_percentile_and_p_value_agree(ramp_model, ramp_detector):
 
 def test_rejecting_answers_none_of_these_and_is_less_sure_of_foreign_images(ramp_model, ramp_detector):
     levels = torch.cat([ramps(10, 8), squares(5, 8)])
-    answer = classify(ramp_model, levels)
+    answer = classify_levels(ramp_model, levels)
     found = judged(ramp_model, ramp_detector, levels)
     rejecting = found.reject(answer)
     assert torch.equal(rejecting.none, found.foreign)
@@ -126,12 +126,12 @@ def test_rejecting_answers_none_of_these_and_is_less_sure_of_foreign_images(ramp
     # The least p-value is 1/60; of 5 % false alarms that is a third.
     assert torch.allclose(rejecting.probability[10:], answer.probability[10:] * (1 / 60) / 0.05)
     with pytest.raises(UserError, match="15 detections"):
-        found.reject(classify(ramp_model, levels[:2]))
+        found.reject(classify_levels(ramp_model, levels[:2]))
 
 
 def test_foreign_images_are_less_sure_than_known_ones_also_where_none_is_rejected(ramp_model, ramp_detector):
     levels = torch.cat([ramps(30, 8), squares(30, 8)])
-    plain = classify(ramp_model, levels)
+    plain = classify_levels(ramp_model, levels)
     found = pb.classify(ramp_model, levels, detector=ramp_detector)
     assert found.predicted.tolist() == plain.predicted.tolist()
     assert torch.allclose(found.shares.sum(1), torch.ones(60, dtype=torch.float64))

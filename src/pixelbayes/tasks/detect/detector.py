@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...distributed import ALONE, Shard
 from ...errors import UserError, unknown
-from ...model import AutoregressiveImageModel, Images, as_levels, require_model
+from ...inputs import Images, as_levels, require_model
+from ...model import AutoregressiveImageModel
 from ..classify import Classification
 from .compressed import usable
 from .detection import Detection, Rejection, doubted

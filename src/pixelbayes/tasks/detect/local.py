@@ -10,7 +10,8 @@ from torch import Tensor
 from ...distributions import Bernoulli, Categorical, DistributionConfig, LogisticMixture
 from ...errors import UserError
 from ...levels import ImageShape
-from ...model import AutoregressiveImageModel, ModelConfig, evaluating
+from ...model import AutoregressiveImageModel, evaluating
+from ...model_config import ModelConfig
 from ...networks import GatedPixelCNNConfig, NetworkConfig, PixelCNNConfig
 from ...progress import track
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ...distributed import ALONE, Shard
 from ...errors import UserError, check_whole
+from ...inputs import as_levels
 from ...likelihood import ImageSource, Question, images_at_once, pairs_at_once
-from ...model import AutoregressiveImageModel, as_levels, evaluating
+from ...model import AutoregressiveImageModel, evaluating
 from ...progress import track
 from ..classify import class_log_likelihoods
 from .compressed import compressed_bits

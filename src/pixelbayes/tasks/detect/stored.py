@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...files import write_tensors
-from ...model import AutoregressiveImageModel, from_spec, spec
+from ...model import AutoregressiveImageModel
+from ...model_config import from_spec, spec
 from .compressed import usable
 from .density import Density
 from .detector import Detector, fingerprint
