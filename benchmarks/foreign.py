@@ -20,7 +20,7 @@ from pixelbayes.detecting import unlabelled
 from pixelbayes.measure.foreign import Separation, separation
 from pixelbayes.model import AutoregressiveImageModel
 from pixelbayes.tasks.classify import from_log_likelihoods
-from pixelbayes.tasks.detect import Detection, Detector, load_detector, measure
+from pixelbayes.tasks.detect import Detection, Detector, load_detector, statistics_of
 
 Answer = dict[str, torch.Tensor]
 
@@ -53,7 +53,7 @@ def images_of(model: AutoregressiveImageModel, word: str, count: int) -> ImageSe
 
 def answers(model: AutoregressiveImageModel, detector: Detector, images: ImageSet) -> Answer:
     """Every score, and how unsure the classification is."""
-    statistics = measure(model, images.levels, detector.instruments)
+    statistics = statistics_of(model, images.levels, detector.instruments)
     found: Detection = detector.judge(statistics)
     scores: Answer = {name: found[name] for name in found.names}
     if len(model.classes):

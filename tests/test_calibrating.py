@@ -13,7 +13,7 @@ from pixelbayes.calibrating import fitted
 from pixelbayes.cli import main
 from pixelbayes.measure import fit_calibration, scores
 from pixelbayes.measure.calibration import MOST_OFFSET, TEMPERATURES
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 from pixelbayes.provenance import provenance
 
 
@@ -104,31 +104,3 @@ def test_the_command_says_what_it_did_in_eighty_columns(
     stored = json.loads((folder / "config.json").read_text())
     assert stored["calibration"]["temperature"] != 1.0
     assert stored["description"]["calibration"]["split"] == "validation"
-
-
-def test_parts_of_images_are_calibrated_by_their_share() -> None:
-    """Evidence of 64 pixels, each with an error of its own and one that all have in common."""
-    noise, images, pixels = torch.Generator().manual_seed(0), 8_000, 64
-    labels = torch.randint(0, 2, [images], generator=noise)
-    own, common = (torch.randn(images, count, generator=noise) for count in (pixels, 1))
-    odds = 0.05 * (2 * labels[:, None] - 1) + 0.3162 * own + 0.05 * common  # a pixel alone can be believed
-    whole, part = odds.sum(1).double(), odds[:, :16].sum(1).double()
-    fitted_to = fit_calibration(torch.stack([-whole / 2, whole / 2], 1)[:2_000], labels[:2_000])
-    assert fitted_to.temperature > 1.5
-    nats, truth = torch.stack([-part / 2, part / 2], 1)[2_000:], labels[2_000:]
-    plain = scores(fitted_to.posterior(nats), truth)
-    found = scores(fitted_to.of_part(0.25).posterior(nats), truth)
-    assert found.calibration_error < 0.03 < plain.calibration_error
-    assert found.log_loss < plain.log_loss
-
-
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 40.0])
-def test_a_parts_temperature_lies_between_none_and_that_of_the_whole(temperature: float) -> None:
-    whole = Calibration(temperature, (0.5, -0.5))
-    assert whole.of_part(1.0) is whole
-    for share in (1e-3, 0.5, 2.0, 9.0):
-        found = whole.of_part(share)
-        assert found.temperature > 0
-        assert min(1, temperature) <= found.temperature <= max(1, 1 + 9 * temperature)
-        assert found.offsets[0] * found.temperature == pytest.approx(0.5 * temperature * share)
-    assert Calibration().of_part(0.5) == Calibration()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 import pixelbayes as pb
 from pixelbayes import checkpoint
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 from pixelbayes.records import DataRecord, TrainingRecord
 
 

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 import pixelbayes as pb
-from pixelbayes.model import Calibration, from_spec, spec
 
 
 @pytest.fixture
@@ -50,17 +49,6 @@ def test_a_class_that_cannot_be_is_never_the_answer(model, levels) -> None:
     posterior = pb.classify(model, levels).posterior
     assert (posterior[:, 0] == 0).all()
     torch.testing.assert_close(posterior.sum(1), torch.ones(4, dtype=torch.float64))
-
-
-def test_calibration_softens_and_shifts() -> None:
-    joint = torch.tensor([[-700.0, -710.0]])
-    plain = Calibration().posterior(joint)
-    soft = Calibration(10.0).posterior(joint)
-    torch.testing.assert_close(soft[0, 0] / soft[0, 1], torch.tensor(1.0).double().exp())
-    assert plain[0, 0] > soft[0, 0]
-    shifted = Calibration(10.0, (-2.0, 0.0)).posterior(joint)
-    assert shifted[0].argmax() == 1
-    assert shifted.dtype == torch.float64
 
 
 def test_the_map_sums_to_the_likelihood(model, levels) -> None:
@@ -140,14 +128,6 @@ def test_no_images_have_no_likelihoods(model, levels, make) -> None:
 def test_what_does_not_fit_is_refused(model, levels, labels, wanted) -> None:
     with pytest.raises(pb.UserError, match=wanted):
         model.log_prob(levels, labels)
-
-
-def test_a_configuration_as_plain_data_comes_back(model) -> None:
-    assert from_spec(spec(model.config)) == model.config
-    changed = spec(model.config)
-    changed["network"]["filtrs"] = 3
-    with pytest.raises(pb.UserError, match="did you mean 'filters'"):
-        from_spec(changed)
 
 
 def test_arrays_of_another_byte_order(model, levels) -> None:

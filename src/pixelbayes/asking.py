@@ -161,8 +161,10 @@ def log_prob(
     return collect(log_likelihoods(model, levels, question), len(levels), 1)[:, 0]
 
 
-def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) -> tuple[Any, list[Any] | None]:
-    """Levels as the model takes them, and the labels that came with the images; what was done is said if `told`."""
+def prepared(
+    model: AutoregressiveImageModel, images: Any, speaks: bool = True
+) -> tuple[Any, list[Any] | None]:
+    """Levels as the model takes them, and the labels that came with the images; what was done is said if `speaks`."""
     labels = None
     if isinstance(images, ImageSet):
         if replace(images.shape, signal=model.shape.signal) != model.shape:
@@ -175,6 +177,6 @@ def prepared(model: AutoregressiveImageModel, images: Any, told: bool = True) ->
     if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
         return images, labels  # a lazy source, or what the task refuses
     levels, notices = levels_for(images, model.shape, model.record.data)
-    for notice in notices if told else ():
+    for notice in notices if speaks else ():
         warn(notice)
     return levels, labels

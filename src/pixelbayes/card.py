@@ -80,11 +80,11 @@ def model_card(
     )
 
 
-def write_card(model: AutoregressiveImageModel, folder: str | Path, **told: Any) -> Path:
+def write_card(model: AutoregressiveImageModel, folder: str | Path, **facts: Any) -> Path:
     """Write the card into a model's folder, where the Hub looks for it. Raises UserError where that cannot be."""
     path = Path(folder) / CARD
     with whole(path) as temporary:
-        temporary.write_text(model_card(model, Path(folder).name, **told), encoding="utf-8")
+        temporary.write_text(model_card(model, Path(folder).name, **facts), encoding="utf-8")
     return path
 
 

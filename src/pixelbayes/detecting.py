@@ -16,7 +16,7 @@ from .inputs import as_levels, require_model
 from .labels import Labels
 from .measure.foreign import Separation, separation
 from .model import AutoregressiveImageModel
-from .tasks.detect import Detection, Detector, measured, require_own
+from .tasks.detect import Detection, Detector, require_own, statistics_by_block
 from .tasks.detect import fit_detector as fit_on_levels
 from .tasks.detect import load_detector as load_for
 from .tasks.detect.detection import joined
@@ -134,7 +134,7 @@ def detect(
         )
     require_own(detector, model)
     levels = unlabelled(model, images, split, lazy=True).levels
-    parts = measured(model, levels, detector.instruments, batch, progress, shard)
+    parts = statistics_by_block(model, levels, detector.instruments, batch, progress, shard)
     return joined([detector.judge(statistics) for _, statistics in parts])
 
 

@@ -163,6 +163,6 @@ def _fitting(model: AutoregressiveImageModel, images: ImageSet) -> ImageSet:
     if outside:
         known = ", ".join(model.classes.names[:20]) + (", ..." if len(model.classes) > 20 else "")
         raise UserError(f"{', '.join(outside[:5])} are outside the model's classes ({known})")
-    places = {name: index for index, name in enumerate(model.classes)}
-    table = torch.tensor([*(places.get(name, UNKNOWN) for name in images.classes), UNKNOWN])
+    index_of = {name: index for index, name in enumerate(model.classes)}
+    table = torch.tensor([*(index_of.get(name, UNKNOWN) for name in images.classes), UNKNOWN])
     return replace(images, labels=table[images.labels.cpu().clamp(min=-1)], classes=model.classes)

@@ -257,9 +257,9 @@ def total(maps: Tensor, weights: Tensor | None = None) -> Tensor:
     whatever their numbers are."""
     if weights is None:
         return in_float64(maps).sum((-2, -1))
-    places = weights.flatten().nonzero().flatten()
-    counted = in_float64(maps.flatten(-2)[..., places.to(maps.device)])
-    return (counted * weights.flatten()[places].to(counted)).sum(-1)
+    cells = weights.flatten().nonzero().flatten()
+    counted = in_float64(maps.flatten(-2)[..., cells.to(maps.device)])
+    return (counted * weights.flatten()[cells].to(counted)).sum(-1)
 
 
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

@@ -101,8 +101,8 @@ def _names(verb: Callable[..., Any]) -> tuple[list[str], bool]:
 def _for(verb: Callable[..., Any], text: str) -> str:
     """A message in Python's words, where a function has `images` for what the command line calls --data."""
     own, _ = _names(verb)
-    told = in_python(text)
-    return told.replace("data=...", "images=...") if "images" in own and "data" not in own else told
+    spelled = in_python(text)
+    return spelled.replace("data=...", "images=...") if "images" in own and "data" not in own else spelled
 
 
 def _check_names(verb: Callable[..., Any], named: Mapping[str, object]) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 import pixelbayes as pb
 from pixelbayes.cli import main
 from pixelbayes.data import open_images
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 from pixelbayes.records import DataRecord, ModelRecord
 
 Captured = pytest.CaptureFixture[str]

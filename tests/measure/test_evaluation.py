@@ -8,7 +8,7 @@ from tests.stub_model import BernoulliModel, by_hand, images
 from pixelbayes.data import ImageSet
 from pixelbayes.errors import UserError
 from pixelbayes.measure import evaluate_set
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 
 
 def image_set(model, ones, labels):

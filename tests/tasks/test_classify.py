@@ -8,7 +8,7 @@ from tests.stub_model import BernoulliModel, by_hand, images
 
 from pixelbayes.errors import UserError
 from pixelbayes.likelihood import Question
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 from pixelbayes.tasks.classify import classify_levels
 from pixelbayes.tasks.priors import prior_weights
 

@@ -9,7 +9,7 @@ import torch
 from tests.test_laws import DISTRIBUTIONS, NETWORKS, SHAPES, images, make
 
 from pixelbayes.errors import UserError
-from pixelbayes.model import Calibration
+from pixelbayes.posterior import Calibration
 from pixelbayes.tasks.classify import classify_levels
 from pixelbayes.tasks.explain import choose, explain
 

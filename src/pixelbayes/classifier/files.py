@@ -21,7 +21,7 @@ KIND = "pixelbayes classifier 1"
 
 def save_classifier(classifier: Classifier, path: str | Path) -> None:
     """Write the file, whole or not at all. Raises UserError where that cannot be done."""
-    told = {
+    about = {
         "shape": asdict(classifier.shape),
         "classes": list(classifier.classes),
         "data": classifier.data,
@@ -31,7 +31,7 @@ def save_classifier(classifier: Classifier, path: str | Path) -> None:
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in classifier.network.state_dict().items()
     }
-    write_tensors(Path(path), tensors, {"kind": KIND, "about": json.dumps(told)})
+    write_tensors(Path(path), tensors, {"kind": KIND, "about": json.dumps(about)})
 
 
 def load_classifier(path: str | Path, device: "torch.device | str" = "cpu") -> Classifier:
@@ -52,11 +52,11 @@ def load_classifier(path: str | Path, device: "torch.device | str" = "cpu") -> C
 
 
 def _rebuilt(
-    told: dict[str, Any], tensors: dict[str, torch.Tensor], path: Path, device: "torch.device | str"
+    about: dict[str, Any], tensors: dict[str, torch.Tensor], path: Path, device: "torch.device | str"
 ) -> Classifier:
-    shape, classes = from_plain(ImageShape, told["shape"], str(path)), tuple(told["classes"])
+    shape, classes = from_plain(ImageShape, about["shape"], str(path)), tuple(about["classes"])
     network = ResidualNetwork(shape.channels, len(classes) or 4, max(shape.height, shape.width))
     network.load_state_dict(tensors)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = network.eval().requires_grad_(False)
-    return Classifier(network, shape, classes, told["data"], float(told["seconds"]), float(told["epochs"]))
+    return Classifier(network, shape, classes, about["data"], float(about["seconds"]), float(about["epochs"]))

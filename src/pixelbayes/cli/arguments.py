@@ -71,16 +71,16 @@ def read(kind: type[T], arguments: Sequence[str], command: str) -> T:
 
     Raises UserError for anything that tyro refuses, with the nearest option where there is one.
     """
-    complaint, told = io.StringIO(), io.StringIO()
+    complaint, output = io.StringIO(), io.StringIO()
     try:
-        with redirect_stderr(complaint), redirect_stdout(told):
+        with redirect_stderr(complaint), redirect_stdout(output):
             return tyro.cli(kind, args=list(arguments), prog=f"pixelbayes {command}")
     except SystemExit as stop:
         if stop.code:
             _refuse_unknown(kind, arguments, command)
             raise UserError(_one_line(complaint.getvalue(), command)) from None
         print(complaint.getvalue(), end="", file=sys.stderr)
-        print(_filled(told.getvalue()))
+        print(_filled(output.getvalue()))
         raise
 
 

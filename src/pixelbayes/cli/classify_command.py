@@ -136,7 +136,7 @@ def run(arguments: Sequence[str]) -> None:
         _present(tally, model, outputs)
 
 
-def _judge(options: Classify, model: "AutoregressiveImageModel", told: bool) -> "Judge | None":
+def _judge(options: Classify, model: "AutoregressiveImageModel", speaks: bool) -> "Judge | None":
     """Who doubts foreign images: the detector in the model's folder, where there is one and it is to be asked."""
     from ..progress import warn
     from ..tasks.detect import FILE, Judge, load_detector
@@ -154,7 +154,7 @@ def _judge(options: Classify, model: "AutoregressiveImageModel", told: bool) -> 
     except UserError as error:
         if options.reject:
             raise
-        if told:
+        if speaks:
             warn(f"probabilities say nothing of foreign images: {error}")
         return None
 

@@ -77,7 +77,7 @@ def run(arguments: Sequence[str]) -> None:
     from ..folders import claimed
     from ..products import Products
     from ..progress import warn
-    from ..tasks.detect import measured
+    from ..tasks.detect import statistics_by_block
     from .presenting import default_out
 
     check(options)
@@ -96,7 +96,9 @@ def run(arguments: Sequence[str]) -> None:
     for notice in images.notices if shard.first else ():
         warn(notice)
     rows = spread(len(images), options.first)
-    parts = measured(model, images.levels, detector.instruments, options.batch, shard.first, shard, rows)
+    parts = statistics_by_block(
+        model, images.levels, detector.instruments, options.batch, shard.first, shard, rows
+    )
     if not shard.first:
         for _ in parts:
             pass
@@ -183,7 +185,7 @@ def write(
     from ..tasks.detect.detection import header, joined
 
     blocks: list[Detection] = []
-    told: list[str] = []
+    judged: list[str] = []
     with products.new(TABLE) as path, path.open("w", newline="", encoding="utf-8") as file:
         file.write(csv_line(header(detector.names)))
         for rows, statistics in parts:
@@ -191,7 +193,7 @@ def write(
             file.writelines(map(csv_line, block.rows(names)))
             file.flush()
             blocks.append(block)
-            told += names
+            judged += names
         if not blocks:
             raise UserError("none of the images could be read")
     every = joined(blocks)
@@ -199,7 +201,7 @@ def write(
     known = {name: every.known[:, column].numpy() for column, name in enumerate(every.names)}
     with products.new(PICTURE) as path:
         histograms(known, {name: every[name].numpy() for name in every.names}, thresholds, path)
-    return every, told
+    return every, judged
 
 
 def present(detection: "Detection", paths: Sequence[str], out: Path) -> None:

@@ -144,10 +144,10 @@ def seen_table(seen: "Seen") -> Table:
     """Accuracy after some shares of the pixels."""
     table = plain_table("accuracy by the pixels seen, by Bayes' rule alone")
     table.add_column("pixels seen")
-    places = [min(range(len(seen.shares)), key=lambda i, s=share: abs(seen.shares[i] - s)) for share in SEEN]  # type: ignore[misc]
-    for column in places:
+    columns = [min(range(len(seen.shares)), key=lambda i, s=share: abs(seen.shares[i] - s)) for share in SEEN]  # type: ignore[misc]
+    for column in columns:
         table.add_column(f"{seen.shares[column]:.0%}", justify="right")
-    table.add_row("accuracy", *(f"{seen.accuracies[column]:.1%}" for column in places))
+    table.add_row("accuracy", *(f"{seen.accuracies[column]:.1%}" for column in columns))
     return table
 
 

@@ -114,7 +114,7 @@ def evidence_sheet(panels: Sequence[Panel], path: str | Path, title: str = "") -
             7,
         )
     _scale(drawing, list(axes.flat), limit, "for the class", "for its rival")
-    told = (
+    words = (
         f"evidence for a class / its rival, in bits · {title}"
         if title
         else "evidence for a class / its rival"
@@ -122,7 +122,7 @@ def evidence_sheet(panels: Sequence[Panel], path: str | Path, title: str = "") -
     drawing.text(
         0.1 / width,
         1 - 0.2 / height,
-        told,
+        words,
         ha="left",
         va="center",
         fontsize=9.5,

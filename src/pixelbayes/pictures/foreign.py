@@ -17,13 +17,9 @@ def histograms(
     images: Mapping[str, np.ndarray],
     thresholds: Mapping[str, float],
     path: str | Path,
-    told: Mapping[str, str] | None = None,
     names: tuple[str, str] = ("known images", "these images"),
 ) -> None:
-    """Draw a panel for each score: known images, the images in question, and the threshold.
-
-    `told` is a line for each panel, such as its AUROC.
-    """
+    """Draw a panel for each score: known images, the images in question, and the threshold."""
     columns = min(3, len(known))
     rows = -(-len(known) // columns)
     drawing = figure(3.4 * columns, 2.35 * rows + 0.5)
@@ -34,8 +30,7 @@ def histograms(
     for axes in panels[len(known) :]:
         axes.axis("off")
     for axes, name in zip(panels, known, strict=False):
-        title = name if told is None else f"{name}  {told[name]}"
-        _panel(axes, title, known[name], images[name], thresholds.get(name), names)
+        _panel(axes, name, known[name], images[name], thresholds.get(name), names)
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(
         handles,

@@ -45,10 +45,10 @@ def most_confused(counts: np.ndarray) -> np.ndarray:
 
 
 def _label(axes: Axes, labels: Sequence[str]) -> None:
-    places = range(len(labels))
+    positions = range(len(labels))
     slanted = max(map(len, labels)) > 3
-    axes.set_xticks(places, labels, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    axes.set_yticks(places, labels)
+    axes.set_xticks(positions, labels, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    axes.set_yticks(positions, labels)
     axes.tick_params(colors=INK, labelsize=9, length=0)
     axes.set_xlabel("predicted", color=MUTED, fontsize=9.5)
     axes.set_ylabel("true", color=MUTED, fontsize=9.5)

@@ -72,7 +72,7 @@ def _bits(axes: Axes, train: Series, fitted: Series, validation: Series) -> None
 
 def _best(axes: Axes, table: dict[str, np.ndarray], axis: str, step: int | None) -> None:
     """Mark the validation whose weights are kept."""
-    places, bits = _series(table, axis, "validation_bits_per_dim")
+    xs, bits = _series(table, axis, "validation_bits_per_dim")
     if not len(bits):
         return
     best = int(bits.argmin())
@@ -82,7 +82,7 @@ def _best(axes: Axes, table: dict[str, np.ndarray], axis: str, step: int | None)
         if not len(at):  # weights of which nothing was measured
             return
         best = int(at[-1])
-    _mark(axes, places[best], bits[best], f"kept {bits[best]:.3f}", BLUE)
+    _mark(axes, xs[best], bits[best], f"kept {bits[best]:.3f}", BLUE)
 
 
 def _accuracies(axes: Axes, drawn: list[tuple[str, str, Series]]) -> None:

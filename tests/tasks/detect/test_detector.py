@@ -14,14 +14,21 @@ from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.networks import PixelCNNConfig
 from pixelbayes.tasks.classify import classify_levels
-from pixelbayes.tasks.detect import FILE, fit_detector, load_detector, measure, measured, save_detector
+from pixelbayes.tasks.detect import (
+    FILE,
+    fit_detector,
+    load_detector,
+    save_detector,
+    statistics_by_block,
+    statistics_of,
+)
 from pixelbayes.tasks.detect.compressed import compressed_bits
 from pixelbayes.tasks.detect.statistics import in_parts
 from pixelbayes.tasks.detect.stirring import stirred
 
 
 def judged(model, detector, levels, **more):
-    return detector.judge(measure(model, levels, detector.instruments, **more))
+    return detector.judge(statistics_of(model, levels, detector.instruments, **more))
 
 
 def test_each_score_is_what_its_name_says(ramp_model, ramp_detector):
@@ -50,7 +57,7 @@ def test_each_score_is_what_its_name_says(ramp_model, ramp_detector):
 
 def test_the_density_is_over_parts_of_the_likelihood_too(ramp_model, ramp_detector):
     levels = torch.cat([ramps(3, 4), squares(2, 4)])
-    statistics = measure(ramp_model, levels, ramp_detector.instruments)
+    statistics = statistics_of(ramp_model, levels, ramp_detector.instruments)
     best = statistics.log_likelihoods.argmax(1)
     with torch.no_grad():
         maps = ramp_model.log_prob_map(levels, best).double()
@@ -64,7 +71,7 @@ def test_the_density_is_over_parts_of_the_likelihood_too(ramp_model, ramp_detect
 
 
 def test_together_is_the_mean_of_the_standardised_one_sided_scores(ramp_model, ramp_detector):
-    train = measure(ramp_model, ramps(60, 2), ramp_detector.instruments)
+    train = statistics_of(ramp_model, ramps(60, 2), ramp_detector.instruments)
     found, base = judged(ramp_model, ramp_detector, squares(4, 1)), ramp_detector.judge(train)
     names = ("complexity", "local", "stirring", "ratio")
     by_hand = [(found[name] - base[name].mean()) / base[name].std(correction=0) for name in names]
@@ -168,14 +175,16 @@ def test_images_are_measured_block_by_block_as_at_once(ramp_model, ramp_detector
     levels = ramps(21, 8)
     whole = judged(ramp_model, ramp_detector, levels, batch=8).scores
     source = Lazy(levels, bad=6)
-    parts = list(measured(ramp_model, source, ramp_detector.instruments, batch=8))
+    parts = list(statistics_by_block(ramp_model, source, ramp_detector.instruments, batch=8))
     assert source.most == 8
     read = [row for row in range(21) if row != 6]
     assert torch.cat([rows for rows, _ in parts]).tolist() == read
     found = torch.cat([ramp_detector.judge(statistics).scores for _, statistics in parts])
     assert torch.allclose(found, whole[read], atol=1e-4)
     some = torch.tensor([20, 3])
-    ((rows, statistics),) = measured(ramp_model, source, ramp_detector.instruments, batch=8, rows=some)
+    ((rows, statistics),) = statistics_by_block(
+        ramp_model, source, ramp_detector.instruments, batch=8, rows=some
+    )
     assert rows.tolist() == [20, 3]
     assert torch.allclose(ramp_detector.judge(statistics).scores, whole[some], atol=1e-4)
 
@@ -230,7 +239,7 @@ def test_a_background_of_other_images_and_images_of_another_kind_are_refused(ram
     with pytest.raises(UserError, match="the background model takes images of 3x8x8"):
         fit_detector(ramp_model, ramps(60, 1), ramps(60, 2), background=AutoregressiveImageModel(config))
     with pytest.raises(UserError, match="channel"):
-        measure(ramp_model, np.zeros((1, 3, 8, 8), np.uint8), ramp_detector.instruments)
+        statistics_of(ramp_model, np.zeros((1, 3, 8, 8), np.uint8), ramp_detector.instruments)
 
 
 @pytest.mark.parametrize(

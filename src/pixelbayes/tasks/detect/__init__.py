@@ -3,7 +3,7 @@
 from ..answer_table import NONE_OF_THESE
 from .detection import Detection, Rejection
 from .detector import Detector, Judge, fit_detector, require_own
-from .statistics import Statistics, measure, measured
+from .statistics import Statistics, statistics_by_block, statistics_of
 from .stored import FILE, load_detector, save_detector
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "Statistics",
     "fit_detector",
     "load_detector",
-    "measure",
-    "measured",
     "require_own",
     "save_detector",
+    "statistics_by_block",
+    "statistics_of",
 ]

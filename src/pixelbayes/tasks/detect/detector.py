@@ -15,7 +15,7 @@ from .compressed import usable
 from .detection import Detection, Rejection, doubted
 from .local import STEPS, fit_local
 from .reference import Reference, fit_reference
-from .statistics import Instruments, Statistics, measure
+from .statistics import Instruments, Statistics, statistics_of
 
 LEAST_IMAGES = 20  # to fit a density on, and to set a threshold by
 
@@ -102,9 +102,11 @@ def fit_detector(
         raise UserError(f"the background model takes images of {background.shape}, the model {model.shape}")
     local = fit_local(model.shape, train, model.device, seed, local_steps or STEPS, progress)
     instruments = Instruments(local, background, usable(model.shape))
-    fitted = measure(model, some(train, most, seed), instruments, batch, progress, shard)
+    fitted = statistics_of(model, some(train, most, seed), instruments, batch, progress, shard)
     reference = fit_reference(fitted, seed)
-    known = reference.scores(measure(model, some(held_out, most, seed), instruments, batch, progress, shard))
+    known = reference.scores(
+        statistics_of(model, some(held_out, most, seed), instruments, batch, progress, shard)
+    )
     return Detector(
         instruments, reference, tuple(known), torch.stack(list(known.values()), 1),
         score, false_alarms, fingerprint(model),
@@ -130,7 +132,9 @@ class Judge:
     ) -> Tensor:
         """Of images [n, C, H, W] whose log p(x | c) [n, K] are known: conformal p-values [n], float64."""
         own = self.detector.instruments
-        return self.detector.judge(measure(model, levels, own, self.batch, progress, shard, nats)).p_values
+        return self.detector.judge(
+            statistics_of(model, levels, own, self.batch, progress, shard, nats)
+        ).p_values
 
     def of(self, answer: Classification, p_values: Tensor) -> Rejection:
         """The answers, as sure as the detector lets them be."""
@@ -140,8 +144,8 @@ class Judge:
         """A short text that other p-values of the same images would change."""
         from hashlib import blake2b
 
-        told = f"{self.detector.fingerprint} {self.detector.score}".encode()
-        return blake2b(told + self.detector.known.numpy().tobytes(), digest_size=8).hexdigest()
+        text = f"{self.detector.fingerprint} {self.detector.score}".encode()
+        return blake2b(text + self.detector.known.numpy().tobytes(), digest_size=8).hexdigest()
 
 
 def require_own(detector: Detector, model: AutoregressiveImageModel) -> None:

@@ -82,7 +82,7 @@ class Instruments:
     """How often each image is stirred."""
 
 
-def measure(
+def statistics_of(
     model: AutoregressiveImageModel,
     levels: Tensor,
     instruments: Instruments,
@@ -123,7 +123,7 @@ def measure(
     )
 
 
-def measured(
+def statistics_by_block(
     model: AutoregressiveImageModel,
     levels: ImageSource | Tensor,
     instruments: Instruments,
@@ -133,7 +133,7 @@ def measured(
     rows: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Statistics]]:
     """Yields (rows, Statistics) of images that are read when their turn comes, block by block; the numbers are those
-    of `measure`. `rows`: some of the images alone, in this order. Images that could not be read are left out."""
+    of `statistics_of`. `rows`: some of the images alone, in this order. Images that could not be read are left out."""
     check_whole("the batch", batch, least=1)
     rows = torch.arange(len(levels)) if rows is None else rows
     parts = blocks(len(rows), block_size(model, batch))
@@ -144,7 +144,7 @@ def measured(
         read = torch.tensor([row not in unreadable for row in own.tolist()])
         if bool(read.any()):
             alone = progress and len(parts) == 1
-            yield own[read], measure(model, some[read], instruments, batch, alone, shard)
+            yield own[read], statistics_of(model, some[read], instruments, batch, alone, shard)
 
 
 def block_size(model: AutoregressiveImageModel, batch: int | None = None) -> int:

@@ -43,7 +43,7 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
     tensors |= {name: getattr(detector.reference, name).contiguous() for name in ("means", "spreads")}
     for name, model in companions.items():
         tensors |= {f"{name}.{key}": each.detach().cpu().clone() for key, each in model.state_dict().items()}
-    told = {
+    about = {
         "names": list(detector.names),
         "score": detector.score,
         "false_alarms": detector.false_alarms,
@@ -54,7 +54,7 @@ def save_detector(detector: Detector, folder: str | Path) -> Path:
         "models": {name: _described(model) for name, model in companions.items()},
     }
     path = Path(folder) / FILE
-    write_tensors(path, tensors, {"format": FORMAT, "detector": json.dumps(told)})
+    write_tensors(path, tensors, {"format": FORMAT, "detector": json.dumps(about)})
     return path
 
 
@@ -94,9 +94,9 @@ def _described(model: AutoregressiveImageModel) -> dict[str, Any]:
     return {**spec(model.config), "prior": list(model.prior) if model.prior is not None else None}
 
 
-def _detector(told: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> Detector:
-    models = {name: _model(data, tensors, f"{name}.", device) for name, data in told["models"].items()}
-    compressors = tuple(told["compressors"])
+def _detector(about: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> Detector:
+    models = {name: _model(data, tensors, f"{name}.", device) for name, data in about["models"].items()}
+    compressors = tuple(about["compressors"])
     lacking = set(compressors).difference(usable(models["local"].shape))
     if lacking:
         raise UserError(
@@ -104,13 +104,13 @@ def _detector(told: dict[str, Any], tensors: dict[str, Tensor], device: torch.de
         )
     density = Density(**{name: tensors[f"density.{name}"] for name in Density.__dataclass_fields__})
     return Detector(
-        Instruments(models["local"], models.get("background"), compressors, int(told["stirs"])),
-        Reference(float(told["typical"]), density, tensors["means"], tensors["spreads"]),
-        tuple(told["names"]),
+        Instruments(models["local"], models.get("background"), compressors, int(about["stirs"])),
+        Reference(float(about["typical"]), density, tensors["means"], tensors["spreads"]),
+        tuple(about["names"]),
         tensors["known"],
-        told["score"],
-        float(told["false_alarms"]),
-        told["fingerprint"],
+        about["score"],
+        float(about["false_alarms"]),
+        about["fingerprint"],
     )
 
 
