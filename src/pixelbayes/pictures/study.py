@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, save, shorten, tidy
+from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, in_lines, save, shorten, tidy
 
 COLOURS = (BLUE, ORANGE, GREEN, "#8a56c2", "#c23b5a", "#2b8a9e", "#8a6d2f", GREY)
 MOST_LINES = 12
@@ -32,12 +31,14 @@ def variants_picture(
 ) -> None:
     """Each variant's bits/dim and accuracy, mean and standard deviation over seeds."""
     panels = [panel for panel in PANELS if any(panel[0] in figures for figures in variants.values())]
-    drawing = figure(2.2 + 2.1 * len(panels), 1.4 + 0.32 * len(variants))
+    width = 2.2 + 2.1 * len(panels)
+    heading = in_lines(title, 0.97 * width, 9)
+    drawing = figure(width, 1.4 + 0.32 * len(variants) + 0.16 * heading.count("\n"))
     drawing.set_layout_engine("constrained")
-    drawing.suptitle(fill(title, 80), fontsize=9, color=MUTED, x=0.01, ha="left")
-    for column, (name, heading, scale) in enumerate(panels):
+    drawing.suptitle(heading, fontsize=9, color=MUTED, x=0.01, ha="left")
+    for column, (name, meaning, scale) in enumerate(panels):
         axes = drawing.add_subplot(1, len(panels), column + 1)
-        tidy(axes, heading)
+        tidy(axes, meaning)
         for position, figures in enumerate(variants.values()):
             if name in figures:
                 mean, spread = figures[name].mean * scale, (figures[name].deviation or 0.0) * scale

@@ -3,6 +3,7 @@
 import warnings
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from unicodedata import category
 
 from matplotlib.axes import Axes
@@ -59,11 +60,11 @@ def save(finished: Figure, path: str | Path) -> None:
     for text in finished.findobj(Text):
         text.set_fontfamily(families)
         text.set_parse_math(False)  # a class may be called '$'
-    with warnings.catch_warnings(record=True) as told, whole(path) as temporary:
+    with warnings.catch_warnings(record=True) as caught, whole(path) as temporary:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", "Glyph")
         finished.savefig(temporary, dpi=DPI)
-    if told:
+    if caught:
         warn("no font here has some letters of the class names: they are boxes in the picture")
 
 
@@ -80,3 +81,13 @@ def shorten(name: str, length: int = 18) -> str:
     name = "".join(" " if category(letter) in ("Cc", "Zl", "Zp") else letter for letter in name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
+
+
+def in_lines(text: str, width: float, points: float) -> str:
+    """A text broken at its blanks into lines of at most `width` inches in letters of `points`; letters that cannot be
+    shown are blanks. Letters are taken to be as wide as those of common words are on average, and a little more.
+
+    >>> in_lines("one two three", 0.8, 9)
+    'one two\\nthree'
+    """
+    return "\n".join(wrap(shorten(text, len(text)), max(8, int(width / (0.62 * points / 72)))))
