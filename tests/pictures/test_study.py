@@ -22,8 +22,9 @@ def test_a_long_title_is_whole_and_within_the_picture(monkeypatch, tmp_path, fig
     title = drawing._suptitle
     assert title.get_text().split() == (SUMMARY * times).split()
     drawing.draw_without_rendering()
-    box, panel = title.get_window_extent(), drawing.axes[0].get_tightbbox()
-    assert box.x0 >= 0
-    assert box.x1 <= drawing.bbox.x1
-    assert box.y1 <= drawing.bbox.y1
-    assert panel.y1 <= box.y0
+    page = drawing.bbox
+    for text in (title, *(axes._left_title for axes in drawing.axes)):
+        box = text.get_window_extent()
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+    assert max(axes.get_tightbbox().y1 for axes in drawing.axes) <= title.get_window_extent().y0

@@ -12,8 +12,8 @@ from .style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, figure, in_lines, save
 COLOURS = (BLUE, ORANGE, GREEN, "#8a56c2", "#c23b5a", "#2b8a9e", "#8a6d2f", GREY)
 MOST_LINES = 12
 PANELS = (
-    ("bits_per_dim", "bits/dim (less is better)", 1.0),
-    ("accuracy", "accuracy in % (more is better)", 100.0),
+    ("bits_per_dim", "bits/dim\n(less is better)", 1.0),
+    ("accuracy", "accuracy in %\n(more is better)", 100.0),
 )
 
 
@@ -33,7 +33,7 @@ def variants_picture(
     panels = [panel for panel in PANELS if any(panel[0] in figures for figures in variants.values())]
     width = 2.2 + 2.1 * len(panels)
     heading = in_lines(title, 0.97 * width, 9)
-    drawing = figure(width, 1.4 + 0.32 * len(variants) + 0.16 * heading.count("\n"))
+    drawing = figure(width, 1.55 + 0.32 * len(variants) + 0.16 * heading.count("\n"))
     drawing.set_layout_engine("constrained")
     drawing.suptitle(heading, fontsize=9, color=MUTED, x=0.01, ha="left")
     for column, (name, meaning, scale) in enumerate(panels):

@@ -90,4 +90,4 @@ def in_lines(text: str, width: float, points: float) -> str:
     >>> in_lines("one two three", 0.8, 9)
     'one two\\nthree'
     """
-    return "\n".join(wrap(shorten(text, len(text)), max(8, int(width / (0.62 * points / 72)))))
+    return "\n".join(wrap(shorten(text, len(text)), max(8, int(width / (0.56 * points / 72)))))
