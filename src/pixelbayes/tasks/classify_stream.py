@@ -51,13 +51,17 @@ def classify_to_files(
     keep_freed_memory()
     width = answers_an_image(model, question) + (outputs.judge is not None)
     writer = Writer(model, paths, labels, outputs, prior, counted_share(question))
+
+    def chunks_after(done: int) -> Iterator[tuple[range, Tensor]]:
+        """From the image where the first process goes on."""
+        return in_order(model, levels, paths, question, shard, _agreed(done, shard), outputs.judge)
+
     if not shard.first:
-        for _ in in_order(model, levels, paths, question, shard, _agreed(0, shard), outputs.judge):
+        for _ in chunks_after(0):
             pass
         return writer.tally
     if outputs.first is None:
-        every = in_order(model, levels, paths, question, shard, _agreed(0, shard), outputs.judge)
-        for rows, numbers in _telling(every, 0, len(paths)):
+        for rows, numbers in _telling(chunks_after(0), 0, len(paths)):
             writer.add(rows, numbers)
         return writer.tally
     asked = identity(model, levels, paths, question, outputs.judge)
@@ -69,8 +73,7 @@ def classify_to_files(
             for start in range(0, done, AGAIN):
                 rows = range(start, min(start + AGAIN, done))
                 writer.add(rows, unfinished.read(rows.start, rows.stop))
-            later = in_order(model, levels, paths, question, shard, _agreed(done, shard), outputs.judge)
-            for rows, numbers in _telling(later, done, len(paths)):
+            for rows, numbers in _telling(chunks_after(done), done, len(paths)):
                 unfinished.append(numbers)
                 writer.add(rows, numbers)
             writer.finish(unfinished)
@@ -137,7 +140,7 @@ def _judged(
 
 
 def _agreed(done: int, shard: Shard) -> int:
-    """How many images are done already, as the first process knows."""
+    """How many images are done already: the first process knows, and tells the others."""
     return int(shard.merge(torch.tensor([done if shard.first else 0]))[0])
 
 
