@@ -1,11 +1,15 @@
 """What a study's file says becomes trials; what it should not say is refused."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import pixelbayes as pb
+from pixelbayes.labels import Labels
+from pixelbayes.levels import ImageShape
 from pixelbayes.studying import load_study, studies
+from pixelbayes.studying.costs import passes_of
 from pixelbayes.studying.definition import parse
 
 
@@ -95,6 +99,16 @@ def test_every_study_of_the_package_is_sound(name: str) -> None:
             sum(trial.minutes or 0 for trial in study.trials) <= 58
         )  # an hour at most, with what comes after training
         assert load_study(name, seeds=(7,), max_steps=2).trials[0].max_steps == 2
+
+
+@pytest.mark.parametrize("name", [name for name in studies() if name.endswith("-small")])
+def test_what_a_trial_takes_is_counted_without_computing(name: str) -> None:
+    trial = load_study(name).trials[0]
+    shape = trial.recipe.shape or ImageShape(3, 16, 16, 256)
+    images = SimpleNamespace(shape=shape, classes=Labels(trial.recipe.classes))
+    step, question = passes_of(trial, images)  # type: ignore[arg-type]
+    assert 1 <= step <= 11
+    assert 1 <= question <= 10
 
 
 def test_the_reports_have_their_studies_in_both_sizes() -> None:

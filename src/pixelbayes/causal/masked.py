@@ -24,7 +24,9 @@ def group_sizes(channels: int, groups: int) -> list[int]:
 
 def colours(channels: int, groups: int) -> Tensor:
     """The group of each channel."""
-    return torch.repeat_interleave(torch.arange(groups), torch.tensor(group_sizes(channels, groups)))
+    return torch.repeat_interleave(
+        torch.arange(groups), torch.tensor(group_sizes(channels, groups)), output_size=channels
+    )
 
 
 class Masked(Kernel):
