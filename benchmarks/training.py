@@ -28,7 +28,7 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import PixelCNNPPConfig
-from pixelbayes.training.speed import choose_precision, forward_flop
+from pixelbayes.speed import choose_precision, forward_flop
 
 
 def main(command: Sequence[str] | None = None) -> None:

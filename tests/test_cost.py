@@ -8,7 +8,7 @@ import torch
 import pixelbayes as pb
 from pixelbayes import cost
 from pixelbayes.recipe import load_recipe, override
-from pixelbayes.training.speed import forward_flop
+from pixelbayes.speed import forward_flop
 
 
 def test_parameters_are_those_of_the_model() -> None:

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import pixelbayes as pb
+from pixelbayes import planning
 from pixelbayes.api import settings_for
 from pixelbayes.cli import main
 from pixelbayes.cross_validation import CrossValidation, FoldImages
 from pixelbayes.runs import find_runs
-from pixelbayes.training import automatic
 
 SMALL = {
     "filters": 4,
@@ -189,8 +189,8 @@ def test_folds_are_planned_once(
 ) -> None:
     planned = []
 
-    def plan_otherwise_each_time(*arguments: object) -> automatic.Plan:
-        chosen = automatic.plan(*arguments)  # type: ignore[arg-type]
+    def plan_otherwise_each_time(*arguments: object) -> planning.Plan:
+        chosen = planning.plan(*arguments)  # type: ignore[arg-type]
         planned.append(replace(chosen, network=replace(chosen.network, dropout=0.1 * (1 + len(planned)))))
         return planned[-1]
 

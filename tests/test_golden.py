@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import pixelbayes as pb
+from pixelbayes.journals import read_rows
 from pixelbayes.runs import find_models, find_runs
-from pixelbayes.training.journal import read_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 

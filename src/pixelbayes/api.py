@@ -24,13 +24,12 @@ from .labels import Labels
 from .levels import ImageShape
 from .model import AutoregressiveImageModel, build
 from .model_config import ModelConfig, from_spec
+from .planning import fewer_levels, plan
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
 from .records import DataRecord, ModelRecord
-from .training import plan
 from .training import train as run_training
 from .training.budget import check_budget
-from .training.occurring import fewer_levels
 from .training.own_files import refuse_foreign
 from .training.run_state import RunState
 from .training.state_files import load_state

@@ -13,9 +13,9 @@ from tests.training.test_ranks import become, free_port
 import pixelbayes as pb
 from pixelbayes.data import AugmentConfig
 from pixelbayes.errors import UserError
+from pixelbayes.journals import read_rows
 from pixelbayes.objectives import HybridConfig, LikelihoodConfig, Objective
 from pixelbayes.recipe import Recipe, from_dict, load_recipe, override
-from pixelbayes.training.journal import read_rows
 from pixelbayes.training.state_files import list_states
 
 

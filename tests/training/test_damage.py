@@ -13,8 +13,7 @@ from tests.training.run_small import recipe, train_small
 
 from pixelbayes.errors import UserError
 from pixelbayes.folders import FolderLock
-from pixelbayes.journals import read_rows
-from pixelbayes.training.journal import Journal
+from pixelbayes.journals import Journal, read_rows
 from pixelbayes.training.state_files import list_states, load_state
 
 Damage = Callable[[dict[str, torch.Tensor], dict[str, str]], None]

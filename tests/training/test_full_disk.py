@@ -11,8 +11,8 @@ from tests.training.run_small import recipe, train_small
 from pixelbayes import checkpoint
 from pixelbayes.cli import main
 from pixelbayes.errors import UserError
+from pixelbayes.journals import Journal
 from pixelbayes.training import train
-from pixelbayes.training.journal import Journal
 from pixelbayes.training.state_files import list_states
 
 

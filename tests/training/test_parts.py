@@ -9,10 +9,10 @@ from tests.training.run_small import recipe
 
 from pixelbayes.causal.scan import WholeImage
 from pixelbayes.data import Dataset
+from pixelbayes.journals import Journal, read_rows
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training.batches import ImageStore
 from pixelbayes.training.initialise import initialise
-from pixelbayes.training.journal import Journal, read_rows
 
 
 def test_gathered_batches_are_those_of_a_resident_set(digits: Dataset) -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from tests.training.run_small import child, recipe, train_small
 
-from pixelbayes.training.journal import read_rows
+from pixelbayes.journals import read_rows
 from pixelbayes.training.run import Run
 from pixelbayes.training.state_files import list_states
 

@@ -18,10 +18,10 @@ import pixelbayes as pb
 from pixelbayes import checkpoint
 from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
+from pixelbayes.journals import read_rows
 from pixelbayes.runs import find_runs
 from pixelbayes.training import train
 from pixelbayes.training.guard import Guard
-from pixelbayes.training.journal import read_rows
 from pixelbayes.training.state_files import list_states, load_state
 
 

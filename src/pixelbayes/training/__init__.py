@@ -6,7 +6,7 @@ from ..training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from ..data import AugmentConfig
-    from .automatic import Plan, plan
+    from ..planning import Plan, plan
     from .duties import Duty
     from .trainer import train
 
@@ -15,8 +15,8 @@ __all__ = ["AugmentConfig", "Duty", "Plan", "TrainingConfig", "plan", "train"]
 _HOMES = {
     "AugmentConfig": "..data",
     "Duty": ".duties",
-    "Plan": ".automatic",
-    "plan": ".automatic",
+    "Plan": "..planning",
+    "plan": "..planning",
     "train": ".trainer",
 }
 

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from .. import checkpoint
 from ..data import ImageSet
+from ..journals import COLUMNS
 from ..measure import Metrics
 from ..model import evaluating
 from ..progress import say, warn
 from ..records import TrainingRecord
-from .journal import COLUMNS
 from .options import figure_of_merit
 from .run import Run
 from .sheets import draw_curves

@@ -16,25 +16,25 @@ from ..data.held_out import remember_trained
 from ..distributed import is_first, launch, on_first
 from ..errors import UserError
 from ..folders import FolderLock, refuse_occupied
+from ..journals import Journal, require_wandb
 from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
 from ..progress import warn
 from ..records import DataRecord, ModelRecord
+from ..speed import choose_precision, compile_pays, load_a_core
 from ..training_config import TrainingConfig
 from .batches import Batches, ImageStore, Order, make_order
 from .budget import Budget, Clock
 from .duties import DUTIES
 from .guard import Guard
 from .initialise import initialise
-from .journal import Journal, require_wandb
 from .material import fit_data, make_model, training_images
 from .optimise import EMA, make_optimiser
 from .options import RunOptions, claim, continued, new_state
 from .run import Run
 from .run_state import RunState
 from .seeds import generator
-from .speed import choose_precision, compile_pays, load_a_core
 from .step import GradientGraph, Stepper
 from .validation import ValidationPlan, plan_validation
 from .watch import LossWatch, nonfinite_images

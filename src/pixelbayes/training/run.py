@@ -11,18 +11,18 @@ from torch import Tensor
 
 from ..data import ImageSet
 from ..distributed import agree, is_first
+from ..journals import Journal
 from ..model import AutoregressiveImageModel
 from ..objectives import Objective
+from ..speed import seconds_of
 from ..training_config import TrainingConfig
 from .batches import Batches
 from .budget import Budget, Clock
 from .guard import Guard
-from .journal import Journal
 from .optimise import EMA, learning_rate
 from .own_files import products_of
 from .pacing import Moment
 from .run_state import RunState
-from .speed import seconds_of
 from .state_files import SavedState, pack_optimiser, put, save_state, tensors_of, unpack_optimiser
 from .step import Stepper
 from .validation import ValidationPlan

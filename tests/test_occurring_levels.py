@@ -11,8 +11,8 @@ from pixelbayes.data import DataConfig
 from pixelbayes.data.arrays import from_arrays
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.networks import PixelCNNPPConfig, PixelSNAILConfig
+from pixelbayes.planning import fewer_levels
 from pixelbayes.training import TrainingConfig
-from pixelbayes.training.occurring import fewer_levels
 
 NETWORKS = {
     "pixelcnn_pp": PixelCNNPPConfig(resnets=1, filters=8, scales=1, dropout=0.0),

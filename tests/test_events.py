@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pixelbayes.training.journal import Events
+from pixelbayes.journals import Events
 
 
 def read(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training.small import small_digits
 
 import pixelbayes as pb
 from pixelbayes.data import Dataset, ImageSet
@@ -13,8 +14,17 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.objectives import CONFIGS
-from pixelbayes.training import plan
-from pixelbayes.training.automatic import DataFacts, choose_dropout, choose_size, work
+from pixelbayes.planning import DataFacts, choose_dropout, choose_size, plan, work
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return small_digits()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "run"
 
 
 def made_up(counts: list[int], shape: ImageShape) -> Dataset:
@@ -37,9 +47,9 @@ def test_without_minutes_the_plan_is_a_function_of_the_data(digits: Dataset) -> 
 def test_a_busy_machine_is_named_where_its_speed_was_measured(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelbayes.training.automatic.measure", lambda dataset, device: 1e9)
+    monkeypatch.setattr("pixelbayes.planning.measure", lambda dataset, device: 1e9)
     for load, told in ((2.25, True), (0.1, False), (None, False)):
-        monkeypatch.setattr("pixelbayes.training.automatic.load_a_core", lambda load=load: load)
+        monkeypatch.setattr("pixelbayes.planning.load_a_core", lambda load=load: load)
         (reason,) = [text for part, text in plan(digits, "cpu", 1.0).reasons if text.startswith("network:")]
         assert ("other work was going on" in reason) == told
         assert "other work" not in str(plan(digits, "cpu").reasons)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..distributed import Arithmetic
-from ..model import AutoregressiveImageModel
-from ..objectives import Batch, LikelihoodConfig
-from ..training_config import TrainingConfig
+from .distributed import Arithmetic
+from .model import AutoregressiveImageModel
+from .objectives import Batch, LikelihoodConfig
+from .training_config import TrainingConfig
 
 BF16_GAIN = 1.2
 BF16_LEAST_FLOP = 2e9

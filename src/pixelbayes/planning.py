@@ -1,4 +1,4 @@
-"""The automatic plan of `pixelbayes train DATA`: network, batch, schedule and augmentation from the data.
+"""The automatic plan of `pixelbayes train DATA`: levels, network, batch, schedule and augmentation from the data.
 
 Without minutes the plan is a function of the data and the kind of device alone, so that a run can be repeated and
 resumed bit for bit. With minutes the machine's speed is measured first, and the network is made to fit the budget.
@@ -7,19 +7,21 @@ resumed bit for bit. With minutes the machine's speed is measured first, and the
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
-from ..data import AugmentConfig, Dataset
-from ..distributed import pick_device, world_size
-from ..distributions import CONFIGS as DISTRIBUTIONS
-from ..errors import UserError
-from ..fusion import STRATEGIES, FusionConfig
-from ..labels import UNKNOWN
-from ..model import build
-from ..networks import CONFIGS as NETWORKS
-from ..objectives import CONFIGS as OBJECTIVES
-from ..training_config import TrainingConfig
+from .data import AugmentConfig, Dataset
+from .distributed import pick_device, world_size
+from .distributions import CONFIGS as DISTRIBUTIONS
+from .errors import UserError
+from .fusion import STRATEGIES, FusionConfig
+from .labels import UNKNOWN
+from .levels import from_values, to_values
+from .model import build
+from .networks import CONFIGS as NETWORKS
+from .objectives import CONFIGS as OBJECTIVES
 from .speed import BUSY, load_a_core, step_seconds
+from .training_config import TrainingConfig
 
 SIZES = ((1, 24), (1, 32), (1, 40), (1, 64), (2, 64), (2, 100), (3, 120), (5, 160))
 """Networks by size: residual blocks at each resolution, and filters."""
@@ -39,6 +41,9 @@ MOST_PASSES = 3.1
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
 MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
+MOST_OCCURRING = 64
+"""Sets of more levels are taken as they are: dark or flat pictures use few of their 256, too."""
+CHUNK = 4096  # images looked at in one go, for the levels that occur
 
 
 @dataclass(frozen=True)
@@ -230,3 +235,50 @@ def _reasons(facts: DataFacts, dropout: float) -> tuple[tuple[str, str], ...]:
     if facts.photographs:
         reasons.append(("augment", "photographs: mirrored at random"))
     return tuple(reasons)
+
+
+@dataclass(frozen=True)
+class FewerLevels:
+    """How many levels of 256 a set of images really uses, and why that is thought."""
+
+    levels: int
+    reason: str
+
+
+def fewer_levels(dataset: Dataset, from_array: bool) -> FewerLevels | None:
+    """The levels to take where only some of 256 occur; None where they are as many as they seem, or one alone occurs.
+
+    Values spread evenly from black to white (0 and 255; 0, 85, 170 and 255) are so many levels, wherever they come
+    from. Values from 0 to a small highest one (0 to 16) are levels themselves in an array, and dark pictures in files.
+    """
+    if dataset.shape.levels != 256:
+        return None
+    values = _occurring(dataset)
+    if values is None or len(values) < 2:
+        return None
+    spread = next((count for count in range(2, MOST_OCCURRING + 1) if _are_spread(values, count)), None)
+    if spread is not None:
+        told = "0 and 255" if spread == 2 else f"{len(values)} values, evenly spread from 0 to 255,"
+        return FewerLevels(spread, f"levels: only {told} occur: {spread} levels instead of 256 (data.levels)")
+    highest = int(values[-1])
+    if from_array and highest < MOST_OCCURRING:
+        text = f"levels: the highest value of the arrays is {highest}: {highest + 1} levels instead of 256"
+        return FewerLevels(highest + 1, f"{text} (set data.levels to 256 if 255 is white)")
+    return None
+
+
+def _are_spread(values: np.ndarray, count: int) -> bool:
+    """Whether these values of 0..255 are `count` levels as files keep them, black and white among them."""
+    ends = values[0] == 0 and values[-1] == 255
+    return bool(ends and (to_values(from_values(values, count), count) == values).all())
+
+
+def _occurring(dataset: Dataset) -> np.ndarray | None:
+    """The values that occur, ascending; None where they are more than a few."""
+    found = torch.zeros(256, dtype=torch.int64)
+    for images in dataset.splits.values():
+        for start in range(0, len(images), CHUNK):
+            found += images.levels[start : start + CHUNK].flatten().long().bincount(minlength=256)
+            if int((found > 0).sum()) > MOST_OCCURRING:
+                return None
+    return found.nonzero().flatten().numpy()
