@@ -29,10 +29,9 @@ from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
 from .records import DataRecord, ModelRecord
 from .training import train as run_training
-from .training.budget import check_budget
-from .training.own_files import refuse_foreign
+from .training.pacing import check_budget
 from .training.run_state import RunState
-from .training.state_files import load_state
+from .training.state_files import load_state, refuse_foreign
 
 FINE_TUNING_RATE = 0.2
 """Of the learning rate that a model was trained with, where fine-tuning is given none."""

@@ -28,7 +28,7 @@ from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
 from .tasks.classify import Classification, class_log_likelihoods
-from .training.budget import check_budget
+from .training.pacing import check_budget
 
 FIGURES = ("bits_per_dim", "accuracy", "balanced_accuracy", "macro_f1")
 

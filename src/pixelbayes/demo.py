@@ -21,7 +21,7 @@ from .recipe import load_recipe
 from .reporting import LEFT, write_page
 from .reports import Command, Source
 from .tasks.generate import generate
-from .training.own_files import refuse_foreign
+from .training.state_files import refuse_foreign
 
 MINUTES = 2.4
 LEAD = (

@@ -4,7 +4,7 @@ from tests.training.small import SmallRecipe
 
 from pixelbayes.data import Dataset
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
-from pixelbayes.training.optimise import EMA, decay_of
+from pixelbayes.training.step import EMA, decay_of
 
 
 @pytest.fixture

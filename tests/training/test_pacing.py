@@ -2,10 +2,13 @@
 
 import pytest
 
-from pixelbayes.training.budget import Budget
 from pixelbayes.training.pacing import (
     FEW_STEPS_SECONDS,
+    FORWARD_COST,
+    ONE_SHARE,
+    SHARE,
     SHEET_SHARE,
+    Budget,
     Moment,
     RowPace,
     SpeedMeter,
@@ -16,7 +19,6 @@ from pixelbayes.training.pacing import (
     run_seconds,
     sheet_due,
 )
-from pixelbayes.training.validation import FORWARD_COST, ONE_SHARE, SHARE
 
 
 def at(step: int, **values: float) -> Moment:

@@ -12,7 +12,7 @@ from pixelbayes.data import Dataset
 from pixelbayes.journals import Journal, read_rows
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training.batches import ImageStore
-from pixelbayes.training.initialise import initialise
+from pixelbayes.training.material import initialise
 
 
 def test_gathered_batches_are_those_of_a_resident_set(digits: Dataset) -> None:

@@ -13,7 +13,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.networks import CONFIGS
 from pixelbayes.training import train
-from pixelbayes.training.budget import Clock
+from pixelbayes.training.pacing import Clock
 from pixelbayes.training.run import Run
 
 

@@ -203,9 +203,7 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pixelbayes.training.assess._value", lambda run, metrics: 0.0)  # never better
-    monkeypatch.setattr(
-        "pixelbayes.training.validation.FORWARD_COST", 0.0
-    )  # validated as often as it is asked
+    monkeypatch.setattr("pixelbayes.training.pacing.FORWARD_COST", 0.0)  # validated as often as it is asked
 
     def impatient(patience: int) -> SmallRecipe:
         return recipe(1, validate_every=0.2, patience=patience)

@@ -4,8 +4,8 @@ import pytest
 
 from pixelbayes.errors import UserError
 from pixelbayes.training import TrainingConfig
-from pixelbayes.training.budget import Budget, Clock
-from pixelbayes.training.optimise import learning_rate
+from pixelbayes.training.pacing import Budget, Clock
+from pixelbayes.training.step import learning_rate
 
 
 def rate(schedule: str, step: int, progress: float, **fields: float) -> float:

@@ -10,8 +10,7 @@ from pixelbayes.data import Dataset
 from pixelbayes.distributed import launch
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.objectives import Batch, LikelihoodConfig
-from pixelbayes.training.optimise import make_optimiser, set_rate
-from pixelbayes.training.step import Stepper
+from pixelbayes.training.step import Stepper, make_optimiser, set_rate
 
 Make = Callable[..., tuple[AutoregressiveImageModel, Stepper]]
 

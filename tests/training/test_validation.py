@@ -15,15 +15,8 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.training import train
-from pixelbayes.training.validation import (
-    FORWARD_COST,
-    SHARE,
-    fewer,
-    fitted_bits,
-    plan_validation,
-    steps_between,
-    validate,
-)
+from pixelbayes.training.pacing import FORWARD_COST, SHARE, steps_between
+from pixelbayes.training.validation import fewer, fitted_bits, plan_validation, validate
 
 
 def nothing() -> None:

@@ -1,15 +1,16 @@
-"""The plan, as it is printed before training starts."""
+"""What a run says: the plan before the first step, each validation, and the end."""
 
 from typing import Any
 
 from ..data import cuts_nothing
+from ..model import Calibration
 from ..progress import say, spell_seconds, warn
 from ..tasks.classify import ignores_labels
-from .duties import steps_between_sheets
-from .pacing import SHEET_SHARE, ValidationPace, run_seconds
+from .pacing import SHARE, SHEET_SHARE, ValidationPace, run_seconds
 from .run import Run
-from .sheets import expected_seconds
-from .validation import SHARE
+from .sheets import MOST_ROWS, expected_seconds
+
+LEARNED_BY_HEART = 0.1  # of the training bits/dim, by which validation lies above them
 
 
 def announce(run: Run, pace: ValidationPace) -> None:
@@ -40,19 +41,18 @@ def announce(run: Run, pace: ValidationPace) -> None:
 def _tell_costs(run: Run, pace: ValidationPace) -> None:
     """What validations and sheets take of the time, where they were asked for so often that it is more than the usual
     share."""
-    if pace.asked and pace.share > SHARE:
-        warn(
-            f"a validation every {run.config.validate_every:g} epochs, as asked for, takes about {pace.share:.0%} of "
-            f"the time (without --training.validate-every: {SHARE:.0%} at most)"
-        )
-    steps = steps_between_sheets(run)
     sheet = expected_seconds(run.model)
-    share = sheet / (sheet + steps * pace.step_seconds)
-    if run.config.sample_every and share > SHEET_SHARE:
-        warn(
-            f"a sheet of samples every {run.config.sample_every:g} epochs, as asked for, takes about {share:.0%} of "
-            f"the time (without --training.sample-every: {SHEET_SHARE:.0%} at most)"
-        )
+    sheets = sheet / (sheet + run.steps_between_sheets * pace.step_seconds)
+    costs = (
+        ("validation", run.config.validate_every, pace.share, SHARE, "validate-every"),
+        ("sheet of samples", run.config.sample_every, sheets, SHEET_SHARE, "sample-every"),
+    )
+    for work, epochs, share, usual, option in costs:
+        if epochs and share > usual:
+            warn(
+                f"a {work} every {epochs:g} epochs, as asked for, takes about {share:.0%} of the time (without "
+                f"--training.{option}: {usual:.0%} at most)"
+            )
 
 
 def _model(run: Run) -> str:
@@ -73,7 +73,10 @@ def _training(run: Run) -> str:
     parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
     parts += ["classes balanced"] if config.balanced else []
     parts += [_objective(run)] if run.state.objective["name"] != "likelihood" else []
-    parts += [f"augmented: {', '.join(run.state.augment_words)}"] if run.state.augment_words else []
+    done = [
+        name if value is True else f"{name} {value}" for name, value in run.state.augment.items() if value
+    ]
+    parts += [f"augmented: {', '.join(done)}"] if done else []
     return f"training: {length}, {', '.join(parts)}, {_arithmetic(run)}"
 
 
@@ -107,3 +110,50 @@ def _checks(run: Run, pace: ValidationPace) -> str:
     clock = run.state.minutes and not pace.asked
     often = "as the clock allows" if clock else f"every {every:.3g} epochs"
     return f"validation: {often}, {len(run.validation.images):,} images" + (f" ({of})" if of else "")
+
+
+def tell_validation(run: Run, figures: dict[str, float | None], better: bool) -> None:
+    """A validation's figures, and once a word on what is learned by heart."""
+    if not figures:
+        return
+    bits, fitted = figures["validation_bits_per_dim"], figures["fitted_bits_per_dim"]
+    accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
+    text = f"epoch {run.epoch:.1f}, step {run.state.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
+    if accuracy is not None and len(run.model.classes) > 1:
+        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%} (not calibrated)"
+    if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
+        text += f" ({of})"
+    say(text + (", the best so far" if better else ""))
+    gap = (bits or 0.0) - (fitted or 0.0)
+    if not better and fitted and gap > LEARNED_BY_HEART * fitted and run.state.warn_once("heart"):
+        warn(
+            f"the training images are being learned by heart: {fitted:.3f} bits/dim on them, {bits:.3f} on validation; "
+            "the best weights are kept. More images, dropout, augmentation or fewer filters would help"
+        )
+
+
+def tell_end(run: Run, calibration: Calibration | None, accuracy: float | None) -> None:
+    """What came of a run; `accuracy` is that on validation, calibrated."""
+    state, figures = run.state, run.state.best_figures
+    steps = f"{state.step:,} steps ({run.epoch:.1f} epochs) in {spell_seconds(run.clock.elapsed)}"
+    say(f"trained {steps}" + (f"; stopped early: {state.stopped}" if state.stopped else ""))
+    if state.skipped:
+        say(f"{state.skipped} steps were skipped, since the loss or its gradient was not finite")
+    if figures:
+        bits = f"{figures['validation_bits_per_dim']:.4f}"
+        say(f"best at step {state.best_step:,}: {bits} bits/dim on validation")
+    elif run.config.include_validation:
+        say("trained on the validation images too: there are no validation figures, and no calibration")
+    elif run.validation is not None:
+        say("no validation was finite: no validation figures, no best weights to keep, and no calibration")
+    else:
+        say("there is no validation set: no validation figures, and no calibration")
+    if calibration is not None:
+        offsets = ", ".join(f"{offset:+.2f}" for offset in calibration.offsets[:MOST_ROWS])
+        more = ", ..." if len(calibration.offsets) > MOST_ROWS else ""
+        say(
+            f"calibrated on validation, stored in the model: temperature {calibration.temperature:.3g}, "
+            f"offsets {offsets}{more}"
+        )
+    if accuracy is not None:
+        say(f"accuracy on validation: {accuracy:.1%}, calibrated")

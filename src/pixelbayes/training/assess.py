@@ -1,23 +1,25 @@
-"""A validation: figures, the best weights kept, early stopping, and a word on what is learned by heart."""
+"""A validation (figures, the best weights kept, early stopping), a row of the journal, and the end of a run, when the
+best weights are calibrated."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from typing import Any
 
 from torch import Tensor
 
 from .. import checkpoint
-from ..data import ImageSet
+from ..files import whole
 from ..journals import COLUMNS
-from ..measure import Metrics
-from ..model import evaluating
-from ..progress import say, warn
+from ..measure import Metrics, fit_calibration, scores
+from ..model import AutoregressiveImageModel, evaluating
+from ..progress import warn
 from ..records import TrainingRecord
-from .options import figure_of_merit
+from .announce import tell_end, tell_validation
 from .run import Run
-from .sheets import draw_curves
-from .validation import fitted_bits, scored, validate
+from .run_state import SUMMARY, figure_of_merit
+from .sheets import draw_curves, draw_samples
+from .validation import fitted_bits, score, scored, validate
 from .watch import name_some
-
-LEARNED_BY_HEART = 0.1  # of the training bits/dim, by which validation lies above them
 
 
 def assess(run: Run) -> None:
@@ -39,17 +41,58 @@ def assess(run: Run) -> None:
     run.save()  # at once: after a kill the weights that are kept should be those that the state tells of
     if run.first:
         draw_curves(run.out, state.best_step)
-        _report(run, figures, better)
+        tell_validation(run, figures, better)
 
 
 def keep(run: Run) -> None:
     """Make the averaged weights the model in the run's folder."""
     if run.first:
-        run.averaged.record = replace(run.model.record, training=record(run))
+        run.averaged.record = replace(run.model.record, training=_record(run))
         checkpoint.save(run.averaged, run.out)
 
 
-def record(run: Run, calibrated: bool = False) -> TrainingRecord:
+def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
+    """A row of the journal: the loss since the last row, and figures where there are any."""
+    train, parts = run.watch.take_mean(), run.watch.take_parts()
+    if run.journal is None:
+        return
+    values: dict[str, float | None] = {
+        "step": run.state.step,
+        "epoch": run.epoch,
+        "seconds": run.state.elapsed,
+        "learning_rate": run.rate,
+        "images_per_second": run.speed or None,
+        "skipped": run.state.skipped,
+        "train_bits_per_dim": train,
+        **{f"train_{name}": value for name, value in parts.items()},
+        **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
+    }
+    run.journal.write(values)
+
+
+def finish(run: Run) -> AutoregressiveImageModel:
+    """Validate, calibrate the best weights, draw, and return the model as it lies in the run's folder."""
+    if run.state.validated != run.state.step:
+        assess(run)
+    else:
+        run.save()
+    # Every rank reads what the first one wrote.
+    run.fabric.barrier()
+    model = checkpoint.load(run.out, run.fabric.device)
+    run.fabric.barrier()
+    accuracies = _calibrate(run, model)
+    record = replace(_record(run), calibrated=accuracies is not None, **(accuracies or {}))
+    model.record = replace(model.record, training=record)
+    if run.first:
+        checkpoint.save(model, run.out)
+        draw_samples(model, run.out / "samples.png", run.state.seed, f"{run.out.name}, the best weights")
+        with whole(run.out / SUMMARY) as temporary:
+            temporary.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
+        tell_end(run, model.calibration if record.calibrated else None, record.calibrated_accuracy)
+    return model
+
+
+def _record(run: Run) -> TrainingRecord:
     """How the model came about."""
     state, plan = run.state, run.validation
     return TrainingRecord(
@@ -77,63 +120,37 @@ def record(run: Run, calibrated: bool = False) -> TrainingRecord:
         trained_on_validation=run.config.include_validation or state.seen_validation,
         finished=run.over,
         stopped=state.stopped,
-        calibrated=calibrated,
     )
 
 
-def write_row(run: Run, figures: dict[str, float | None] | None = None) -> None:
-    """A row of the journal: the loss since the last row, and figures where there are any."""
-    train, parts = run.watch.take_mean(), run.watch.take_parts()
-    if run.journal is None:
-        return
-    values: dict[str, float | None] = {
-        "step": run.state.step,
-        "epoch": run.epoch,
-        "seconds": run.state.elapsed,
-        "learning_rate": run.rate,
-        "images_per_second": run.speed or None,
-        "skipped": run.state.skipped,
-        "train_bits_per_dim": train,
-        **{f"train_{name}": value for name, value in parts.items()},
-        **{name: value for name, value in (figures or {}).items() if name in COLUMNS},
-    }
-    run.journal.write(values)
-
-
 def _measure(run: Run) -> tuple[Metrics | None, Tensor | None, float | None]:
-    """Validation figures (None without a validation set or with weights gone astray) and training bits/dim."""
+    """Validation figures (None without a validation set or with weights gone astray), the log p(x | c) that they come
+    from, and training bits/dim. Once, which validation images are left out is said."""
     if run.validation is None:
         return None, None, None
     with evaluating(run.averaged):
         fitted = fitted_bits(run.fabric, run.averaged, run.probe, run.check)
         metrics, nats = validate(run.fabric, run.averaged, run.validation, run.check)
-    if metrics is not None:
-        _tell_of_lost(run, run.validation.images, scored(nats))
+    lost = (~scored(nats)).nonzero().flatten().tolist() if metrics is not None else []
+    if lost and run.state.warn_once("lost"):
+        paths = run.validation.images.paths
+        warn(
+            f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
+            f"{name_some([paths[index] for index in lost])}"
+        )
     return metrics, nats, fitted
-
-
-def _tell_of_lost(run: Run, images: ImageSet, sound: Tensor) -> None:
-    """Once: which validation images are left out of the figures."""
-    lost = (~sound).nonzero().flatten().tolist()
-    if not lost or "lost" in run.state.warned:
-        return
-    run.state.warned.append("lost")
-    warn(
-        f"the likelihood of {len(lost)} validation images is not finite, and they are left out of the figures: "
-        f"{name_some([images.paths[index] for index in lost])}"
-    )
 
 
 def _figures(metrics: Metrics | None, fitted: float | None) -> dict[str, float | None]:
     if metrics is None or metrics.bits_per_dim is None or fitted is None:
         return {}
-    scores = metrics.uncalibrated
+    uncalibrated = metrics.uncalibrated
     return {
         "validation_bits_per_dim": metrics.bits_per_dim,
         "fitted_bits_per_dim": fitted,
         "gap_bits_per_dim": metrics.bits_per_dim - fitted,
-        "validation_accuracy": scores.accuracy if scores else None,
-        "validation_balanced_accuracy": scores.balanced_accuracy if scores else None,
+        "validation_accuracy": uncalibrated.accuracy if uncalibrated else None,
+        "validation_balanced_accuracy": uncalibrated.balanced_accuracy if uncalibrated else None,
     }
 
 
@@ -141,26 +158,29 @@ def _value(run: Run, metrics: Metrics | None) -> float | None:
     """The figure that chooses, the larger the better; None when it is not finite or the weights have gone astray."""
     if metrics is None or metrics.bits_per_dim is None or run.watch.astray(metrics.bits_per_dim):
         return None
-    scores, select = metrics.uncalibrated, run.config.select
-    accuracy = getattr(scores, select) if scores is not None and select != "bits_per_dim" else None
+    uncalibrated, select = metrics.uncalibrated, run.config.select
+    by_labels = uncalibrated is not None and select != "bits_per_dim"
+    accuracy = getattr(uncalibrated, select) if by_labels else None
     return figure_of_merit(metrics.bits_per_dim, accuracy)
 
 
-def _report(run: Run, figures: dict[str, float | None], better: bool) -> None:
-    if not figures:
-        return
-    bits, fitted = figures["validation_bits_per_dim"], figures["fitted_bits_per_dim"]
-    accuracy, balanced = figures["validation_accuracy"], figures["validation_balanced_accuracy"]
-    text = f"epoch {run.epoch:.1f}, step {run.state.step:,}: validation {bits:.4f} bits/dim (training {fitted:.4f})"
-    if accuracy is not None and len(run.model.classes) > 1:
-        text += f", accuracy {accuracy:.1%}, balanced {balanced:.1%} (not calibrated)"
-    if run.validation is not None and (of := run.validation.describe(len(run.model.classes))):
-        text += f" ({of})"
-    say(text + (", the best so far" if better else ""))
-    gap = (bits or 0.0) - (fitted or 0.0)
-    if not better and fitted and gap > LEARNED_BY_HEART * fitted and "heart" not in run.state.warned:
-        run.state.warned.append("heart")
-        warn(
-            f"the training images are being learned by heart: {fitted:.3f} bits/dim on them, {bits:.3f} on validation; "
-            "the best weights are kept. More images, dropout, augmentation or fewer filters would help"
-        )
+def _calibrate(run: Run, model: AutoregressiveImageModel) -> dict[str, Any] | None:
+    """Fit a temperature and offsets on the validation images. Returns the accuracies with them, by their names in the
+    record; None where nothing can be fitted."""
+    plan = run.validation
+    if plan is None or len(model.classes) < 2 or not run.config.calibrate or run.state.best is None:
+        return None
+    if run.nats is None:
+        run.nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
+    sound = scored(run.nats)
+    nats, labels = run.nats[sound], plan.images.labels[sound]
+    # An image under classes that are no candidates has no likelihood, and one class alone teaches nothing.
+    if not nats.isfinite().all() or len(labels[labels >= 0].unique()) < 2:
+        return None
+    model.calibration = fit_calibration(model.with_prior(nats), labels)
+    calibrated = scores(model.calibration.posterior(nats, model.log_prior()), labels)
+    assert calibrated is not None  # some labels are known
+    return {
+        "calibrated_accuracy": calibrated.accuracy,
+        "calibrated_balanced_accuracy": calibrated.balanced_accuracy,
+    }

@@ -1,8 +1,12 @@
-"""The batch of every step: which images, from where they lie, and how they are augmented and shared."""
+"""The batch of every step: which images, from where they lie, and how they are augmented and shared.
+
+There is one seed for each purpose, derived from the run's, and no generator whose state could be lost.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import torch
@@ -12,9 +16,23 @@ from .. import views
 from ..data import Augment
 from ..distributed import my_part
 from ..objectives import Batch, Objective
-from .seeds import derive, generator
 
 DEVICE_SHARE = 0.3  # of a device's free memory that the images may take
+
+
+def derive(seed: int, *purpose: str | int) -> int:
+    """A seed of 63 bits, the same wherever it is asked for.
+
+    >>> derive(0, "epoch", 1) == derive(0, "epoch", 1) != derive(0, "epoch", 2)
+    True
+    """
+    text = "/".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(seed: int, *purpose: str | int) -> torch.Generator:
+    """A generator on the CPU for one purpose."""
+    return torch.Generator().manual_seed(derive(seed, *purpose))
 
 
 @dataclass(frozen=True)
@@ -44,12 +62,12 @@ class Batches:
         levels, labels = self.store.take(indices, coming)
         levels = self.augment(levels) if self.augment is not None else levels
         copies = strong(levels, generator(self.seed, "strong", step)) if strong is not None else None
-        shown = None
+        seen = None
         if group != "none":
-            shown = views.draw(levels, group, generator(self.seed, "views", step))
-            levels = views.each_under(levels, group, shown)
-            copies = views.each_under(copies, group, shown) if copies is not None else None
-        others = (None if part is None else part[mine] for part in (labels, copies, shown))
+            seen = views.draw(levels, group, generator(self.seed, "views", step))
+            levels = views.each_under(levels, group, seen)
+            copies = views.each_under(copies, group, seen) if copies is not None else None
+        others = (None if part is None else part[mine] for part in (labels, copies, seen))
         return Batch(levels[mine], *others)
 
 
@@ -68,9 +86,6 @@ class ImageStore:
         self._reader = None if self.resident else ThreadPoolExecutor(1, "pixelbayes-batches")
         self._ahead: tuple[Tensor, Future[Tensor]] | None = None
 
-    def __len__(self) -> int:
-        return len(self.levels)
-
     def close(self) -> None:
         """End the reader, if there is one."""
         if self._reader is not None:
@@ -78,12 +93,9 @@ class ImageStore:
 
     def take(self, indices: Tensor, coming: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The images and labels at `indices` [n], on the device; `coming` are those asked for next."""
-        images = self._resident(indices) if self.resident else self._gathered(indices, coming)
-        labels = self.labels[indices.to(self.device)] if self.labels is not None else None
-        return images, labels
-
-    def _resident(self, indices: Tensor) -> Tensor:
-        return self.levels[indices.to(self.device, non_blocking=True)]
+        there = indices.to(self.device, non_blocking=True)
+        images = self.levels[there] if self.resident else self._gathered(indices, coming)
+        return images, self.labels[there] if self.labels is not None else None
 
     def _gathered(self, indices: Tensor, coming: Tensor | None) -> Tensor:
         if self._ahead is not None and torch.equal(self._ahead[0], indices):
@@ -163,13 +175,11 @@ class Order:
     def indices(self, step: int) -> Tensor:
         """The indices [batch] of a step, counted from 0."""
         start, stop = step * self.batch, (step + 1) * self.batch
-        first, last = start // self.length, (stop - 1) // self.length
-        parts = [self._cut(epoch, start, stop) for epoch in range(first, last + 1)]
+        parts = []
+        for number in range(start // self.length, (stop - 1) // self.length + 1):
+            offset = number * self.length
+            parts.append(self.epoch(number)[max(0, start - offset) : stop - offset])
         return torch.cat(parts)
-
-    def _cut(self, epoch: int, start: int, stop: int) -> Tensor:
-        offset = epoch * self.length
-        return self.epoch(epoch)[max(0, start - offset) : min(self.length, stop - offset)]
 
     def epoch(self, number: int) -> Tensor:
         """All the indices [length] of one epoch."""
@@ -183,8 +193,7 @@ class Order:
             return torch.randperm(self.length, generator=noise)
         counts = allot(self.shares, self.length, float(torch.rand((), generator=noise)))
         drawn = [_repeat(own, count, noise) for own, count in zip(self.members, counts, strict=True) if count]
-        together = torch.cat(drawn)
-        return together[torch.randperm(self.length, generator=noise)]
+        return torch.cat(drawn)[torch.randperm(self.length, generator=noise)]
 
 
 def _repeat(own: Tensor, count: int, noise: torch.Generator) -> Tensor:

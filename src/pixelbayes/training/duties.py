@@ -3,13 +3,25 @@
 import time
 from typing import Any
 
+from ..distributed import agree
 from ..registry import Registry
 from .assess import assess, write_row
-from .pacing import Moment, RowPace, ValidationPace, reserve, sheet_due
+from .pacing import (
+    PROBE_COST,
+    Moment,
+    RowPace,
+    ValidationPace,
+    affordable_pairs,
+    pair_seconds,
+    reserve,
+    run_seconds,
+    sheet_due,
+    steps_between,
+)
 from .run import Run
 from .sheets import draw_samples, expected_seconds
-
-SHEETS = 5  # of samples in a run, where nothing else is asked for
+from .state_files import products_of
+from .validation import fewer
 
 
 class Duty:
@@ -53,11 +65,10 @@ class Validate(Duty):
         return self.pace.due(moment, self.run.state.validated)
 
     def do(self, moment: Moment) -> None:
-        run = self.run
-        assess(run)
-        run.pulse()
-        self.pace.done(moment.elapsed, run.state.elapsed)
-        leave_time_to_finish(run, self.pace.cost)  # a neighbour may have come or gone
+        assess(self.run)
+        self.run.pulse()
+        self.pace.done(moment.elapsed, self.run.state.elapsed)
+        leave_time_to_finish(self.run, self.pace.cost)  # a neighbour may have come or gone
 
 
 class WriteRow(Duty):
@@ -77,7 +88,7 @@ class WriteRow(Duty):
 
 
 class DrawSheet(Duty):
-    """A sheet of samples."""
+    """A sheet of samples; the run takes `expected` seconds."""
 
     def __init__(self, run: Run, expected: float) -> None:
         super().__init__(run)
@@ -85,7 +96,7 @@ class DrawSheet(Duty):
 
     def due(self, moment: Moment) -> bool:
         run, state = self.run, self.run.state
-        every = steps_between_sheets(run) if run.first else 0.0
+        every = run.steps_between_sheets if run.first else 0.0
         cost = state.sheet_last if state.sheet_step >= 0 else expected_seconds(run.model)
         asked = run.config.sample_every is not None
         return sheet_due(moment, every, state.sheet_step, cost, state.sheet_seconds, self.expected, asked)
@@ -93,18 +104,10 @@ class DrawSheet(Duty):
     def do(self, moment: Moment) -> None:
         begun, run = time.monotonic(), self.run
         name = f"samples/step-{moment.step:07d}.png"
-        run.note_product(name)
+        products_of(run.out).note([name])
         draw_samples(run.averaged, run.out / name, run.state.seed, f"epoch {run.epoch:.1f}")
-        seconds = time.monotonic() - begun
-        run.state.sheet_step, run.state.sheet_last = moment.step, seconds
-        run.state.sheet_seconds += seconds
-
-
-def steps_between_sheets(run: Run) -> float:
-    """Those that the user asks for (0: no sheets), else for five sheets in the run, an epoch apart or more."""
-    config = run.config
-    epochs = max(1.0, config.epochs / SHEETS) if config.sample_every is None else config.sample_every
-    return epochs * len(run.images) / config.batch
+        run.state.sheet_step, run.state.sheet_last = moment.step, time.monotonic() - begun
+        run.state.sheet_seconds += run.state.sheet_last
 
 
 class SaveState(Duty):
@@ -117,21 +120,38 @@ class SaveState(Duty):
         self.run.save()
 
 
+def validation_pace(run: Run) -> ValidationPace:
+    """How often the run validates, and on how many images, by what a step is measured to cost."""
+    # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
+    (step_seconds,) = agree(run.fabric, run.measure())
+    config, state, passes = run.config, run.state, run.objective.passes
+    run.speed = config.batch / step_seconds
+    pair = pair_seconds(step_seconds, config.batch, passes)
+    if run.validation is not None:
+        if not state.validation_pairs:  # a run that goes on keeps its images
+            length = (run.budget.seconds, run.budget.max_steps)
+            state.validation_pairs = affordable_pairs(run.validation.pairs, pair, *length, step_seconds)
+        if state.validation_pairs:
+            run.validation = fewer(run.validation, state.validation_pairs, state.seed)
+    pairs = run.validation.pairs if run.validation is not None else 0
+    asked = config.validate_every is not None
+    every = max(1, round((config.validate_every or 1.0) * len(run.images) / config.batch))
+    if not asked:
+        every = steps_between(round(pairs * PROBE_COST / passes), every, config.batch)
+    leave_time_to_finish(run, pairs * pair)
+    return ValidationPace(every, step_seconds, cost=pairs * pair, asked=asked)
+
+
 def leave_time_to_finish(run: Run, validation_seconds: float) -> None:
     """In a run by the clock, what follows the last step belongs to the budget, too."""
     if run.budget.seconds is not None:
-        run.budget = run.budget.leaving(
-            reserve(validation_seconds, expected_seconds(run.model), run.budget.seconds)
-        )
+        sheet = expected_seconds(run.model)
+        run.budget = run.budget.leaving(reserve(validation_seconds, sheet, run.budget.seconds))
 
 
-def duties_of(run: Run, pace: ValidationPace, expected: float) -> list[Duty]:
+def duties_of(run: Run, pace: ValidationPace) -> list[Duty]:
     """Those of every run, in their order, and those that were asked for by name."""
     asked: list[Any] = [DUTIES[name] for name in run.config.duties]
-    return [
-        Validate(run, pace),
-        WriteRow(run),
-        DrawSheet(run, expected),
-        *(kind(run) for kind in asked),
-        SaveState(run),
-    ]
+    sheets = DrawSheet(run, run_seconds(run.budget, pace.step_seconds))
+    always = [Validate(run, pace), WriteRow(run), sheets]
+    return [*always, *(kind(run) for kind in asked), SaveState(run)]

@@ -53,11 +53,6 @@ class Guard:
         elif owner != signal.SIG_IGN:
             os._exit(128 + number)
 
-    def check(self) -> None:
-        """Raise Interrupted if a signal came."""
-        if self.asked:
-            raise Interrupted
-
     def leave(self) -> None:
         """End as the signal asks: KeyboardInterrupt for Ctrl-C, exit code 143 for SIGTERM."""
         if self.received == signal.SIGTERM:

@@ -1,21 +1,26 @@
-"""What a run trains, and on what: the images in the model's classes, and the model before any step, new or grown from
-another (report 2)."""
+"""What a run trains, and on what: the images in the model's classes, and the model before any step, new (with gains and
+biases from the first batch where that is wanted) or grown from another (report 2)."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..causal.convolution import Enlarge, Kernel
+from ..causal.scan import WholeImage
 from ..data import Dataset, ImageSet
 from ..data.labelling import index_of
 from ..data.picked import joined
 from ..errors import UserError
 from ..labels import UNKNOWN, Labels
-from ..model import AutoregressiveImageModel, ModelConfig, from_spec, spec
+from ..model import AutoregressiveImageModel, ModelConfig, evaluating, from_spec, spec
+from ..progress import warn
 from ..training_config import TrainingConfig
-from .options import RunOptions
-from .run_state import RunState
-from .seeds import derive
+from .batches import derive
+from .run_state import RunOptions, RunState
+
+LEAST_SPREAD = 1e-4  # what hardly varies over a batch (an empty border, one image) would be blown up
 
 
 def make_model(options: RunOptions, state: RunState, dataset: Dataset) -> AutoregressiveImageModel:
@@ -26,11 +31,8 @@ def make_model(options: RunOptions, state: RunState, dataset: Dataset) -> Autore
             return AutoregressiveImageModel(from_spec(state.model))
         config = options.recipe
         assert config is not None  # else there was no state to begin with
-        model = AutoregressiveImageModel(
-            ModelConfig(
-                dataset.shape, config.network, config.distribution, config.fusion, dataset.classes.names
-            )
-        )
+        parts = (config.network, config.distribution, config.fusion)
+        model = AutoregressiveImageModel(ModelConfig(dataset.shape, *parts, dataset.classes.names))
     if options.start is not None:
         before, after = len(options.start.classes), len(model.classes)
         model.load_state_dict(grow(options.start.state_dict(), model.state_dict(), before, after))
@@ -51,16 +53,15 @@ def fit_data(options: RunOptions, state: RunState) -> Dataset:
     known = options.start.classes if options.start is not None else None
     if state.model:
         config = from_spec(state.model)
-        known = type(dataset.classes)(config.classes)
+        known = Labels(config.classes)
         if dataset.shape != config.shape:
-            raise UserError(
-                f"the run was begun with images of {config.shape}, and {dataset.name} has {dataset.shape}"
-            )
+            shapes = f"images of {config.shape}, and {dataset.name} has {dataset.shape}"
+            raise UserError(f"the run was begun with {shapes}")
     if known is None:
         return dataset
-    joined, index = join_classes(known, dataset.classes)
-    if state.model and joined != known:
-        new = [name for name in joined if name not in known.names]
+    classes, index = join_classes(known, dataset.classes)
+    new = [name for name in classes if name not in known.names]
+    if state.model and new:
         raise UserError(f"{dataset.name} has classes that the run was not begun with: {', '.join(new)}")
     if options.start is not None and bool(len(known)) != bool(len(dataset.classes)):
         single = "(a single class counts as none: give images of another class with it)"
@@ -69,7 +70,10 @@ def fit_data(options: RunOptions, state: RunState) -> Dataset:
             if len(dataset.classes)
             else f"the model has classes and the data have none {single}: they do not go together"
         )
-    return relabel(dataset, joined, index)
+    if new:
+        names = ", ".join(new[:10]) + (", ..." if len(new) > 10 else "")
+        warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
+    return relabel(dataset, classes, index)
 
 
 def training_images(dataset: Dataset, config: TrainingConfig) -> ImageSet:
@@ -106,15 +110,12 @@ def join_classes(old: Labels, new: Labels) -> tuple[Labels, Tensor]:
 
 def relabel(dataset: Dataset, classes: Labels, index: Tensor) -> Dataset:
     """The same images with labels counted in `classes`; `index` [K] holds the new index of each old class."""
-    splits = {name: _relabelled(images, classes, index) for name, images in dataset.splits.items()}
+    lookup = torch.cat([index, torch.tensor([UNKNOWN])])  # an unknown label, -1, finds the last
+    splits = {
+        name: replace(images, labels=lookup[images.labels], classes=classes)
+        for name, images in dataset.splits.items()
+    }
     return replace(dataset, splits=splits, classes=classes)
-
-
-def _relabelled(images: ImageSet, classes: Labels, index: Tensor) -> ImageSet:
-    known = images.labels != UNKNOWN
-    labels = images.labels.clone()
-    labels[known] = index[images.labels[known]]
-    return replace(images, labels=labels, classes=classes)
 
 
 def grow(old: dict[str, Tensor], new: dict[str, Tensor], before: int, after: int) -> dict[str, Tensor]:
@@ -124,41 +125,70 @@ def grow(old: dict[str, Tensor], new: dict[str, Tensor], before: int, after: int
     image's extra channels), the new classes get the mean of the old ones. The first `before` classes of the new
     model are the old one's. Raises UserError where the two networks differ in anything else.
     """
-    missing = sorted(set(new) ^ set(old))
-    if missing:
+    lonely = sorted(set(new) ^ set(old))
+    if lonely:
         raise UserError(
-            f"the model to start from is another network: '{missing[0]}' is in only one of the two"
+            f"the model to start from is another network: '{lonely[0]}' is in only one of the two"
         )
     grown = {name: _grow_tensor(name, old[name], like, before, after) for name, like in new.items()}
     for name in new:
         gain = name.removesuffix("weight") + "gain"
         if gain in new and grown[name].shape != old[name].shape:
             # The norm of the normalised weights grew, and those of the old inputs should not shrink.
-            grown[gain] = grown[gain] * _norm(grown[name]) / _norm(old[name])
+            longer, shorter = (
+                each[name].flatten(1).norm(dim=1).view_as(grown[gain]) for each in (grown, old)
+            )
+            grown[gain] = grown[gain] * longer / shorter
     return grown
-
-
-def _norm(weight: Tensor) -> Tensor:
-    return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.dim() - 1))
 
 
 def _grow_tensor(name: str, old: Tensor, like: Tensor, before: int, after: int) -> Tensor:
     if old.shape == like.shape:
         return old.clone()
-    differing = [
-        dim for dim in range(like.dim()) if old.dim() == like.dim() and old.shape[dim] != like.shape[dim]
-    ]
-    if (
-        len(differing) != 1
-        or like.shape[differing[0]] - old.shape[differing[0]] != after - before
-        or not before
-    ):
+    added = [there - here for here, there in zip(old.shape, like.shape, strict=False)]
+    differing = [dim for dim, count in enumerate(added) if count]
+    comparable = before > 0 and old.dim() == like.dim() and len(differing) == 1
+    if not comparable or added[differing[0]] != after - before:
         raise UserError(
             f"the model to start from does not fit: '{name}' is {tuple(old.shape)} there and {tuple(like.shape)} here"
         )
-    dim = differing[0]
+    (dim,) = differing
     own = old.narrow(dim, old.shape[dim] - before, before)
-    added = own.mean(dim, keepdim=True).expand(
-        *[after - before if d == dim else -1 for d in range(old.dim())]
-    )
-    return torch.cat([old, added], dim)
+    return torch.cat([old, *[own.mean(dim, keepdim=True)] * (after - before)], dim)
+
+
+@torch.no_grad()
+def initialise(model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None) -> None:
+    """Set the gains and biases of the layers of `model`, in place, from images [n, C, H, W], so that every layer begins
+    with outputs of mean 0 and variance 1 (Salimans & Kingma 2016, section 3)."""
+    with evaluating(model):
+        model.pixel_parameters(levels, labels, _Standardising())
+
+
+class _Standardising(WholeImage):
+    """A look at whole images under which each layer is changed so that what it returns is standardised."""
+
+    def convolve(self, layer: Any, x: Tensor) -> Tensor:
+        return _standardise(layer, super().convolve(layer, x))
+
+    def valid(self, layer: Any, x: Tensor, onto: Tensor | None = None) -> Tensor:
+        y = _standardise(layer, super().valid(layer, x))
+        return y if onto is None else y + onto
+
+    def enlarge(self, layer: Any, x: Tensor, like: Tensor) -> Tensor:
+        return _standardise(layer, super().enlarge(layer, x, like))
+
+
+def _standardise(layer: Any, output: Tensor) -> Tensor:
+    # A part of a layer has no gain of its own and stays as it is.
+    if not isinstance(layer, Kernel) or layer.bias is None:
+        return output
+    mean, scale = output.mean((0, 2, 3)), output.std((0, 2, 3), correction=0)
+    scale = scale.where(scale > LEAST_SPREAD, 1)
+    if isinstance(layer, Enlarge):
+        # It has a gain for each input: one scale for all outputs.
+        scale = scale.mean().expand_as(scale)
+    size = layer.weight if layer.gain is None else layer.gain
+    size.div_(scale.view(-1, *[1] * (size.dim() - 1)))
+    layer.bias.copy_((layer.bias - mean) / scale)
+    return (output - mean.view(1, -1, 1, 1)) / scale.view(1, -1, 1, 1)

@@ -1,18 +1,99 @@
-"""When side work is due, so that it keeps to its share of the time: decisions on plain values.
+"""How long a run is, and when its side work is due, so that this keeps to its share of the time: decisions on plain
+values.
 
-What changes the result (when to validate) depends on steps alone, except in a run by the clock.
+By steps, a run is a function of its seed alone and can be resumed bit for bit: what changes the result (when to
+validate) depends on steps alone. By the clock it depends on the machine's speed.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
-from .budget import Budget
-from .validation import FORWARD_COST, ONE_SHARE, SHARE
+from ..errors import check_above_zero, check_whole
 
-SHEET_SHARE = 0.05  # of the time
-ROWS = 100  # of the journal over a run, beside those of validations
+SHARE = 0.1  # of the time, for validations
+ONE_SHARE = 0.05  # of the time, that a single validation may take in a run by the clock
+FORWARD_COST = 1 / 3  # of an image in training: no backward pass
+PROBE_COST = 1.2  # of a validation, with the training images beside the validation ones
 LEAST_VALIDATIONS = 10  # in a run by the clock, where they are affordable
 FEW_STEPS_SECONDS = 120.0  # that a validation may take in any case
-PROBE_COST = 1.2  # of a validation, with the training images beside the validation ones
+SHEET_SHARE = 0.05  # of the time, for sheets of samples
+ROWS = 100  # of the journal over a run, beside those of validations
+
+
+def check_budget(minutes: float | None, max_steps: int | None, seed: int | None) -> None:
+    """Raise UserError for a budget or a seed that is none."""
+    check_above_zero("the minutes", minutes)
+    check_whole("the steps (max-steps)", max_steps, least=1)
+    check_whole("the seed", seed, least=0)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may take; how far it has come is a function of its steps and seconds.
+
+    >>> Budget(steps=200).progress(50, elapsed=1e6), Budget(steps=200, seconds=100.0).progress(50, elapsed=75.0)
+    (0.25, 0.75)
+    """
+
+    steps: int
+    """Of the schedule, where there are no seconds."""
+    seconds: float | None = None
+    """That the schedule spans instead of steps."""
+    max_steps: int | None = None
+    """After which the run stops, wherever the schedule is."""
+    reserve: float = 0.0
+    """Seconds that belong to what follows the last step: a validation, and a sheet of samples."""
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds in which steps may be taken; None in a run by steps."""
+        return None if self.seconds is None else max(1.0, self.seconds - self.reserve)
+
+    @property
+    def last_step(self) -> int:
+        """Steps of a run by steps."""
+        return min(self.steps, self.max_steps) if self.max_steps is not None else self.steps
+
+    def leaving(self, reserve: float) -> "Budget":
+        """Returns the same budget with so many seconds for what follows the last step."""
+        return replace(self, reserve=reserve)
+
+    def progress(self, step: int, elapsed: float) -> float:
+        """Returns the share of the run that is done before `step`, in [0, 1]."""
+        return min(1.0, step / self.steps if self.limit is None else elapsed / self.limit)
+
+    def spent(self, step: int, elapsed: float) -> bool:
+        """Returns whether there is nothing left."""
+        return self.progress(step, elapsed) >= 1 or (self.max_steps is not None and step >= self.max_steps)
+
+    def total_steps(self, step: int, progress: float) -> float:
+        """Returns how many steps the run will have, as far as is known."""
+        if self.limit is None or progress <= 0:
+            return float(self.steps)
+        return max(step / progress, float(step), 1.0)
+
+    def seconds_left(self, step: int, elapsed: float, step_seconds: float) -> float:
+        """Returns the seconds that are left at this speed."""
+        return (self.last_step - step) * step_seconds if self.limit is None else self.limit - elapsed
+
+
+class Clock:
+    """Seconds of a run over all its sittings; `carried` are those of earlier ones."""
+
+    def __init__(self, carried: float = 0.0) -> None:
+        self.carried = carried
+        self.begun = time.monotonic()
+
+    def begin(self) -> float:
+        """Start this sitting: what came before was preparation. Returns its seconds."""
+        prepared = time.monotonic() - self.begun
+        self.begun = time.monotonic()
+        return prepared
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds until now."""
+        return self.carried + time.monotonic() - self.begun
 
 
 @dataclass(frozen=True)
@@ -57,6 +138,12 @@ def affordable_pairs(
     return 0 if affordable >= pairs * seconds_a_pair else max(1, round(affordable / seconds_a_pair))
 
 
+def steps_between(pairs: int, wanted: int, batch: int) -> int:
+    """Returns the steps between validations: `wanted`, or more so that they take a tenth of the time at most."""
+    affordable = pairs * FORWARD_COST * (1 - SHARE) / SHARE / batch
+    return max(1, wanted, round(affordable))
+
+
 @dataclass
 class ValidationPace:
     """Every so many steps; in a run by the clock as often as keeps to a tenth of the time, unless the user says how
@@ -81,9 +168,8 @@ class ValidationPace:
         if self.asked:
             return moment.step % self.every == 0 and moment.left > self.cost
         pause = self.cost * (1 - SHARE) / SHARE
-        wait = max(
-            pause, min(self.every * self.step_seconds, (moment.elapsed + moment.left) / LEAST_VALIDATIONS)
-        )
+        often = (moment.elapsed + moment.left) / LEAST_VALIDATIONS
+        wait = max(pause, min(self.every * self.step_seconds, often))
         return moment.elapsed - self.last >= wait and moment.left > pause / 2
 
     @property
@@ -112,14 +198,9 @@ class RowPace:
 
 
 def sheet_due(
-    moment: Moment,
-    every: float,
-    last_step: int,
-    last_cost: float,
-    spent: float,
-    expected: float,
+    moment: Moment, every: float, last_step: int, last_cost: float, spent: float, expected: float,
     asked: bool = False,
-) -> bool:
+) -> bool:  # fmt: skip
     """Returns whether a sheet of samples is wanted and affordable; one at the start, too.
 
     `every`: steps between them (0: none); `last_step` (-1: there was none) and `last_cost` are of the last one; `spent`
@@ -153,16 +234,12 @@ class SpeedMeter:
     step: int = 0
     time: float = 0.0
 
-    def begin(self, step: int, time: float) -> None:
-        """Count from here: what came before was no training."""
-        self.step, self.time = step, time
-
     def leave_out(self, seconds: float) -> None:
         """Do not count so many seconds of side work."""
         self.time += seconds
 
     def look(self, step: int, time: float) -> float | None:
-        """Returns steps a second since `begin`, and begins anew; None where that was too short to tell.
+        """Returns steps a second since the last look that told them; None where that was too short to tell.
 
         >>> meter = SpeedMeter(10, 0.0)
         >>> meter.look(12, 0.1), meter.look(20, 2.0)
@@ -171,5 +248,5 @@ class SpeedMeter:
         passed, steps = time - self.time, step - self.step
         if passed <= 0.5 or not steps:
             return None
-        self.begin(step, time)
+        self.step, self.time = step, time
         return steps / passed

@@ -3,7 +3,6 @@
 from copy import deepcopy
 from dataclasses import replace
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,19 +23,16 @@ from ..progress import warn
 from ..records import DataRecord, ModelRecord
 from ..speed import choose_precision, compile_pays, load_a_core
 from ..training_config import TrainingConfig
-from .batches import Batches, ImageStore, Order, make_order
-from .budget import Budget, Clock
+from .batches import Batches, ImageStore, Order, generator, make_order
 from .duties import DUTIES
 from .guard import Guard
-from .initialise import initialise
-from .material import fit_data, make_model, training_images
-from .optimise import EMA, make_optimiser
-from .options import RunOptions, claim, continued, new_state
+from .material import fit_data, initialise, make_model, training_images
+from .pacing import Budget, Clock
 from .run import Run
-from .run_state import RunState
-from .seeds import generator
-from .step import GradientGraph, Stepper
-from .validation import ValidationPlan, plan_validation
+from .run_state import RunOptions, RunState, continued, new_state
+from .state_files import claim
+from .step import EMA, GradientGraph, Stepper, make_optimiser
+from .validation import plan_validation
 from .watch import LossWatch, nonfinite_images
 
 PROBE = 256  # training images that are scored beside the validation ones
@@ -50,26 +46,31 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     clock.carried = state.elapsed
     config = from_plain(TrainingConfig, state.training, "the run's training")
     _check(config, fabric.world_size)
-    if config.wandb:
-        require_wandb()
+
     dataset = fit_data(options, state)
-    if options.start is not None:
-        _tell_new_classes(options.start, dataset)
     images = training_images(dataset, config)
     model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
-    budget = _budget(config, state, len(images))
     store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
     if options.saved is None:
         first = store.take(order.indices(0)[: config.at_once])
         if config.init_data_dependent and options.start is None:  # weights to start from stay as they are
             initialise(model, *first)
         _choose(state, config, model, *first, images=len(images), ranks=fabric.world_size)
+
     fabric = launch(options.device, state.precision) if state.precision != "32-true" else fabric
     average = EMA(model) if config.ema or config.ema_decay else None
     objective = _objective(model, state)
-    batches = Batches(fabric, store, order, state.seed, _augment(state, images), objective)
+    augment = from_plain(AugmentConfig, state.augment, "the run's augmentation")
+    drawn = Augment(augment, images.shape) if augment.active else None
+    held_out = dataset.validation if not config.include_validation else None
+    probe = torch.randperm(len(images), generator=generator(state.seed, "probe"))[:PROBE].sort().values
+    seconds = None if state.minutes is None else state.minutes * 60
+    nonfinite = nonfinite_images(model, store, order.indices, images)
+
     out = on_first(fabric, lambda: claim(options, lock))
+    settings = {**state.recipe, "seed": state.seed, "minutes": state.minutes, "ranks": fabric.world_size}
+    wandb = settings if config.wandb else None
     run = Run(
         out=out,
         fabric=fabric,
@@ -80,14 +81,14 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
         objective=objective,
         stepper=_stepper(fabric, objective, config, state),
         images=images,
-        batches=batches,
-        validation=_validation(dataset, config, state),
-        probe=_probe(images, state),
-        budget=budget,
+        batches=Batches(fabric, store, order, state.seed, drawn, objective),
+        validation=plan_validation(held_out, config.validation_pairs, state.seed) if held_out else None,
+        probe=images[probe],
+        budget=Budget(ceil(config.epochs * len(images) / config.batch), seconds, state.max_steps),
         clock=clock,
-        watch=_watch(state, config, batches, images),
+        watch=LossWatch(state, model.shape.uniform_bits, config.tolerate, nonfinite, parts=objective.parts),
         guard=guard,
-        journal=_journal(out, state, config, objective, fabric.world_size) if is_first() else None,
+        journal=Journal(out, state.step, wandb, out.name, objective.parts) if is_first() else None,
     )
     if options.saved is not None:
         run.restore(options.saved.tensors)
@@ -96,34 +97,36 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
 
 
 def _state(options: RunOptions, fabric: Any, lock: FolderLock) -> RunState:
-    """What the run remembers: of the sitting before, or nothing yet."""
-    wanted = options.out
-    if wanted is not None:
-        on_first(fabric, lambda: _may_write(wanted, options, lock))
+    """What the run remembers: of the sitting before, or nothing yet. UserError where the folder is taken, or holds what
+    may not be overwritten."""
+    out = options.out
+
+    def may_write() -> None:
+        if out is not None:
+            refuse_occupied(out, options.overwrite or options.resume)
+            if out.is_dir():
+                lock.take(out)
+
+    on_first(fabric, may_write)
     if options.saved is not None:
         return continued(deepcopy(options.saved.state), options)
-    if options.resume and wanted is not None:
-        if (wanted / checkpoint.WEIGHTS).exists():
+    if options.resume and out is not None:
+        if (out / checkpoint.WEIGHTS).exists():
             raise UserError(
-                f"{wanted} holds a model, but no state of a run that can be read: --resume cannot go on; choose "
+                f"{out} holds a model, but no state of a run that can be read: --resume cannot go on; choose "
                 "another --out, or begin anew with --overwrite"
             )
-        warn(f"there is no state of an earlier run in {wanted}: a new one begins")
+        warn(f"there is no state of an earlier run in {out}: a new one begins")
     return new_state(options)
 
 
-def _may_write(out: Path, options: RunOptions, lock: FolderLock) -> None:
-    """Before anything is prepared: UserError where the folder is taken, or holds what may not be overwritten."""
-    refuse_occupied(out, options.overwrite or options.resume)
-    if out.is_dir():
-        lock.take(out)
-
-
-def _tell_new_classes(start: AutoregressiveImageModel, dataset: Dataset) -> None:
-    new = dataset.classes.names[len(start.classes) :]
-    if new:
-        names = ", ".join(new[:10]) + (", ..." if len(new) > 10 else "")
-        warn(f"classes that the model to start from does not know begin as the mean of its own: {names}")
+def _check(config: TrainingConfig, ranks: int) -> None:
+    for name in config.duties:
+        DUTIES[name]
+    if config.batch < ranks:
+        raise UserError(f"a batch of {config.batch} cannot be shared by {ranks} ranks; raise training.batch")
+    if config.wandb:
+        require_wandb()
 
 
 def _model(
@@ -145,55 +148,22 @@ def _model(
     return model
 
 
-def _watch(state: RunState, config: TrainingConfig, batches: Batches, images: ImageSet) -> LossWatch:
-    """The watch over the losses, which knows the images of a step by name."""
-    objective = batches.objective
-    nonfinite = nonfinite_images(objective.model, batches.store, batches.order.indices, images)
-    bits = objective.model.shape.uniform_bits
-    return LossWatch(state, bits, config.tolerate, nonfinite, parts=objective.parts)
-
-
 def _order(
     images: ImageSet, model: AutoregressiveImageModel, config: TrainingConfig, state: RunState
 ) -> Order:
-    focus = [model.classes.index(word) for word in config.focus]
+    classes = model.classes
+    focus = [classes.index(word) for word in config.focus]
     for index in focus:
         if not bool((images.labels == index).any()):
-            raise UserError(
-                f"there are no training images of the class {model.classes[index]} to draw more of"
-            )
-    return make_order(
-        images.labels,
-        len(model.classes),
-        config.batch,
-        state.seed,
-        config.balanced,
-        focus,
-        config.focus_share,
-    )
-
-
-def _budget(config: TrainingConfig, state: RunState, images: int) -> Budget:
-    steps = ceil(config.epochs * images / config.batch)
-    return Budget(steps, None if state.minutes is None else state.minutes * 60, state.max_steps)
-
-
-def _check(config: TrainingConfig, ranks: int) -> None:
-    for name in config.duties:
-        DUTIES[name]
-    if config.batch < ranks:
-        raise UserError(f"a batch of {config.batch} cannot be shared by {ranks} ranks; raise training.batch")
+            raise UserError(f"there are no training images of the class {classes[index]} to draw more of")
+    drawn = (config.balanced, focus, config.focus_share)
+    return make_order(images.labels, len(classes), config.batch, state.seed, *drawn)
 
 
 def _choose(
-    state: RunState,
-    config: TrainingConfig,
-    model: AutoregressiveImageModel,
-    levels: Tensor,
-    labels: Tensor | None,
-    images: int,
-    ranks: int,
-) -> None:
+    state: RunState, config: TrainingConfig, model: AutoregressiveImageModel, levels: Tensor, labels: Tensor | None,
+    images: int, ranks: int,
+) -> None:  # fmt: skip
     """The choice of precision and compilation, made once in a run, by measuring on its first batch."""
     state.load = load_a_core()
     if config.precision != "auto":
@@ -224,11 +194,6 @@ def _stepper(fabric: Any, objective: Objective, config: TrainingConfig, state: R
     return Stepper(fabric, wrapped, optimiser, config.clip, config.accumulate, objective.parts)
 
 
-def _journal(out: Path, state: RunState, config: TrainingConfig, objective: Objective, ranks: int) -> Journal:
-    settings = {**state.recipe, "seed": state.seed, "minutes": state.minutes, "ranks": ranks}
-    return Journal(out, state.step, settings if config.wandb else None, out.name, objective.parts)
-
-
 def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.state.compiled or run.config.accumulate > 1:
@@ -236,31 +201,13 @@ def _capture(run: Run) -> None:
     if not run.objective.static or run.model.config.fusion.views != "none":
         return
     batch = run.batches.at(run.state.step)
+
+    def gradient(levels: Tensor, labels: Tensor | None) -> Tensor:
+        return run.stepper.eager(Batch(levels, labels), run.config.batch)
+
     try:
-        run.stepper.graph = GradientGraph(
-            lambda levels, labels: run.stepper.eager(Batch(levels, labels), run.config.batch),
-            run.objective,
-            batch.levels,
-            batch.labels,
-        )
+        run.stepper.graph = GradientGraph(gradient, run.objective, batch.levels, batch.labels)
     except RuntimeError as error:
-        warn(
-            f"the network runs operation by operation, since it cannot be captured: {str(error).splitlines()[0]}"
-        )
+        reason = str(error).splitlines()[0]
+        warn(f"the network runs operation by operation, since it cannot be captured: {reason}")
         run.objective.zero_grad(set_to_none=True)
-
-
-def _augment(state: RunState, images: ImageSet) -> Augment | None:
-    config = from_plain(AugmentConfig, state.augment, "the run's augmentation")
-    return Augment(config, images.shape) if config.active else None
-
-
-def _validation(dataset: Dataset, config: TrainingConfig, state: RunState) -> ValidationPlan | None:
-    if dataset.validation is None or config.include_validation:
-        return None
-    return plan_validation(dataset.validation, config.validation_pairs, state.seed)
-
-
-def _probe(images: ImageSet, state: RunState) -> ImageSet:
-    chosen = torch.randperm(len(images), generator=generator(state.seed, "probe"))[:PROBE]
-    return images[chosen.sort().values]

@@ -17,18 +17,16 @@ from ..objectives import Objective
 from ..speed import seconds_of
 from ..training_config import TrainingConfig
 from .batches import Batches
-from .budget import Budget, Clock
-from .guard import Guard
-from .optimise import EMA, learning_rate
-from .own_files import products_of
-from .pacing import Moment
-from .run_state import RunState
-from .state_files import SavedState, pack_optimiser, put, save_state, tensors_of, unpack_optimiser
-from .step import Stepper
+from .guard import Guard, Interrupted
+from .pacing import Budget, Clock, Moment
+from .run_state import RunState, SavedState
+from .state_files import pack_optimiser, restore, save_state, tensors_of
+from .step import EMA, Stepper, learning_rate
 from .validation import ValidationPlan
 from .watch import LossWatch
 
 SOUND = 16  # images on which weights are tried before they are saved
+SHEETS = 5  # of samples in a run, where nothing else is asked for
 LOOK_EVERY = 10  # steps between looks at a GPU's results; waiting for each would cost more than it gives
 
 
@@ -100,6 +98,13 @@ class Run:
         """The learning rate of the coming step."""
         return learning_rate(self.config, self.state.step, self.progress, self.epoch)
 
+    @property
+    def steps_between_sheets(self) -> float:
+        """Those that the user asks for (0: no sheets), else for five sheets in the run, an epoch apart or more."""
+        asked = self.config.sample_every
+        epochs = max(1.0, self.config.epochs / SHEETS) if asked is None else asked
+        return epochs * len(self.images) / self.config.batch
+
     def moment(self) -> Moment:
         """Where the run stands between two steps."""
         limit = self.budget.limit
@@ -126,8 +131,8 @@ class Run:
 
     def check(self) -> None:
         """Raise Interrupted if a signal came; with other ranks only `pulse` may stop, on all at once."""
-        if self.alone:
-            self.guard.check()
+        if self.alone and self.guard.asked:
+            raise Interrupted
 
     def save(self) -> None:
         """Write the state, unless the weights have gone astray: the last good one stays."""
@@ -138,9 +143,8 @@ class Run:
         save_state(self.out, self.state.step, SavedState(tensors, self.state))
 
     def _tensors(self) -> dict[str, Tensor]:
-        return tensors_of(
-            self.model, self.average.model if self.average is not None else None, self.objective
-        )
+        average = self.average.model if self.average is not None else None
+        return tensors_of(self.model, average, self.objective)
 
     @torch.no_grad()
     def _sound(self) -> bool:
@@ -152,8 +156,7 @@ class Run:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue with the tensors of a state."""
-        put(self._tensors(), tensors)
-        unpack_optimiser(self.stepper.optimiser, tensors)
+        restore(self._tensors(), self.stepper.optimiser, tensors)
 
     def measure(self) -> float:
         """Seconds of forward and backward on a batch; the weights stay as they are."""
@@ -166,7 +169,3 @@ class Run:
                 self.objective.zero_grad(set_to_none=True)
 
         return seconds_of(action, self.fabric.device)
-
-    def note_product(self, name: str) -> None:
-        """List a file, by its name below the folder, that is about to be written: it belongs to the run."""
-        products_of(self.out).note([name])

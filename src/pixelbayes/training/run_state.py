@@ -1,12 +1,26 @@
-"""What a run remembers besides its tensors."""
+"""What a run was asked for (`RunOptions`), and what it remembers from one sitting to the next (`RunState`)."""
 
 from dataclasses import asdict, dataclass, field
+from math import inf
+from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from .. import objectives
+from ..data import Dataset
+from ..data.held_out import count_trained
+from ..data.opening import alike_divided
 from ..distributed import Arithmetic
 from ..errors import UserError
-from ..plain import field_types, from_plain
+from ..model import AutoregressiveImageModel
+from ..plain import field_types, from_plain, to_plain
+from ..progress import warn
+from ..recipe import Recipe, from_dict
 
+SUMMARY = "training.json"
+"""Written into the run's folder when the run has come to its end."""
 EARLIER_DEFAULTS = {"validate_every": 1.0, "sample_every": 10.0}
 """What earlier versions wrote where nothing was asked for; as a wish of the user's it would be kept to."""
 
@@ -80,7 +94,144 @@ class RunState:
             }
         return state
 
-    @property
-    def augment_words(self) -> list[str]:
-        """What augmentation does, in words."""
-        return [name if value is True else f"{name} {value}" for name, value in self.augment.items() if value]
+    def warn_once(self, subject: str) -> bool:
+        """Returns whether the user has not been warned of this in the run before; from now on, he has."""
+        if subject in self.warned:
+            return False
+        self.warned.append(subject)
+        return True
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What a state file holds: tensors by name, and the rest of what the run remembers."""
+
+    tensors: dict[str, Tensor]
+    state: RunState
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the caller of `train` asked for; `saved` is the state to go on from, if there is one."""
+
+    dataset: Dataset
+    recipe: Recipe | None
+    out: Path | None
+    minutes: float | None
+    max_steps: int | None
+    seed: int | None
+    device: torch.device
+    resume: bool
+    overwrite: bool
+    start: AutoregressiveImageModel | None
+    saved: SavedState | None
+
+
+def new_state(options: RunOptions) -> RunState:
+    """What a run that begins remembers."""
+    recipe = options.recipe
+    if recipe is None:
+        raise UserError("a new run needs a recipe")
+    return RunState(
+        seed=options.seed or 0,
+        minutes=options.minutes,
+        max_steps=options.max_steps,
+        training=to_plain(recipe.training),
+        augment=to_plain(recipe.augment),
+        objective=objectives.CONFIGS.to_table(recipe.objective),
+        recipe=recipe.to_dict(),
+        seen_validation=_saw_validation(options.start, options.dataset),
+    )
+
+
+def _saw_validation(start: AutoregressiveImageModel | None, dataset: Dataset) -> bool:
+    """Whether a model to start from may have been trained on images that its new run holds out: it remembers one of
+    them, or the data are the same, and it was trained on its validation images too, or on another division of them."""
+    if start is None or dataset.validation is None:
+        return False
+    before, data = start.record.data, dataset.preparation
+    if count_trained(before, dataset.validation):
+        return True
+    if not before.source or before.source != data.source:
+        return False
+    return start.record.training.trained_on_validation or not alike_divided(before, data)
+
+
+def continued(state: RunState, options: RunOptions) -> RunState:
+    """What a run that goes on remembers: what the caller gives anew is taken, the seed and the network stay."""
+    if options.seed is not None and options.seed != state.seed:
+        warn(f"the run keeps its seed {state.seed}")
+    begun, asked = state.training, options.recipe
+    state.minutes = options.minutes if options.minutes is not None else state.minutes
+    state.max_steps = options.max_steps if options.max_steps is not None else _limit(state, options.out)
+    if asked is not None:
+        _refuse_other_parts(state, asked)
+        # Once measured, precision and compilation change by hand only.
+        precision, compiled = asked.training.precision, asked.training.compile
+        if precision != "auto" and precision != begun.get("precision"):
+            state.precision = precision
+        if compiled not in ("auto", begun.get("compile")):
+            state.compiled = compiled == "on"
+        state.objective = objectives.CONFIGS.to_table(asked.objective)
+        state.training, state.augment = to_plain(asked.training), to_plain(asked.augment)
+        state.recipe = asked.to_dict()
+    _choose_anew(state, begun.get("select"))
+    if state.stopped and state.stale < (state.training.get("patience") or inf):
+        state.stopped = ""
+    return state
+
+
+def _limit(state: RunState, out: Path | None) -> int | None:
+    """The limit of steps of the run; None where it had stopped there and is now told to go on."""
+    reached = state.max_steps is not None and state.step >= state.max_steps
+    if not reached or out is None or not (out / SUMMARY).exists():
+        return state.max_steps
+    state.validation_pairs = 0  # they may have been few, for few steps
+    warn(f"the run had ended after {state.step:,} steps, as it was told to; it goes on to its schedule's end")
+    return None
+
+
+def _refuse_other_parts(state: RunState, asked: Recipe) -> None:
+    """UserError where the recipe asks for what cannot change in mid-run: steps of another size could not be counted
+    with those so far, averaged weights cannot begin, and another objective or network would be another run."""
+    begun, training = state.training, asked.training
+    if begun.get("batch", training.batch) != training.batch:
+        raise UserError(
+            f"the run was begun with batches of {begun['batch']}, and --resume goes on so: leave training.batch as it "
+            "was (training.accumulate takes a batch in parts, for less memory), or begin anew with --from"
+        )
+    averaged = bool(begun.get("ema") or begun.get("ema_decay"))
+    if averaged != bool(training.ema or training.ema_decay):
+        raise UserError(
+            f"the run was begun {'with' if averaged else 'without'} averaged weights, and --resume goes on so: leave "
+            "training.ema as it was, or begin anew with another --out"
+        )
+    objective, own = objectives.CONFIGS.to_table(asked.objective)["name"], state.objective["name"]
+    if objective != own:
+        raise UserError(
+            f"the run was begun with the objective {own}, and --resume goes on with that: leave it out, or "
+            f"begin anew with --from (and --objective {objective})"
+        )
+    known = from_dict(state.recipe, "the run's recipe")  # an earlier version's table has fewer fields
+    for part in ("network", "distribution", "fusion"):
+        if getattr(known, part) != getattr(asked, part):
+            raise UserError(
+                f"the run was begun with another {part} ({state.recipe.get(part)}); --resume goes on with that: leave "
+                "it out, or begin anew with another --out"
+            )
+
+
+def _choose_anew(state: RunState, before: str | None) -> None:
+    """Where another figure chooses the weights from now on: what the best ones so far have of it."""
+    select = state.training.get("select")
+    if select == before or state.best is None:
+        return
+    figures, state.stale = state.best_figures, 0
+    accuracy = figures.get(f"validation_{select}") if select != "bits_per_dim" else None
+    state.best = figure_of_merit(figures["validation_bits_per_dim"] or inf, accuracy)
+
+
+def figure_of_merit(bits: float, accuracy: float | None) -> float:
+    """What chooses the weights, the larger the better: fewer bits/dim, or an accuracy. Equal accuracies are common on
+    small sets: then the likelihood decides."""
+    return -bits if accuracy is None else accuracy - 1e-6 * bits

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ..data import Augment, ImageSet
 from ..files import whole
 from ..model import AutoregressiveImageModel
 from ..pictures import curves, sheet
 from ..tasks.generate import generate
-from .seeds import derive
+from .batches import derive
 
 MOST_ROWS = 20
 IMAGES = 64  # on one sheet, about
@@ -44,7 +43,7 @@ def expected_seconds(model: AutoregressiveImageModel) -> float:
 def draw_augmented(images: ImageSet, augment: Augment, path: Path, seed: int, columns: int = 10) -> None:
     """Some training images as they are, and three times augmented."""
     chosen = torch.linspace(0, len(images) - 1, min(columns, len(images))).long()
-    levels: Tensor = images.levels[chosen]
+    levels = images.levels[chosen]
     drawn = [levels]
     with torch.random.fork_rng(devices=[]):
         for number in range(3):

@@ -1,14 +1,19 @@
-"""One step of the optimiser, without waiting for the device."""
+"""One step: the gradient of a batch, its clipping, the update at a learning rate, the moving average of the weights. It
+never waits for the device."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from math import cos, pi
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
+from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Losses
+from ..training_config import TrainingConfig
 
 Gradient = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -22,14 +27,9 @@ class Stepper:
     """
 
     def __init__(
-        self,
-        fabric: Any,
-        objective: Any,
-        optimiser: Optimizer,
-        clip: float = 0.0,
-        accumulate: int = 1,
+        self, fabric: Any, objective: Any, optimiser: Optimizer, clip: float = 0.0, accumulate: int = 1,
         parts: Sequence[str] = ("likelihood",),
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.fabric = fabric
         self.objective = objective
         self.optimiser = optimiser
@@ -47,10 +47,9 @@ class Stepper:
         means = self.gradient(batch, total)
         if self.fabric.world_size > 1:
             means = self.fabric.all_reduce(means, reduce_op="sum")
-        parameters = [
-            p for group in self.optimiser.param_groups for p in group["params"] if p.grad is not None
-        ]
-        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        everything = [p for group in self.optimiser.param_groups for p in group["params"]]
+        parameters = [p for p in everything if p.grad is not None]
+        norm = get_total_norm([p.grad for p in parameters])
         refused = ~(means[0].isfinite() & norm.isfinite())
         if self.clip:
             clip_grads_with_norm_(parameters, self.clip, norm)
@@ -69,7 +68,7 @@ class Stepper:
 
     def eager(self, batch: Batch, total: int) -> Tensor:
         """`gradient`, operation by operation."""
-        pieces = batch.split(self.part(len(batch.levels)))
+        pieces = batch.split(max(1, -(-len(batch.levels) // self.accumulate)))
         means = torch.zeros(1 + len(self.parts), device=batch.levels.device)
         for number, piece in enumerate(pieces, 1):
             with self.fabric.no_backward_sync(self.objective, enabled=number < len(pieces)):
@@ -87,14 +86,83 @@ class Stepper:
         ]
         return torch.stack([value.detach().float() for value in (loss, *told)])
 
-    def part(self, images: int) -> int:
-        """Images that go through the network at once."""
-        return max(1, -(-images // self.accumulate))
-
 
 def _part_of_mean(value: Tensor, images: int, total: int) -> Tensor:
     """What `images` of a batch of `total` add to its mean: `value` is one for each of them, or their mean."""
     return (value.sum() if value.dim() else value * images) / total
+
+
+def make_optimiser(
+    module: nn.Module, config: TrainingConfig, own: Sequence[nn.Parameter] = (), own_rate: float = 1.0
+) -> Optimizer:
+    """The optimiser of a model's trainable parameters, in two groups: decayed and not; and of an objective's `own`,
+    whose learning rate is `own_rate` times that of the model."""
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [item for item in trainable if _is_matrix(item)], "weight_decay": config.weight_decay},
+        {"params": [item for item in trainable if not _is_matrix(item)], "weight_decay": 0.0},
+        {"params": list(own), "weight_decay": 0.0, "factor": own_rate},
+    ]
+    kind = AdamW if config.optimiser == "adamw" else Adam
+    there = [group for group in groups if group["params"]]
+    return kind(there, lr=config.learning_rate, betas=config.betas, fused=True)
+
+
+def _is_matrix(parameter: Tensor) -> bool:
+    """True of weights that mix inputs; a gain or a bias has one value for each output, whatever its shape."""
+    return parameter.numel() > max(parameter.shape, default=1)
+
+
+def set_rate(optimiser: Optimizer, rate: float) -> None:
+    """The learning rate of the coming step."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("factor", 1.0)
+
+
+def learning_rate(config: TrainingConfig, step: int, progress: float, epoch: float = 0.0) -> float:
+    """The rate for `step` (counted from 0), in `epoch`, of a run that has come as far as `progress` in [0, 1].
+
+    >>> learning_rate(TrainingConfig(learning_rate=1.0, schedule="linear", warmup=0.0), 50, 0.25)
+    0.75
+    """
+    warm = min(1.0, progress / config.warmup) if config.warmup > 0 else 1.0
+    peak = config.learning_rate * (warm or 1e-3)  # a first step of rate zero would be wasted
+    if config.schedule == "constant":
+        return peak
+    if config.schedule == "exponential":
+        return peak * config.decay ** (step if config.decay_per == "step" else int(epoch))
+    left = 1 - progress if config.schedule == "linear" else (1 + cos(pi * progress)) / 2
+    return peak * (config.final_rate + (1 - config.final_rate) * left)
+
+
+def decay_of(horizon: float, total_steps: float) -> float:
+    """The decay whose horizon, 1 / (1 - decay) steps, is a share of the run.
+
+    >>> decay_of(0.1, 1000)
+    0.99
+    """
+    return max(0.0, 1.0 - 1.0 / max(1.0, horizon * total_steps))
+
+
+class EMA:
+    """A copy of `model` that holds the exponential moving average of its weights (Polyak & Juditsky 1992): `.model`, in
+    evaluation mode.
+
+    The mean is weighted: `mass = decay * mass + (1 - decay)`, `mean += (1 - decay) / mass * (weights - mean)`,
+    so that the first update copies the weights and the random start leaves no trace.
+    """
+
+    def __init__(self, model: AutoregressiveImageModel) -> None:
+        self.model = deepcopy(model).eval().requires_grad_(False)
+        self._mean: list[Tensor] = list(self.model.parameters())
+        self._weights: list[Tensor] = list(model.parameters())
+
+    @torch.no_grad()
+    def update(self, decay: float, mass: float) -> float:
+        """Take the model's present weights in. Returns the new mass; `mass` is the one before, 0 at the start."""
+        mass = decay * mass + (1.0 - decay)
+        torch._foreach_lerp_(self._mean, self._weights, (1.0 - decay) / mass)
+        return mass
 
 
 class GradientGraph:

@@ -10,27 +10,24 @@ import torch
 
 from .. import checkpoint
 from ..data import Dataset
-from ..distributed import agree, pick_device
+from ..distributed import pick_device
 from ..errors import UserError
 from ..folders import FolderLock
 from ..model import AutoregressiveImageModel
 from ..progress import say, show_progress, spell_seconds
 from ..recipe import Recipe
 from .announce import announce
-from .assess import keep, write_row
-from .budget import Clock, check_budget
-from .duties import Duty, duties_of, leave_time_to_finish
-from .finish import finish
+from .assess import finish, keep, write_row
+from .batches import derive
+from .duties import Duty, duties_of, validation_pace
 from .guard import Guard, Interrupted
-from .optimise import decay_of, set_rate
-from .options import RunOptions
-from .pacing import PROBE_COST, SpeedMeter, ValidationPace, affordable_pairs, pair_seconds, run_seconds
+from .pacing import SHARE, Clock, SpeedMeter, check_budget
 from .prepare import prepare
 from .run import Run
-from .seeds import derive
+from .run_state import RunOptions, SavedState
 from .sheets import draw_augmented
-from .state_files import SavedState, list_states, load_state
-from .validation import SHARE, fewer, steps_between
+from .state_files import list_states, load_state
+from .step import decay_of, set_rate
 
 
 def train(
@@ -57,9 +54,11 @@ def train(
     both once the state is saved.
     """
     check_budget(minutes, max_steps, seed)
-    clock = Clock()
-    place = pick_device(device)
+    clock, chosen = Clock(), pick_device(device)
     folder = Path(out) if out is not None else None
+    saved = resume if isinstance(resume, SavedState) else None
+    if resume and saved is None and folder is not None:
+        saved = load_state(folder)
     options = RunOptions(
         dataset=dataset,
         recipe=recipe,
@@ -67,15 +66,13 @@ def train(
         minutes=minutes,
         max_steps=max_steps,
         seed=seed,
-        device=place,
+        device=chosen,
         resume=bool(resume),
         overwrite=overwrite,
         start=checkpoint.load(start) if isinstance(start, str | Path) else start,
-        saved=resume
-        if isinstance(resume, SavedState)
-        else (load_state(folder) if resume and folder else None),
+        saved=saved,
     )
-    devices = [place] if place.type == "cuda" else []
+    devices = [chosen] if chosen.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), FolderLock() as lock, Guard() as guard:
         return _carry_out(prepare(options, guard, clock, lock))
 
@@ -83,10 +80,10 @@ def train(
 def _carry_out(run: Run) -> AutoregressiveImageModel:
     """Train, and whatever happens leave the folder in order."""
     try:
-        pace = _pace(run)
+        pace = validation_pace(run)
         announce(run, pace)
         _open(run)
-        _loop(run, duties_of(run, pace, run_seconds(run.budget, pace.step_seconds)))
+        _loop(run, duties_of(run, pace))
         model = finish(run)
     except UserError:
         with suppress(UserError):  # such as a full disk, which is the first error already
@@ -100,29 +97,6 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
         if run.journal is not None:
             run.journal.close()
     return model
-
-
-def _pace(run: Run) -> ValidationPace:
-    """How often the run validates, and on how many images, by what a step is measured to cost."""
-    # The slowest rank decides: all count the same steps, or one would wait for a validation that never comes.
-    (step_seconds,) = agree(run.fabric, run.measure())
-    config, state, passes = run.config, run.state, run.objective.passes
-    run.speed = config.batch / step_seconds
-    pair = pair_seconds(step_seconds, config.batch, passes)
-    if run.validation is not None:
-        if not state.validation_pairs:  # a run that goes on keeps its images
-            budget = run.budget
-            state.validation_pairs = affordable_pairs(
-                run.validation.pairs, pair, budget.seconds, budget.max_steps, step_seconds
-            )
-        if state.validation_pairs:
-            run.validation = fewer(run.validation, state.validation_pairs, state.seed)
-    pairs = run.validation.pairs if run.validation is not None else 0
-    asked = config.validate_every is not None
-    wanted = max(1, round((config.validate_every or 1.0) * len(run.images) / config.batch))
-    every = wanted if asked else steps_between(round(pairs * PROBE_COST / passes), wanted, config.batch)
-    leave_time_to_finish(run, pairs * pair)
-    return ValidationPace(every, step_seconds, cost=pairs * pair, asked=asked)
 
 
 def _open(run: Run) -> None:
@@ -183,16 +157,15 @@ def _show(run: Run, meter: SpeedMeter) -> None:
     steps_a_second = meter.look(run.state.step, time.monotonic())
     if steps_a_second is not None:
         run.speed = steps_a_second * run.config.batch
-    left = run.budget.seconds_left(
-        run.state.step, run.state.elapsed, run.config.batch / run.speed / (1 - SHARE)
-    )
+    step_seconds = run.config.batch / run.speed / (1 - SHARE)  # with its share of validations
+    left = run.budget.seconds_left(run.state.step, run.state.elapsed, step_seconds)
     text = f"step {run.state.step:,}  {run.watch.recent_bits:.3f} bits/dim  {run.speed:,.0f} images/s"
     show_progress("training", min(run.progress, 0.999), f"{text}  {spell_seconds(left)} left")
 
 
 def _write_rest(run: Run) -> None:
     """A last row of the journal, for the steps since the one before."""
-    if run.watch.count:
+    if run.watch.sums:
         write_row(run)
 
 

@@ -13,15 +13,12 @@ from ..likelihood import Question, log_likelihoods
 from ..measure import Metrics, bits_per_dim
 from ..measure.evaluation import measure
 from ..model import AutoregressiveImageModel
-from .seeds import generator
+from .batches import generator
 
 MANY_CLASSES = 20  # beyond which the candidate classes of an image may be thinned out
 LEAST_IMAGES = 200  # of many classes: before fewer are taken, the other classes of each are thinned out
 FEWEST_IMAGES = 40  # of few classes: all of them stay candidates, so that the answers can be calibrated
 MOST_LOST = 0.1  # of the validation images may be left out since their likelihood is not finite
-SHARE = 0.1  # of the time
-ONE_SHARE = 0.05  # of the time, that a single validation may take in a run by the clock
-FORWARD_COST = 1 / 3  # of an image in training: no backward pass
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,10 @@ def plan_validation(images: ImageSet, most_pairs: int, seed: int) -> ValidationP
         return None
     noise = generator(seed, "validation")
     least = LEAST_IMAGES if classes > MANY_CLASSES else FEWEST_IMAGES
-    wanted = max(min(len(known), least), most_pairs // max(1, classes))
+    count = max(min(len(known), least), most_pairs // max(1, classes))
     chosen = known
-    if wanted < len(known):
-        chosen = known[torch.randperm(len(known), generator=noise)[:wanted].sort().values]
+    if count < len(known):
+        chosen = known[torch.randperm(len(known), generator=noise)[:count].sort().values]
     if not classes:
         return ValidationPlan(chosen, None, len(known))
     width = classes if classes <= MANY_CLASSES else min(classes, max(2, most_pairs // len(chosen)))
@@ -83,19 +80,10 @@ def _candidates(labels: Tensor, classes: int, width: int, noise: torch.Generator
     return order.argsort(1)[:, :width]
 
 
-def steps_between(pairs: int, wanted: int, batch: int) -> int:
-    """Steps from one validation to the next: `wanted`, or more so that they take a tenth of the time at most."""
-    affordable = pairs * FORWARD_COST * (1 - SHARE) / SHARE / batch
-    return max(1, wanted, round(affordable))
-
-
 def score(
-    fabric: Any,
-    model: AutoregressiveImageModel,
-    levels: Tensor,
-    candidates: Tensor | None,
+    fabric: Any, model: AutoregressiveImageModel, levels: Tensor, candidates: Tensor | None,
     check: Callable[[], None],
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """log p(x | c) [n, classes] in nats, float64, on every rank; -inf where c is no candidate ([n, 1] without classes).
 
     `check` is called now and then and may raise to stop.
@@ -104,8 +92,8 @@ def score(
     shard = Shard(fabric.global_rank, fabric.world_size, fabric.device)
     own = torch.zeros(len(levels), width, dtype=torch.float64)
     check()
-    for rows, found in log_likelihoods(model, levels, Question(candidates), shard):
-        own[rows.start : rows.stop] = found
+    for rows, likelihoods in log_likelihoods(model, levels, Question(candidates), shard):
+        own[rows.start : rows.stop] = likelihoods
         check()
     nats = shard.merge(own)
     if candidates is None or width == len(model.classes):

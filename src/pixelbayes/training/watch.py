@@ -18,6 +18,7 @@ from .run_state import RunState
 NAMED = 3  # skipped steps that are told one by one
 DIVERGED = 3.0  # times the bits of the model that knows nothing
 SETTLING = 50  # steps over which the loss is averaged before divergence is named
+MOST_NAMES = 8  # of images in a line
 HOPELESS = 10  # steps on end that are so many times beyond the bound are enough, and so many end a run for judging it
 
 
@@ -25,10 +26,9 @@ HOPELESS = 10  # steps on end that are so many times beyond the bound are enough
 class LossWatch:
     """Collects the losses of steps on the device and looks at them now and then.
 
-    A step is judged by the likelihood, one of the `parts` of its losses; the others are only averaged.
-    `state` is that of the run, which remembers how many were skipped, and the first loss; `uniform_bits` is what the
-    uniform model needs for a dimension; `nonfinite(step)` names the images that a step failed at, and `notify` says a
-    line.
+    A step is judged by the likelihood, one of the `parts` of its losses; all are averaged. `state` is that of the run,
+    which remembers how many were skipped, and the first loss; `uniform_bits` is what the uniform model needs for a
+    dimension; `nonfinite(step)` names the images that a step failed at, and `notify` says a line.
     """
 
     state: RunState
@@ -39,10 +39,8 @@ class LossWatch:
     parts: tuple[str, ...] = ("likelihood",)
     streak: int = 0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=SETTLING))
-    total: float = 0.0
-    count: int = 0
-    means: "dict[str, tuple[float, int]]" = field(default_factory=dict)
-    """Sum and number of the other parts since they were last asked for."""
+    sums: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Sum and number of each part (of the likelihood in bits/dim) since it was last asked for."""
     _waiting: list[tuple[int, Tensor, Tensor]] = field(default_factory=list)
 
     def add(self, step: int, losses: Tensor, refused: Tensor) -> None:
@@ -59,9 +57,12 @@ class LossWatch:
         ).tolist()
         for (step, _, _), (*losses, refused) in zip(waiting, table, strict=True):
             parts = dict(zip(self.parts, losses, strict=True))
-            self._judge(step, parts.pop("likelihood") / log(2), bool(refused))
-            if not refused:
-                self._note(parts)
+            parts["likelihood"] /= log(2)
+            for name, value in parts.items():
+                if not refused and isfinite(value):
+                    total, count = self.sums.get(name, (0.0, 0))
+                    self.sums[name] = total + value, count + 1
+            self._judge(step, parts["likelihood"], bool(refused))
 
     def _judge(self, step: int, bits: float, refused: bool) -> None:
         if refused:
@@ -79,16 +80,10 @@ class LossWatch:
         self.streak = 0
         self.state.first_bits = bits if self.state.first_bits is None else self.state.first_bits
         self.recent.append(bits)
-        self.total += bits
-        self.count += 1
-        if self.diverging:
+        latest = list(self.recent)[-HOPELESS:]
+        beyond = len(latest) == HOPELESS and self.astray(min(latest) / HOPELESS)
+        if beyond or (len(self.recent) == SETTLING and self.astray(self.recent_bits)):
             raise UserError(self._diverged(self.recent_bits, step))
-
-    def _note(self, parts: dict[str, float]) -> None:
-        for name, value in parts.items():
-            if isfinite(value):
-                total, count = self.means.get(name, (0.0, 0))
-                self.means[name] = total + value, count + 1
 
     def settle(self, step: int) -> None:
         """At the end of a run: raise UserError if its last steps were astray, however few it had."""
@@ -106,29 +101,20 @@ class LossWatch:
         """Mean bits/dim of the latest steps."""
         return sum(self.recent) / len(self.recent) if self.recent else float("nan")
 
-    @property
-    def diverging(self) -> bool:
-        """Whether the loss stays far above where it began and above what knowing nothing costs."""
-        last = list(self.recent)[-HOPELESS:]
-        beyond = len(last) == HOPELESS and self.astray(min(last) / HOPELESS)
-        return beyond or (len(self.recent) == SETTLING and self.astray(self.recent_bits))
-
     def astray(self, bits: float) -> bool:
-        """Whether a loss in bits/dim is not finite, or far above what knowing nothing costs."""
-        return not isfinite(bits) or bits > DIVERGED * max(
-            self.uniform_bits, (self.state.first_bits or bits) / 2
-        )
+        """Whether a loss in bits/dim is not finite, or far above where it began and what knowing nothing costs."""
+        bound = DIVERGED * max(self.uniform_bits, (self.state.first_bits or bits) / 2)
+        return not isfinite(bits) or bits > bound
 
     def take_mean(self) -> float | None:
         """Mean bits/dim since this was last asked; None when no step was taken."""
-        mean = self.total / self.count if self.count else None
-        self.total, self.count = 0.0, 0
-        return mean
+        total, count = self.sums.pop("likelihood", (0.0, 0))
+        return total / count if count else None
 
     def take_parts(self) -> dict[str, float]:
-        """Means of the other parts since this was last asked, of those that were told."""
-        means = {name: total / count for name, (total, count) in self.means.items()}
-        self.means.clear()
+        """Means since this was last asked, of those parts that were told; the likelihood's is taken before."""
+        means = {name: total / count for name, (total, count) in self.sums.items()}
+        self.sums.clear()
         return means
 
     def _diverged(self, bits: float, step: int) -> str:
@@ -146,9 +132,6 @@ class LossWatch:
             "(smaller) clip, such as 1.0, then use --resume or --overwrite. Where the images hold few values, take so "
             "many levels (--data.levels 2 for black and white)"
         )
-
-
-MOST_NAMES = 8
 
 
 def name_some(paths: list[str]) -> str:
