@@ -39,6 +39,7 @@ NUMBERED = (f"{STATE}/[0-9]*.safetensors", "samples/step-*.png")
 FORGOTTEN = (*NUMBERED, "events/*", SUMMARY)
 """What a run that begins anew deletes of the earlier one; the rest is replaced when the new one is there."""
 NEWEST = 2  # states that are kept
+Moments = dict[int, dict[str, Tensor]]
 
 
 def products_of(out: Path) -> Products:
@@ -135,14 +136,14 @@ def _check(state: RunState, tensors: dict[str, Tensor]) -> None:
         model = AutoregressiveImageModel(from_spec(state.model))
         objective = objectives.CONFIGS.from_table(state.objective, "objective").build(model)
     average = model if config.ema or config.ema_decay else None
-    weights = _without_moments(tensors)
+    weights, moments = _parted(tensors)
     if not _same_shapes(tensors_of(model, average, objective), weights):
         raise UserError("its tensors are not those of the run's model")
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise UserError("some of its weights are not finite")
     optimiser = make_optimiser(model, config, objective.own_parameters(), objective.rate)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    _check_moments(parameters, _moments(tensors), state.step)
+    _check_moments(parameters, moments, state.step)
 
 
 def _known(state: RunState) -> bool:
@@ -157,7 +158,7 @@ def _known(state: RunState) -> bool:
     return all(name in registry for registry, name in parts)
 
 
-def _check_moments(parameters: list[Tensor], moments: dict[int, dict[str, Tensor]], step: int) -> None:
+def _check_moments(parameters: list[Tensor], moments: Moments, step: int) -> None:
     """The moments of Adam: three tensors for each parameter that was ever moved."""
     if step and not moments:
         raise UserError("it holds no moments of the optimiser")
@@ -188,15 +189,16 @@ def tensors_of(
 def restore(own: dict[str, Tensor], optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Overwrite the tensors `own` and the optimiser's moments by those of a state; learning rates and other settings
     stay the optimiser's own. Raises UserError where they do not fit."""
-    if not _same_shapes(own, _without_moments(tensors)):
+    weights, moments = _parted(tensors)
+    if not _same_shapes(own, weights):
         raise UserError("the state of the run is of another network; train anew with --overwrite")
     for name, value in own.items():
-        value.copy_(tensors[name])
+        value.copy_(weights[name])
     groups = optimiser.state_dict()["param_groups"]
     count = sum(len(group["params"]) for group in groups)
     # An objective's own parameters, the last ones, may be learned no more.
-    moments = {number: each for number, each in _moments(tensors).items() if number < count}
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    learned = {number: each for number, each in moments.items() if number < count}
+    optimiser.load_state_dict({"state": learned, "param_groups": groups})
 
 
 def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
@@ -209,18 +211,16 @@ def pack_optimiser(optimiser: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """The moments in a state, by the number of their parameter."""
-    moments: dict[int, dict[str, Tensor]] = {}
+def _parted(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], Moments]:
+    """A state's weights by name, and the optimiser's moments by the number of their parameter."""
+    weights, moments = {}, Moments()
     for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, number, name = key.split(".", 2)
             moments.setdefault(int(number), {})[name] = value
-    return moments
-
-
-def _without_moments(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in tensors.items() if not name.startswith("optimiser.")}
+        else:
+            weights[key] = value
+    return weights, moments
 
 
 def _same_shapes(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
