@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import pixelbayes as pb
 from pixelbayes.data.arrays import from_arrays
-from pixelbayes.data.floats import as_integers
+from pixelbayes.data.stacks import as_integers
 from pixelbayes.distributions import Categorical
 
 NUMBERS = tuple(str(number) for number in range(1, 11))

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_belongs_to_a_model_is_kept(tmp_path: Path) -> None:
     model = tiny()
     model.calibration, model.prior = Calibration(12.5, (0.25, -0.25)), (3.0, 1.0)
-    model.record = replace(model.record, data=DataRecord("photos"), training=TrainingRecord(steps=3))
+    model.record = replace(model.record, data=DataRecord(source="photos"), training=TrainingRecord(steps=3))
     again = pb.load(pb.save(model, tmp_path))
     assert again.calibration == model.calibration
     assert again.prior == model.prior

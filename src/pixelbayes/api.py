@@ -14,7 +14,7 @@ from .data import (
     from_arrays,
     open_dataset,
 )
-from .data.torch_sets import arrays_of, is_torch_set
+from .data.arrays import arrays_of, is_torch_set
 from .distributed import is_first, pick_device
 from .distributions import Bernoulli, Categorical
 from .errors import UserError, check_path

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from .data import ImageSet
-from .data.for_model import levels_for
-from .data.torch_sets import arrays_of, is_torch_set
+from .data.arrays import arrays_of, is_torch_set, levels_for
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
 from .inputs import Images, LabelsLike, as_indices, as_levels, require_model

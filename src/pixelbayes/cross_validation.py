@@ -13,8 +13,8 @@ from torch import Tensor
 from . import checkpoint
 from .api import open_data, resolve, settings_for, train
 from .data import Dataset, ImageSet
+from .data.arrays import arrays_of, is_torch_set
 from .data.held_out import name_print, recall_prints, remember_prints
-from .data.torch_sets import arrays_of, is_torch_set
 from .distributed import Shard, my_shard
 from .errors import UserError, check_given, check_whole
 from .extensions import import_extensions

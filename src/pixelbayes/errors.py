@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from numbers import Integral, Real
 from os import PathLike
@@ -37,6 +37,16 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     hint = f": did you mean '{near}'?" if near else ""
     text = f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})"
     return UnknownNameError(text, str(name), known)
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first of many names, and how many more there are.
+
+    >>> some_of(["a.png", "b.png", "c.png"], most=2)
+    'a.png, b.png and 1 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 MOST_BYTES = 255  # of the name of a file or folder, on nearly all systems

@@ -34,7 +34,7 @@ Precision = Literal["float32", "bf16"]
 
 
 class ImageSource(Protocol):
-    """Images that are read when they are asked for, such as those of `data.lazy`."""
+    """Images that are read when they are asked for, such as those of `data.decode_all`."""
 
     def __len__(self) -> int: ...
 

@@ -11,7 +11,22 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class DataRecord:
+class PreparationRecord:
+    """How images became integer levels."""
+
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    levels: int = 256
+    signal: str = "linear"
+    resize: str = "bilinear"
+    crop: bool = True
+    binarise: str = "none"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DataRecord(PreparationRecord):
     """Where the images came from and how they were prepared: enough to find them, and to prepare others alike.
 
     A model that was given no data has the defaults.
@@ -34,15 +49,6 @@ class DataRecord:
     """Prints of the images of each split that was held out, drawn or given (see `data.held_out`)."""
     trained_on: str = ""
     """Prints of the images that were trained on, also by the model that it began with; '' where it is not known."""
-    height: int = 0
-    width: int = 0
-    channels: int = 0
-    levels: int = 256
-    signal: str = "linear"
-    resize: str = "bilinear"
-    crop: bool = True
-    binarise: str = "none"
-    seed: int = 0
 
     @property
     def fold(self) -> tuple[int, int] | None:
@@ -139,7 +145,7 @@ class ModelRecord:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for config.json; parts of which nothing is known are left out.
 
-        >>> ModelRecord(data=DataRecord("photos")).to_dict()["data"]["source"]
+        >>> ModelRecord(data=DataRecord(source="photos")).to_dict()["data"]["source"]
         'photos'
         """
         unknown = ModelRecord()

@@ -195,7 +195,7 @@ def test_many_images_are_decoded_when_their_turn_comes(
 ) -> None:
     words = ["detect", str(fitted), str(noise), "--batch", "10", "--out"]
     assert main([*words, str(tmp_path / "whole")]) == 0
-    monkeypatch.setattr("pixelbayes.data.lazy.BLOCK", 3)
+    monkeypatch.setattr("pixelbayes.data.decode_all.BLOCK", 3)
     monkeypatch.setattr("pixelbayes.tasks.detect.statistics.IMAGES_A_BLOCK", 2)
     assert main([*words, str(tmp_path / "parts")]) == 0
     whole, parts = (read(tmp_path / name / "scores.csv") for name in ("whole", "parts"))

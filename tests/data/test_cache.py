@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelbayes.data import DataConfig, cache, open_dataset, opening
+from pixelbayes.data import DataConfig, image_set, open_dataset, opening
 
 from .conftest import noise
 
@@ -96,7 +96,7 @@ def test_a_large_set_is_decoded_into_its_copy(place: Path, monkeypatch, write_im
     config = DataConfig(validation_share=0.25, skip_bad_images=skip)
     small = open_dataset(root, config)
     shutil.rmtree(place)
-    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    monkeypatch.setattr(image_set, "IN_MEMORY", 100)
     first, second = open_dataset(root, config), open_dataset(root, config)
     assert (first.train.levels == small.train.levels).all()
     second.train.levels[0] = 0  # copy on write: the file stays
@@ -106,7 +106,7 @@ def test_a_large_set_is_decoded_into_its_copy(place: Path, monkeypatch, write_im
 
 
 def test_bad_images_leave_nothing_behind(place: Path, monkeypatch, write_images) -> None:
-    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    monkeypatch.setattr(image_set, "IN_MEMORY", 100)
     root = write_images({"a": 6, "b": 6})
     (root / "a" / "00.png").write_bytes(b"")
     with pytest.raises(Exception, match="cannot be read"):

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from pixelbayes.data import DataConfig, open_dataset
-from pixelbayes.data.choice import about_kinds
 from pixelbayes.data.decoding import read_facts, read_picture
 from pixelbayes.data.preparation import Preparation
 from pixelbayes.data.raw import BadImageError, Facts
+from pixelbayes.data.remarks import about_kinds
 from pixelbayes.errors import UserError
 
 from .conftest import noise

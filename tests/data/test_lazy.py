@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pixelbayes.data import lazy, open_images
+from pixelbayes.data import decode_all, open_images
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, "BLOCK", 4)
+    monkeypatch.setattr(decode_all, "BLOCK", 4)
 
 
 def opened(source: object, late: bool, **more: bool):
@@ -36,7 +36,7 @@ def opened(source: object, late: bool, **more: bool):
 
 def test_files_are_decoded_when_asked_for_and_alike(folder: Path) -> None:
     late, now = opened(folder, True), opened(folder, False)
-    assert isinstance(late.levels, lazy.LazyLevels)
+    assert isinstance(late.levels, decode_all.LazyLevels)
     assert (late.paths, late.labels.tolist()) == (now.paths, now.labels.tolist())
     assert late.levels.shape == now.levels.shape
     for index in (slice(0, 5), slice(11, 20), slice(3, 3), torch.tensor([7, 2, 7])):
@@ -47,7 +47,7 @@ def test_files_are_decoded_when_asked_for_and_alike(folder: Path) -> None:
 def test_a_stack_is_cut_from_its_file(tmp_path: Path) -> None:
     np.save(tmp_path / "stack.npy", np.random.default_rng(0).integers(0, 256, (9, 4, 5), dtype=np.uint8))
     late, now = opened(tmp_path / "stack.npy", True), opened(tmp_path / "stack.npy", False)
-    assert isinstance(late.levels, lazy.LazyLevels)
+    assert isinstance(late.levels, decode_all.LazyLevels)
     assert torch.equal(late.levels[2:7], now.levels[2:7])
 
 
@@ -63,5 +63,5 @@ def test_what_cannot_be_read_is_named_or_told(folder: Path) -> None:
 
 
 def test_few_images_are_read_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, "BLOCK", 100)
+    monkeypatch.setattr(decode_all, "BLOCK", 100)
     assert isinstance(opened(folder, True).levels, torch.Tensor)

@@ -7,9 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelbayes.data import DataConfig, from_arrays
-from pixelbayes.data.choice import chosen_size
-from pixelbayes.data.geometry import crop_box
-from pixelbayes.data.preparation import Preparation
+from pixelbayes.data.preparation import Preparation, chosen_size, crop_box
 from pixelbayes.data.raw import Facts, Picture
 from pixelbayes.errors import UserError
 from pixelbayes.levels import ImageShape

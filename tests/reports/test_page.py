@@ -98,7 +98,7 @@ def full(tmp_path_factory) -> Source:
         folder=folder,
         model=model,
         record=ModelRecord(
-            DataRecord("</pre><script>", original="8x8"),
+            DataRecord(source="</pre><script>", original="8x8"),
             {"name": "</pre><script>x", "seed": None, "network": {"filters": 2}},
             TrainingRecord(steps=2, step=2, seconds=61.0),
         ),

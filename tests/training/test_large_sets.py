@@ -8,8 +8,8 @@ import torch
 from tests.training.run_small import recipe
 
 import pixelbayes as pb
-from pixelbayes.data import Dataset, cache
-from pixelbayes.data.picked import PickedLevels, joined
+from pixelbayes.data import Dataset, image_set
+from pixelbayes.data.image_set import PickedLevels, joined
 from pixelbayes.training import train
 
 
@@ -32,7 +32,7 @@ def test_rows_of_several_parts_are_read_in_any_order() -> None:
 def test_large_sets_are_not_copied(half_labelled: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     sets = [half_labelled.splits[name] for name in ("train", "validation")]
     copied = joined(sets, labelled=True)
-    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    monkeypatch.setattr(image_set, "IN_MEMORY", 100)
     kept = joined(sets, labelled=True)
     assert isinstance(copied.levels, torch.Tensor)
     assert isinstance(kept.levels, PickedLevels)
@@ -49,7 +49,7 @@ def test_training_is_the_same_bit_for_bit(
     parts = recipe(0.5, include_validation=True)
     weights = []
     for place, most in (("copied", 1 << 30), ("mapped", 100)):
-        monkeypatch.setattr(cache, "IN_MEMORY", most)
+        monkeypatch.setattr(image_set, "IN_MEMORY", most)
         train(half_labelled, parts, tmp_path / place, seed=3, device="cpu")
         weights.append(pb.load(tmp_path / place).state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -1,18 +1,27 @@
-"""Data sets from arrays in memory."""
+"""What lies in memory, arrays and torch's data sets, -> a data set, or levels for a model."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from ..errors import UserError
 from ..levels import ImageShape
+from ..records import DataRecord
 from .assembling import assemble
 from .collection import Collection, Part
 from .config import DataConfig
+from .decode_all import decode_all
 from .image_set import Dataset
+from .preparation import Preparation, refuse_too_deep
 from .stacks import about_depth, as_stack
+
+TORCH_SET = "the data set"
 
 
 def from_arrays(
@@ -41,42 +50,105 @@ def from_arrays(
     """
     config = config or DataConfig()
     levels = config.levels or (shape.levels if shape else None)
-    given = {"train": (images, labels), "validation": _pair(validation), "test": _pair(test)}
-    told: list[str] = []
-    splits = {
-        split: _part(pair[0], pair[1], f"{name} ({split})", levels, maximum, told)
-        for split, pair in given.items()
-        if pair[0] is not None
-    }
+    notices: list[str] = []
+    splits = {}
+    for split, given in {"train": (images, labels), "validation": validation, "test": test}.items():
+        pixels, words = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+        if pixels is not None:
+            stack = as_stack(pixels, f"{name} ({split})", levels, maximum, told=notices)
+            splits[split] = _part(stack, words, f"{name} ({split})")
     if groups is not None:
         _check_length(groups, len(splits["train"]), "groups", name)
         splits["train"].groups = [str(group) for group in groups]
     if class_names is not None:
-        config = _with_names(config, class_names)
+        config = replace(config, class_names=tuple(map(str, class_names)))
     whites = {part.pictures.facts()[0].maximum for part in splits.values() if maximum is None}
-    notices = told + [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
-    collection = Collection(name, splits, notices=notices)
-    return assemble(collection, config, shape)
+    notices += [notice for white in sorted(whites) for notice in about_depth(white, levels, name)]
+    return assemble(Collection(name, splits, notices=notices), config, shape)
 
 
-def _with_names(config: DataConfig, names: Sequence[str]) -> DataConfig:
-    return replace(config, class_names=tuple(str(name) for name in names))
+def levels_for(
+    images: object, shape: ImageShape, record: DataRecord, name: str = "the images"
+) -> tuple[Tensor, list[str]]:
+    """An array or tensor in any of the layouts of `as_stack` -> levels `(n, C, H, W)` of `shape`, and what was done.
+
+    What the model takes already stays as it is. Other values become its levels, other sizes its size and colour grey,
+    as the model's `record` of its data says. Raises UserError for what cannot be meant, and for grey
+    images where the model takes colour.
+    """
+    if _is_empty(images):
+        return torch.zeros(0, shape.channels, shape.height, shape.width, dtype=shape.dtype), []
+    notices: list[str] = []
+    pictures = as_stack(images, name, shape.levels, shape=shape, told=notices)
+    (facts,) = pictures.facts()
+    refuse_too_deep(facts.maximum, shape.levels, name)
+    if facts.channels == 1 and shape.channels == 3:
+        raise UserError(f"{name} are grey (1 channel), but the model takes colour images (3 channels)")
+    if facts.channels != shape.channels:
+        notices.append(f"{name} are in colour, and made grey for the model")
+    if (facts.height, facts.width) != (shape.height, shape.width):
+        notices.append(
+            f"{name} are {facts.height}x{facts.width}, and made {shape.height}x{shape.width} as in the training"
+        )
+    notices += about_depth(facts.maximum, shape.levels, name)
+    levels, *_ = decode_all(pictures, [name] * len(pictures), Preparation.of(record, shape), skip_bad=False)
+    return torch.from_numpy(levels), notices
 
 
-def _pair(given: Any) -> tuple[Any, Any]:
-    if isinstance(given, tuple) and len(given) == 2:
-        return given
-    return given, None
+def is_torch_set(data: object) -> bool:
+    """Whether these are data of torch's kind."""
+    return isinstance(data, TorchDataset | DataLoader)
 
 
-def _part(
-    images: Any, labels: Any, name: str, levels: int | None, maximum: int | None, told: list[str]
-) -> Part:
-    pictures = as_stack(images, name, levels, maximum, told=told)
+def arrays_of(data: Any) -> tuple[np.ndarray, list[Any] | None]:
+    """All images `(n, H, W)` or `(n, H, W, C)`, and the labels, None where the items are images alone.
+
+    An item (a batch of a `DataLoader`) is an image, or a tuple that begins with image and label; images are tensors
+    `(C, H, W)` or `(H, W)`, arrays `(H, W)` or `(H, W, C)`, or Pillow's. Raises UserError for other items, and for
+    images of several sizes.
+    """
+    images: list[np.ndarray] = []
+    labels: list[Any] = []
+    counted = hasattr(data, "__len__") and not isinstance(data, DataLoader)
+    for item in (data[row] for row in range(len(data))) if counted else data:
+        image, label = item[:2] if isinstance(item, tuple | list) and len(item) > 1 else (item, None)
+        image = image[0] if isinstance(image, tuple | list) and len(image) == 1 else image
+        if not isinstance(data, DataLoader):
+            image, label = [image], None if label is None else [label]
+        images += map(_one, image)
+        labels += [None] * len(image) if label is None else _plain(label)
+    if not images:
+        raise UserError(f"{TORCH_SET} has no images")
+    sizes = sorted({image.shape for image in images})
+    if len(sizes) > 1:
+        raise UserError(
+            f"{TORCH_SET}: the images differ in size ({sizes[0]}, {sizes[1]}): resize them in its transform"
+        )
+    return np.stack(images), None if all(label is None for label in labels) else labels
+
+
+def _one(image: Any) -> np.ndarray:
+    """One image, channels last."""
+    if isinstance(image, Tensor):
+        values = image.detach().cpu().numpy()
+        return values.transpose(1, 2, 0) if values.ndim == 3 else values
+    values = np.asarray(image)
+    if values.ndim not in (2, 3) or values.dtype.kind not in "biuf":
+        raise UserError(
+            f"{TORCH_SET}: an item is {type(image).__name__} {values.shape}, and not an image with a label"
+        )
+    return values
+
+
+def _plain(labels: Any) -> list[Any]:
+    """Labels as plain numbers and texts."""
+    values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
+    return [each.item() if isinstance(each, Tensor | np.generic) else each for each in values]
+
+
+def _part(pictures: Any, labels: Any, name: str) -> Part:
     names = [f"{name}[{row}]" for row in range(len(pictures))]
-    if labels is None:
-        return Part(pictures, [""] * len(names), names)
-    words = _words(labels, name)
+    words = [""] * len(names) if labels is None else _words(labels, name)
     _check_length(words, len(pictures), "labels", name)
     return Part(pictures, words, names)
 
@@ -87,8 +159,8 @@ def _words(labels: Any, name: str) -> list[str]:
         raise UserError(f"{name}: labels of shape {array.shape}; one for each image is needed")
     if np.issubdtype(array.dtype, np.floating):
         array = np.where(np.isnan(array), -1, array)
-    if np.issubdtype(array.dtype, np.floating) and not (array == np.floor(array)).all():
-        raise UserError(f"{name}: labels must be whole numbers or names, not {array.dtype} values")
+        if not (array == np.floor(array)).all():
+            raise UserError(f"{name}: labels must be whole numbers or names, not {array.dtype} values")
     if np.issubdtype(array.dtype, np.number):
         words = [str(int(label)) for label in array]
     else:  # None and not-a-number are how tables leave a label open
@@ -101,6 +173,14 @@ def _words(labels: Any, name: str) -> list[str]:
     return words
 
 
-def _check_length(values: Sequence[object], wanted: int, what: str, name: str) -> None:
-    if len(values) != wanted:
-        raise UserError(f"{name}: {len(values):,} {what} for {wanted:,} images")
+def _check_length(values: Sequence[object], count: int, what: str, name: str) -> None:
+    if len(values) != count:
+        raise UserError(f"{name}: {len(values):,} {what} for {count:,} images")
+
+
+def _is_empty(images: object) -> bool:
+    try:
+        size = images.shape if isinstance(images, Tensor) else np.asarray(images).shape
+    except ValueError:  # rows of different lengths, which are told of later
+        return False
+    return len(size) in (3, 4) and size[0] == 0

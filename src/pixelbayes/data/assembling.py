@@ -1,35 +1,31 @@
 """A collection as found -> a data set ready for training."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
-from ..errors import UserError
+from ..errors import UserError, some_of
 from ..labels import Labels
 from ..levels import ImageShape
 from ..plain import to_plain
 from ..records import DataRecord
-from .choice import choose, original
 from .collection import Collection, Part
 from .config import DataConfig
 from .decode_all import decode_all
 from .held_out import Before, remember
-from .image_set import Dataset, ImageSet
-from .labelling import class_names, indices
-from .preparation import Preparation
+from .image_set import Allocate, Dataset, ImageSet
+from .preparation import Preparation, choose, original
 from .raw import ArrayPictures, AsStated, BadImagesError, Facts
-from .remarks import about_classes, about_range, about_same_images
+from .remarks import about_classes, about_kinds, about_range, about_same_images, about_size
 from .splits import divide
-
-AllocateSplit = Callable[[str, tuple[int, ...], np.dtype], np.ndarray]
-
+from .words import class_names, indices
 
 NOTHING = Before()
 
 
-def _in_memory(split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+def in_memory(split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     return np.empty(shape, kind)
 
 
@@ -37,7 +33,7 @@ def assemble(
     collection: Collection,
     config: DataConfig,
     shape: ImageShape | None = None,
-    allocate: AllocateSplit = _in_memory,
+    allocate: Allocate = in_memory,
     before: Before = NOTHING,
     to_train: bool = True,
 ) -> Dataset:
@@ -46,7 +42,7 @@ def assemble(
 
     Raises UserError for whatever the user has to mend.
     """
-    if config.group_by is not None and all(part.groups is None for part in collection.splits.values()):
+    if config.group_by is not None and all(part.groups is None for part in collection.parts):
         raise UserError(
             f"{collection.name} has nothing to be grouped by: leave out group_by '{config.group_by}'"
         )
@@ -54,27 +50,28 @@ def assemble(
     collection = as_stated(_renamed(collection, config.class_names), config)
     classes = class_names(collection, config.class_names)
     parts, notices = divide(collection, classes, config, before.held_out, to_train)
-    for part in collection.splits.values():
+    for part in collection.parts:
         indices(part, classes)  # a label outside the classes is found before hours of decoding
-    facts = facts_of(list(collection.splits.values()))
-    preparation, remarks = choose(facts, config, shape, collection.natural_size)
+    facts = facts_of(collection)
+    preparation = choose(facts, config, shape, collection.natural_size)
+    remarks = [*about_kinds(facts, preparation), *about_size(facts, preparation)]
     splits: dict[str, ImageSet] = {}
     bad: list[tuple[str, str]] = []
     for split, part in parts.items():
         try:
             images, skipped = decode_part(part, classes, preparation, config.skip_bad_images, split, allocate)
         except BadImagesError as error:  # those of the other splits are named too
-            bad += error.found
+            bad += error.bad
             continue
         splits[split] = images
-        remarks += _about_skipped(skipped, split)
+        if skipped:
+            remarks.append(f"{len(skipped):,} unreadable {split} files are left out: {some_of(skipped, 5)}")
     if bad:
         raise BadImagesError(bad)
     splits, moved = before.keep_apart(splits)
     remarks += moved
-    remarks += about_classes(splits["train"], _words(collection)) if "train" in splits else []
-    remarks += about_same_images(splits)
-    remarks += about_range(splits, preparation)
+    remarks += about_classes(splits["train"], collection.words) if "train" in splits else []
+    remarks += [*about_same_images(splits), *about_range(splits, preparation)]
     record = DataRecord(
         **vars(preparation),
         config=to_plain(config),
@@ -90,19 +87,19 @@ def assemble(
 
 def as_stated(collection: Collection, config: DataConfig) -> Collection:
     """The pictures of files, read as the user says (`white`, `pages`)."""
-    splits = {
-        split: part
-        if isinstance(part.pictures, ArrayPictures)
-        else replace(part, pictures=AsStated(part.pictures, config.white, config.pages == "first"))
-        for split, part in collection.splits.items()
-    }
-    return replace(collection, splits=splits)
+
+    def stated(part: Part) -> Part:
+        if isinstance(part.pictures, ArrayPictures):
+            return part
+        return replace(part, pictures=AsStated(part.pictures, config.white, config.pages == "first"))
+
+    return collection.each(stated)
 
 
-def facts_of(parts: list[Part]) -> list[Facts]:
+def facts_of(collection: Collection) -> list[Facts]:
     """The headers of all pictures. Raises UserError where none can be read."""
-    facts = [each for part in parts for each in part.pictures.facts()]
-    for part in parts if not facts else []:
+    facts = [each for part in collection.parts for each in part.pictures.facts()]
+    for part in collection.parts if not facts else []:
         decode_all(part.pictures, part.names, Preparation(1, 1, 1), skip_bad=False)
     if not facts:
         raise UserError("there are no images")
@@ -115,20 +112,18 @@ def decode_part(
     preparation: Preparation,
     skip_bad: bool,
     split: str = "all",
-    allocate: AllocateSplit = _in_memory,
+    allocate: Allocate = in_memory,
     indices_allowed: bool = True,
 ) -> tuple[ImageSet, list[str]]:
     """One split as levels and labels, and the names of files that were left out."""
-
-    def room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
-        return allocate(split, shape, kind)
-
     what = "reading images" if split == "all" else f"reading {split} images"
-    levels, kept, skipped = decode_all(part.pictures, part.names, preparation, skip_bad, room, what)
-    if not kept:
+    levels, rows, skipped = decode_all(
+        part.pictures, part.names, preparation, skip_bad, partial(allocate, split), what
+    )
+    if not rows:
         raise UserError(f"none of the {len(part):,} {split} images can be read")
-    labels = indices(part, classes, indices_allowed)[kept]
-    names = part.names if len(kept) == len(part) else [part.names[row] for row in kept]
+    labels = indices(part, classes, indices_allowed)[rows]
+    names = part.names if len(rows) == len(part) else [part.names[row] for row in rows]
     images = ImageSet(torch.from_numpy(levels), torch.from_numpy(labels), names, classes, preparation.shape)
     return images, skipped
 
@@ -141,19 +136,5 @@ def _renamed(collection: Collection, declared: tuple[str, ...] | None) -> Collec
         count = len(collection.names)
         raise UserError(f"{collection.name} has {count} classes, but {len(declared)} class names are given")
     new = dict(zip(collection.names, declared, strict=True))
-    splits = {
-        split: replace(part, words=[new.get(word, word) for word in part.words])
-        for split, part in collection.splits.items()
-    }
-    return replace(collection, splits=splits, names=declared)
-
-
-def _words(collection: Collection) -> set[str]:
-    return {word for part in collection.splits.values() for word in part.words}
-
-
-def _about_skipped(skipped: list[str], split: str) -> list[str]:
-    if not skipped:
-        return []
-    more = f" and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
-    return [f"{len(skipped):,} unreadable {split} files are left out: {', '.join(skipped[:5])}{more}"]
+    renamed = collection.each(lambda part: replace(part, words=[new.get(word, word) for word in part.words]))
+    return replace(renamed, names=declared)

@@ -40,15 +40,13 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         for name in ("rotate", "jitter", "crop", "noise", "mutate", "mask", "swap"):
-            if not 0 <= getattr(self, name) < inf:
-                raise UserError(
-                    f"augmentation: {name} must be finite and not negative, not {getattr(self, name)}"
-                )
+            value = getattr(self, name)
+            if not 0 <= value < inf:
+                raise UserError(f"augmentation: {name} must be finite and not negative, not {value}")
+            if name in ("jitter", "crop", "mutate") and value >= 1:
+                raise UserError(f"augmentation: {name} is a share below 1, not {value}")
         if self.rotate > 180:
             raise UserError(f"augmentation: rotate is at most 180 degrees, not {self.rotate}")
-        for name in ("jitter", "crop", "mutate"):
-            if getattr(self, name) >= 1:
-                raise UserError(f"augmentation: {name} is a share below 1, not {getattr(self, name)}")
 
     @property
     def active(self) -> bool:
@@ -60,11 +58,9 @@ class Augment:
 
     def __init__(self, config: AugmentConfig, shape: ImageShape) -> None:
         side = min(shape.height, shape.width)
-        for name in ("mask", "swap"):
-            if getattr(config, name) > side:
-                raise UserError(
-                    f"augmentation: {name} {getattr(config, name)} is larger than the image ({shape})"
-                )
+        for name, length in (("mask", config.mask), ("swap", config.swap)):
+            if length > side:
+                raise UserError(f"augmentation: {name} {length} is larger than the image ({shape})")
         if config.swap and (shape.height // config.swap) * (shape.width // config.swap) < 2:
             raise UserError(
                 f"augmentation: there is only one patch of {config.swap} pixels to swap in {shape}"
@@ -93,22 +89,23 @@ class Augment:
             unit = self.steps(levels.float() / top)
             levels = (unit * top).round().clamp(0, top).to(levels.dtype)
         if self.config.mutate:
-            levels = mutated(levels, self.config.mutate, self.shape.levels)
-        if self.custom is None:
-            return levels
+            other = torch.randint(0, self.shape.levels, levels.shape, device=levels.device).to(levels.dtype)
+            chosen = torch.rand(levels.shape, device=levels.device) < self.config.mutate
+            levels = torch.where(chosen, other, levels)
+        return levels if self.custom is None else self._by_custom(levels, self.custom)
+
+    def _by_custom(self, levels: Tensor, custom: Batch) -> Tensor:
+        """What comes from outside must still be images of this shape and type."""
+        name = self.config.custom
         try:
-            result = self.custom(levels)
+            result: Any = custom(levels)
         except Exception as error:  # code of the user's own may raise anything
-            raise UserError(
-                f"augmentation: {self.config.custom} failed: {type(error).__name__}: {error}"
-            ) from error
-        return _checked(result, levels, self.config.custom, self.shape.levels)
-
-
-def mutated(levels: Tensor, share: float, count: int) -> Tensor:
-    """Levels with a share of their values, chosen by chance, replaced by uniform ones of 0..count-1."""
-    other = torch.randint(0, count, levels.shape, device=levels.device).to(levels.dtype)
-    return torch.where(torch.rand(levels.shape, device=levels.device) < share, other, levels)
+            raise UserError(f"augmentation: {name} failed: {type(error).__name__}: {error}") from error
+        if not isinstance(result, Tensor) or result.shape != levels.shape or result.dtype != levels.dtype:
+            tensor = isinstance(result, Tensor)
+            what = f"{result.dtype} {tuple(result.shape)}" if tensor else type(result).__name__
+            raise UserError(f"augmentation: {name} returned {what}, not {levels.dtype} {tuple(levels.shape)}")
+        return result.clamp(0, self.shape.levels - 1)
 
 
 def swap_patches(levels: Tensor, side: int) -> Tensor:
@@ -123,12 +120,12 @@ def swap_patches(levels: Tensor, side: int) -> Tensor:
     second = (first + torch.randint(1, cells, (batch,))) % cells
     source = torch.arange(height * width).repeat(batch, 1)
     for cell, other in ((first, second), (second, first)):
-        source.scatter_(1, _places(cell, columns, side, width), _places(other, columns, side, width))
+        source.scatter_(1, _pixels(cell, columns, side, width), _pixels(other, columns, side, width))
     index = source.to(levels.device)[:, None].expand(-1, levels.shape[1], -1)
     return levels.flatten(2).gather(2, index).view_as(levels)
 
 
-def _places(cell: Tensor, columns: int, side: int, width: int) -> Tensor:
+def _pixels(cell: Tensor, columns: int, side: int, width: int) -> Tensor:
     """Positions in raster order of a cell's pixels, `[B, side * side]`."""
     top, left = (cell // columns) * side, (cell % columns) * side
     offsets = (torch.arange(side)[:, None] * width + torch.arange(side)).flatten()
@@ -153,9 +150,8 @@ def _kornia_steps(config: AugmentConfig, shape: ImageShape) -> nn.Module | None:
     if config.rotate:
         steps.append(kornia.RandomAffine(degrees=config.rotate, padding_mode="reflection", p=1.0))
     if config.crop:
-        steps.append(
-            kornia.RandomResizedCrop(size, scale=(1 - config.crop, 1.0), ratio=(aspect, aspect), p=1.0)
-        )
+        scale = (1 - config.crop, 1.0)
+        steps.append(kornia.RandomResizedCrop(size, scale=scale, ratio=(aspect, aspect), p=1.0))
     if config.jitter:
         steps += _jitter(kornia, config.jitter, shape.channels)
     if config.noise:
@@ -179,21 +175,11 @@ def _load_function(name: str) -> Batch:
     if not colon or not function:
         raise UserError(f"augmentation: custom is 'module:function', not '{name}'")
     try:
-        found = getattr(import_module(module), function)
+        custom = getattr(import_module(module), function)
     except Exception as error:  # a module of the user's own may raise anything
         missing = isinstance(error, ModuleNotFoundError) and error.name == module
         hint = f"; --import {module} finds it in the working folder" if missing else ""
         raise UserError(f"augmentation: custom '{name}' cannot be loaded: {error}{hint}") from error
-    if not callable(found):
+    if not callable(custom):
         raise UserError(f"augmentation: custom '{name}' is no function")
-    return found
-
-
-def _checked(result: Any, levels: Tensor, name: str | None, count: int) -> Tensor:
-    """What comes from outside must still be images of this shape and type."""
-    if not isinstance(result, Tensor) or result.shape != levels.shape or result.dtype != levels.dtype:
-        what = (
-            f"{result.dtype} {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
-        )
-        raise UserError(f"augmentation: {name} returned {what}, not {levels.dtype} {tuple(levels.shape)}")
-    return result.clamp(0, count - 1)
+    return custom

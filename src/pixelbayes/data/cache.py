@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from ..levels import ImageShape
 from ..plain import from_plain, to_plain
 from ..progress import warn
 from ..records import DataRecord
-from .image_set import Dataset, ImageSet
+from . import image_set
+from .image_set import Allocate, Dataset, ImageSet
 
 try:
     import fcntl
@@ -28,8 +29,6 @@ except ImportError:  # Windows
 
 VERSION = 3
 """Raised when decoding changes, so that older copies are not used."""
-IN_MEMORY = 1 << 30
-"""Bytes up to which an array is read into memory; above, it stays a memory map."""
 
 
 def cache_folder() -> Path:
@@ -43,43 +42,35 @@ class Entry:
 
     def __init__(self, question: dict[str, Any], files: Sequence[Path]) -> None:
         self._kind = _digest({"version": VERSION, **question})
-        name = f"{self._kind}-{_digest(_states(files))}"
-        self.folder = cache_folder() / "images" / name
+        self.folder = cache_folder() / "images" / f"{self._kind}-{_digest(_states(files))}"
         self._scratch: Path | None = None
 
-    def load(self) -> Dataset | None:
-        """The stored data set; None where there is none or it is broken."""
+    def dataset(self, make: Callable[[Allocate], Dataset]) -> Dataset:
+        """The stored data set; else what `make` makes with the room that it is given, stored where it can be trained
+        on."""
+        if (stored := self._load()) is not None:
+            return stored
+        with self._alone():
+            if (stored := self._load()) is not None:  # another process may have decoded it meanwhile
+                return stored
+            try:
+                made = make(self._allocate)
+                if "train" in made.splits:
+                    self._store(made)
+            finally:
+                if self._scratch is not None:  # what has not found its place
+                    shutil.rmtree(self._scratch, ignore_errors=True)
+        return made
+
+    def _load(self) -> Dataset | None:
+        """None where there is none or it is broken."""
         try:
             return _read(self.folder)
         except Exception:  # whatever a damaged file makes its reader raise: it is built anew
             return None
 
-    def allocate(self, split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
-        """Room for the levels of one split: in memory, or for a large set in the file that will be the cache."""
-        needed = int(np.prod(shape)) * kind.itemsize
-        if needed <= IN_MEMORY:
-            return np.empty(shape, kind)
-        try:
-            target = self._scratch_folder(needed) / f"{split}.npy"
-            return np.lib.format.open_memmap(target, mode="w+", dtype=kind, shape=shape)
-        except OSError as error:
-            _not_cached(error)
-            return np.empty(shape, kind)
-
-    def store(self, dataset: Dataset) -> None:
-        """Write the data set, whole or not at all; where that fails, a warning is enough."""
-        needed = sum(images.levels.nbytes for images in dataset.splits.values())
-        try:
-            scratch = self._scratch_folder(needed if self._scratch is None else 0)
-            _write(dataset, scratch)
-            self._replace(scratch)
-        except OSError as error:
-            _not_cached(error)
-        finally:
-            self.discard()
-
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[None]:
         """Wait for another process (a rank, say) that is decoding the same images; where files can be locked."""
         try:
             locks = cache_folder() / "locks"
@@ -93,17 +84,35 @@ class Entry:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def discard(self) -> None:
-        """Remove what was written so far, unless it has found its place."""
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+    def _allocate(self, split: str, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        """Room for the levels of one split: in memory, or for a large set in the file that will be the cache."""
+        needed = int(np.prod(shape)) * kind.itemsize
+        if needed > image_set.IN_MEMORY:
+            try:
+                target = self._scratch_folder(needed) / f"{split}.npy"
+                return np.lib.format.open_memmap(target, mode="w+", dtype=kind, shape=shape)
+            except OSError as error:
+                _not_cached(error)
+        return np.empty(shape, kind)
+
+    def _store(self, dataset: Dataset) -> None:
+        """Write the data set, whole or not at all; where that fails, a warning is enough."""
+        needed = sum(images.levels.nbytes for images in dataset.splits.values())
+        try:
+            scratch = self._scratch_folder(needed if self._scratch is None else 0)
+            _write(dataset, scratch)
+            self._replace(scratch)
+        except OSError as error:
+            _not_cached(error)
 
     def _scratch_folder(self, needed: int) -> Path:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder.parent).free < needed * 1.1 + (1 << 20):
             raise OSError(28, "no space left on the device")
         if self._scratch is None:
-            _sweep(self.folder.parent)
+            for scratch in self.folder.parent.glob(".new-*"):  # what processes that were killed have left
+                if time.time() - scratch.stat().st_mtime > 86_400:
+                    shutil.rmtree(scratch, ignore_errors=True)
             self._scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder.parent))
         return self._scratch
 
@@ -111,7 +120,7 @@ class Entry:
         try:
             os.replace(scratch, self.folder)
         except OSError:  # there is an entry: a broken one, or another process has just written it
-            if self.load() is not None:
+            if self._load() is not None:
                 return
             shutil.rmtree(self.folder, ignore_errors=True)
             os.replace(scratch, self.folder)
@@ -130,20 +139,11 @@ def _states(files: Sequence[Path]) -> list[tuple[str, int, int, int, int]]:
     states = []
     for file in files:
         try:
-            found = os.stat(file)
+            now = os.stat(file)
+            states.append((str(file), now.st_size, now.st_ino, now.st_mtime_ns, now.st_ctime_ns))
         except OSError:
             states.append((str(file), -1, -1, -1, -1))
-        else:
-            changes = (found.st_mtime_ns, found.st_ctime_ns)
-            states.append((str(file), found.st_size, found.st_ino, *changes))
     return states
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed have left, after a day."""
-    for scratch in folder.glob(".new-*"):
-        if time.time() - scratch.stat().st_mtime > 86_400:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _not_cached(error: OSError) -> None:
@@ -181,16 +181,13 @@ def _read(folder: Path) -> Dataset:
     shape = from_plain(ImageShape, record["shape"], "the cache")
     splits = {}
     for name, paths in record["paths"].items():
-        levels = _array(folder / f"{name}.npy")
+        path = folder / f"{name}.npy"
+        # Copy on write where mapped: torch wants writable memory, and the file must stay as it is.
+        mode: Literal["c"] | None = "c" if path.stat().st_size > image_set.IN_MEMORY else None
+        levels = np.load(path, mmap_mode=mode, allow_pickle=False)
         labels = np.load(folder / f"{name}.labels.npy", allow_pickle=False)
         if len(paths) != len(levels) or len(paths) != len(labels) or shape.dims * len(paths) != levels.size:
             raise ValueError("the parts of the cached data set do not fit together")
         splits[name] = ImageSet(torch.from_numpy(levels), torch.from_numpy(labels), paths, classes, shape)
     preparation = from_plain(DataRecord, record["preparation"], "the cache")
     return Dataset(record["name"], splits, classes, shape, preparation, record["notices"])
-
-
-def _array(path: Path) -> np.ndarray:
-    """Copy on write where mapped: torch wants writable memory, and the file must stay as it is."""
-    large = path.stat().st_size > IN_MEMORY
-    return np.load(path, mmap_mode="c" if large else None, allow_pickle=False)

@@ -1,15 +1,16 @@
 """What a source of images hands over: its splits, not yet decoded."""
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from ..errors import UserError
-from ..labels import Labels
-from .config import DataConfig
 from .raw import Joined, Pictures, Selected
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass
@@ -39,6 +40,11 @@ class Part:
 
         groups = None if self.groups is None else pick(self.groups)
         return Part(Selected(self.pictures, rows), pick(self.words), pick(self.names), groups)
+
+    def divided(self, splits: Sequence[str]) -> dict[str, "Part"]:
+        """The pictures of each split that has some, given the split of each picture."""
+        rows = {split: np.flatnonzero(np.array(splits) == split) for split in SPLITS}
+        return {split: self.select(rows[split]) for split in SPLITS if len(rows[split])}
 
 
 def join(parts: list[Part]) -> Part:
@@ -71,20 +77,34 @@ class Collection:
     indices_allowed: bool = True
     """A class may also be given by its index (not in the sets of the literature: their '3' is a name)."""
 
+    @property
+    def parts(self) -> list[Part]:
+        return list(self.splits.values())
 
-class Source(Protocol):
-    """One kind of DATA. `files` is asked first: when none of them changed, the cached copy serves."""
+    @property
+    def words(self) -> set[str]:
+        """All the words that name classes."""
+        return {word for part in self.parts for word in part.words}
+
+    def each(self, change: Callable[[Part], Part]) -> "Collection":
+        """The same with every part changed."""
+        return replace(self, splits={split: change(part) for split, part in self.splits.items()})
+
+
+class Source(ABC):
+    """One kind of DATA, as a `DataConfig` says. `files` is asked first: when none of them changed, the cached copy
+    serves."""
 
     name: str
 
     def files(self) -> list[Path]:
         """Everything that the answer depends upon; empty where caching does not pay."""
-        ...
+        return []
 
     def validates(self) -> bool:
         """Whether the data come with a validation split."""
-        ...
+        return False
 
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
-        """The collection. `classes` are those of a model, where new images are opened for one."""
-        ...
+    @abstractmethod
+    def read(self) -> Collection:
+        """The collection. Raises UserError for whatever the user has to mend."""

@@ -4,8 +4,8 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from . import deep
 from .formats import BY_EXTRA, PILLOW, advice, is_installed
-from .raw import UNSTATED, BadImageError, Facts, Picture, check_size
+from .raw import UNSTATED, BadImageError, Facts, Picture, check_size, check_values
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 ORIENTATION = 0x0112
@@ -30,96 +30,87 @@ Source = Path | bytes
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Reader:
+    """How files of one kind are read; `header` says what they hold without decoding them, where it can."""
+
+    picture: Callable[[BinaryIO], Picture]
+    header: Callable[[BinaryIO], Facts] | None = None
+
+    def facts(self, file: BinaryIO) -> Facts:
+        return self.picture(file).facts if self.header is None else self.header(file)
+
+
 def read_picture(source: Source) -> Picture:
     """Decode a file, or a file's bytes. Raises BadImageError with the reason."""
     if isinstance(source, Path) and source.suffix.lower() == ".npy":
         return Picture(*_numpy_values(source))
-    return _read(source, _decode)
+    return _read(source, lambda reader, file: reader.picture(file))
 
 
 def read_facts(source: Source) -> Facts:
     """Size, channels and depth from the header alone. Raises BadImageError."""
     if isinstance(source, Path) and source.suffix.lower() == ".npy":
         return Picture(*_numpy_values(source)).facts
-    return _read(source, _look)
+    return _read(source, Reader.facts)
 
 
-def _read(source: Source, how: Callable[[BinaryIO, bytes], T]) -> T:
+def _read(source: Source, how: Callable[[Reader, BinaryIO], T]) -> T:
     with _opened(source) as file:
-        start = file.read(512)
-        file.seek(0)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # odd metadata is no reason to speak
-                return how(file, start)
+                reader = _reader_of(file)
+                file.seek(0)
+                return how(reader, file)
         except BadImageError:
             raise
         except Exception as error:  # decoders raise nearly anything on damaged files
             raise BadImageError(_reason(error)) from error
 
 
-def _decode(file: BinaryIO, start: bytes) -> Picture:
-    if (size := deep.deep_png(start)) is not None:
-        return deep.read_png(file.read(), size)
+def _reader_of(file: BinaryIO) -> Reader:
+    """By the beginning of the file; Pillow reads what is of 8 bits, and all that no other is for."""
+    start = file.read(512)
+    file.seek(0)
+    if (png := deep.png_facts(start)) is not None:
+        return Reader(deep.read_png, lambda _: png)
     if deep.is_deep_pnm(start):
-        return deep.read_pnm(file)
-    if (reader := _by_extra(start)) is not None:
-        return reader(file)
-    if start[:4] in TIFF_MARKS and (deep.tiff_facts(file) is not None):
-        file.seek(0)
-        return deep.read_tiff(file)
+        return Reader(deep.read_pnm, lambda pnm: deep.open_pnm(pnm)[1])
+    if start[128:132] == b"DICM":
+        return _by_extra(".dcm", Reader(deep.read_dicom))
+    if start.startswith(b"SIMPLE  ="):
+        return _by_extra(".fits", Reader(deep.read_fits))
+    if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS and b"avif" not in start[8:64]:
+        reader = Reader(_read_heif, lambda heif: replace(_read_heif(heif).facts, cut=_cut(heif)))
+        return _by_extra(".heic", reader)
+    if start[:4] in TIFF_MARKS and (tiff := deep.tiff_facts(file)) is not None:
+        return Reader(deep.read_tiff, lambda _: tiff)
     file.seek(0)
     if start.startswith(JP2_MARKS) and deep.jp2_bits(content := file.read()) > 8:
         with _by_pillow(io.BytesIO(content)):  # whose header says the size
-            return deep.read_jp2(content)
-    file.seek(0)
-    return _asked_of_pillow(file, start, _picture)
+            return Reader(deep.read_jp2)
+    return Reader(partial(_asked_of_pillow, _picture), partial(_asked_of_pillow, _facts))
 
 
-def _look(file: BinaryIO, start: bytes) -> Facts:
-    if (size := deep.deep_png(start)) is not None:
-        return deep.png_facts(size)
-    if deep.is_deep_pnm(start):
-        return deep.pnm_facts(file)
-    if (reader := _by_extra(start)) is not None:
-        found = reader(file).facts
-        return replace(found, cut=_cut(file)) if reader is _read_heif else found
-    if start[:4] in TIFF_MARKS and (facts := deep.tiff_facts(file)) is not None:
-        return facts
-    file.seek(0)
-    if start.startswith(JP2_MARKS) and deep.jp2_bits(content := file.read()) > 8:
-        return _decode(io.BytesIO(content), start).facts
-    file.seek(0)
-    return _asked_of_pillow(file, start, _facts)
+def _by_extra(suffix: str, reader: Reader) -> Reader:
+    """The reader of a kind that needs an extra. Raises BadImageError, saying which, where it is not installed."""
+    if not is_installed(suffix):
+        raise BadImageError(f"{BY_EXTRA[suffix][0].upper()}: {advice(suffix)}")
+    return reader
 
 
-def _asked_of_pillow(file: BinaryIO, start: bytes, how: Callable[[Image.Image, BinaryIO], T]) -> T:
+def _asked_of_pillow(how: Callable[[Image.Image, BinaryIO], T], file: BinaryIO) -> T:
     """What `how` says of the opened image; of a PNG once more without its notes, which may be the trouble."""
     try:
         with _by_pillow(file) as image:
             return how(image, file)
     except Exception:
-        if not start.startswith(b"\x89PNG"):
+        file.seek(0)
+        if file.read(4) != b"\x89PNG":
             raise
     with _by_pillow(_without_text(file)) as image:
         return how(image, file)
-
-
-def _by_extra(start: bytes) -> Callable[[BinaryIO], Picture] | None:
-    """The reader of a kind that needs an extra. Raises BadImageError, saying which, where it is not installed."""
-    if start[128:132] == b"DICM":
-        return _needed(".dcm", deep.read_dicom)
-    if start.startswith(b"SIMPLE  ="):
-        return _needed(".fits", deep.read_fits)
-    if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS and b"avif" not in start[8:64]:
-        return _needed(".heic", _read_heif)
-    return None
-
-
-def _needed(suffix: str, reader: Callable[[BinaryIO], Picture]) -> Callable[[BinaryIO], Picture]:
-    if not is_installed(suffix):
-        raise BadImageError(f"{BY_EXTRA[suffix][0].upper()}: {advice(suffix)}")
-    return reader
 
 
 def _read_heif(file: BinaryIO) -> Picture:
@@ -162,13 +153,13 @@ def _without_text(file: BinaryIO) -> BinaryIO:
     """A PNG without its notes: long or broken ones make Pillow refuse good pixels."""
     file.seek(0)
     content = file.read()
-    kept, place = [content[:8]], 8
-    while place + 12 <= len(content):
-        end = place + 12 + int.from_bytes(content[place : place + 4])
-        if content[place + 4 : place + 8] not in TEXT_CHUNKS:
-            kept.append(content[place:end])
-        place = end
-    return io.BytesIO(b"".join(kept))
+    chunks, start = [content[:8]], 8
+    while start + 12 <= len(content):
+        end = start + 12 + int.from_bytes(content[start : start + 4])
+        if content[start + 4 : start + 8] not in TEXT_CHUNKS:
+            chunks.append(content[start:end])
+        start = end
+    return io.BytesIO(b"".join(chunks))
 
 
 def _reason(error: Exception) -> str:
@@ -187,15 +178,14 @@ def _facts(image: Image.Image, file: BinaryIO) -> Facts:
     width, height = image.size
     if (
         image.format == "TIFF"
-    ):  # some versions of Pillow give the size of the upright image, some that of the stored one
+    ):  # some versions of Pillow give the upright image's size, some that of the stored one
         tags = image.tag_v2  # type: ignore[attr-defined]
         width, height = tags.get(256, width), tags.get(257, height)
-    if _says_orientation(image) and _orientation(image) in deep.SIDEWAYS:
+    if _orientation(image) in deep.SIDEWAYS:
         width, height = height, width
-    channels, maximum = 1 if _is_grey(image) else 3, 65_535 if _is_deep(image) else 255
-    maximum = UNSTATED if image.mode == "F" else maximum
+    maximum = UNSTATED if image.mode == "F" else 65_535 if _is_deep(image) else 255
     cut = _cut(file) if image.format == "AVIF" else None
-    return Facts(height, width, channels, maximum, *_pictures(image, file), cut)
+    return Facts(height, width, 1 if _is_grey(image) else 3, maximum, *_pictures(image, file), cut)
 
 
 def _cut(file: BinaryIO) -> int | None:
@@ -203,25 +193,22 @@ def _cut(file: BinaryIO) -> int | None:
     (ISO 23008-12, 6.5.6) and 'av1C' (AV1 in ISOBMFF, 2.3)."""
     file.seek(0)
     start = file.read(HEIF_HEADER) + bytes(8)
-    stated = [start[found.end() + 5] for found in re.finditer(b"pixi", start)]
-    flags = [start[found.end() + 2] for found in re.finditer(b"av1C", start)]
+    stated = [start[box.end() + 5] for box in re.finditer(b"pixi", start)]
+    flags = [start[box.end() + 2] for box in re.finditer(b"av1C", start)]
     coded = [8 + 2 * (flag >> 6 & 1) + 2 * (flag >> 5 & 1) for flag in flags]
     bits = max([8, *(each for each in (*stated, *coded) if each <= 16)])
     return bits if bits > 8 else None
 
 
-def _says_orientation(image: Image.Image) -> bool:
-    """Asking a PNG without the note would decode all of it."""
-    return image.format != "PNG" or "exif" in image.info
-
-
 def _orientation(image: Image.Image) -> int:
     """1 where the note cannot be read."""
+    if image.format == "PNG" and "exif" not in image.info:  # asking would decode all of it
+        return 1
     try:
-        found = image.getexif().get(ORIENTATION, 1)
+        orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # junk in a note is no reason to leave the pixels
         return 1
-    return found if isinstance(found, int) else 1
+    return orientation if isinstance(orientation, int) else 1
 
 
 def _pictures(image: Image.Image, file: BinaryIO) -> tuple[int, bool]:
@@ -252,26 +239,23 @@ def _picture(image: Image.Image, file: BinaryIO) -> Picture:
         raise BadImageError("4 bands, of which the last is not said to be transparency")
     grey, frames = _is_grey(image), _pictures(image, file) if image.format == "TIFF" else (1, False)
     image.load()
-    if _is_deep(image) or image.mode == "F":
-        values, maximum = np.asarray(image), 65_535 if _is_deep(image) else UNSTATED
-        if maximum and (values.min() < 0 or values.max() > maximum):
-            raise BadImageError("values outside 0..65535")
-        values = values.astype(np.int32 if maximum else np.float32)[..., None]
-    else:
-        values, maximum = np.asarray(_without_alpha(image).convert("L" if grey else "RGB")), 255
-        values = values[..., None] if grey else values
+    values = np.asarray(image if image.mode == "F" or _is_deep(image) else _as_8_bit(image, grey))
+    maximum = UNSTATED if image.mode == "F" else 65_535 if _is_deep(image) else 255
+    if maximum == 65_535:
+        check_values(values, maximum)
+        values = values.astype(np.int32)
+    values = values[..., None] if values.ndim == 2 else values
     # Of a TIFF, Pillow has turned the pixels at loading, and forgotten the note.
-    turn = deep.TURNS.get(_orientation(image) if _says_orientation(image) else 1)
-    return Picture(np.ascontiguousarray(turn(values)) if turn else values, maximum, *frames)
+    return Picture(deep.upright(values, _orientation(image)), maximum, *frames)
 
 
-def _without_alpha(image: Image.Image) -> Image.Image:
+def _as_8_bit(image: Image.Image, grey: bool) -> Image.Image:
     """What is transparent shows white paper, as in most viewers, not the colour hidden beneath."""
-    if "A" not in image.getbands() and "a" not in image.getbands() and "transparency" not in image.info:
-        return image
-    layered = image.convert("RGBA")
-    paper = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-    return Image.alpha_composite(paper, layered).convert("RGB")
+    if {"A", "a"} & {*image.getbands()} or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        paper = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(paper, layered).convert("RGB")
+    return image.convert("L" if grey else "RGB")
 
 
 def _numpy_values(path: Path) -> tuple[np.ndarray, int]:
@@ -304,7 +288,5 @@ def as_integers(values: np.ndarray) -> tuple[np.ndarray, int]:
         return np.asarray(values, np.float64), UNSTATED
     if not np.issubdtype(values.dtype, np.integer):
         raise BadImageError(f"{values.dtype} values; integers are needed")
-    lowest, highest = int(values.min()), int(values.max())
-    if lowest < 0 or highest > 65_535:
-        raise BadImageError("values outside 0..65535")
-    return values.astype(np.int32), 255 if highest <= 255 and values.dtype != np.uint16 else 65_535
+    check_values(values, 65_535)
+    return values.astype(np.int32), 255 if values.max() <= 255 and values.dtype != np.uint16 else 65_535

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .raw import UNSTATED, BadImageError, Facts, Picture, check_size
+from .raw import UNSTATED, BadImageError, Facts, Picture, check_size, check_values
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # a damaged file is told by its error
 
@@ -21,34 +21,32 @@ TURNS = {
     7: lambda v: v[::-1, ::-1].swapaxes(0, 1),
     8: lambda v: np.rot90(v),
 }
-"""What makes an image upright that was stored in one of EXIF's orientations."""
+"""What makes an image upright that was stored in one of EXIF's orientations but the first."""
 SIDEWAYS = (5, 6, 7, 8)
 ALPHA = (1, 2)
 """Kinds of a TIFF's extra sample that are transparency: the colours multiplied by it already, or not."""
 
 
-def deep_png(start: bytes) -> tuple[int, int, int] | None:
-    """(height, width, channels) where a file that begins so is a PNG of 16 bits that Pillow would cut to 8."""
+def png_facts(start: bytes) -> Facts | None:
+    """What a file that begins so says where it is a PNG of 16 bits that Pillow would cut to 8; else None.
+
+    Raises BadImageError where it is too large.
+    """
     if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 26:
         return None
     depth, colour = start[24], start[25]
     if depth != 16 or colour not in PNG_CHANNELS:
         return None
-    return int.from_bytes(start[20:24]), int.from_bytes(start[16:20]), PNG_CHANNELS[colour]
+    height, width = int.from_bytes(start[20:24]), int.from_bytes(start[16:20])
+    check_size(height, width, 2 * PNG_CHANNELS[colour])
+    return Facts(height, width, 1 if PNG_CHANNELS[colour] == 2 else 3, 65_535)
 
 
-def png_facts(size: tuple[int, int, int]) -> Facts:
-    height, width, channels = size
-    return Facts(height, width, 1 if channels == 2 else 3, 65_535)
-
-
-def read_png(content: bytes, size: tuple[int, int, int]) -> Picture:
-    """Values 0..65,535. Raises BadImageError where it is too large, and what the library raises."""
+def read_png(file: BinaryIO) -> Picture:
+    """Values 0..65,535, of a file whose size was checked. Raises what the library raises."""
     import imagecodecs
 
-    height, width, channels = size
-    check_size(height, width, 2 * channels)
-    return Picture(on_paper(imagecodecs.png_decode(content), 65_535), 65_535)
+    return Picture(on_paper(imagecodecs.png_decode(file.read()), 65_535), 65_535)
 
 
 def is_deep_pnm(start: bytes) -> bool:
@@ -59,19 +57,16 @@ def is_deep_pnm(start: bytes) -> bool:
     return len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
 
 
-def pnm_facts(file: BinaryIO) -> Facts:
-    return _pnm(file)[1]
-
-
 def read_pnm(file: BinaryIO) -> Picture:
-    opened, facts = _pnm(file)
+    opened, facts = open_pnm(file)
     values = opened.asarray()
     if int(values.max()) > facts.maximum:
         raise BadImageError("corrupt")
     return Picture(values.astype(np.int32).reshape(facts.height, facts.width, facts.channels), facts.maximum)
 
 
-def _pnm(file: BinaryIO) -> tuple[Any, Facts]:
+def open_pnm(file: BinaryIO) -> tuple[Any, Facts]:
+    """The opened file, and what its header says. Raises BadImageError where it is too large."""
     import netpbmfile
 
     opened = netpbmfile.NetpbmFile(file)
@@ -83,13 +78,14 @@ def _pnm(file: BinaryIO) -> tuple[Any, Facts]:
 
 def jp2_bits(content: bytes) -> int:
     """Bits of a sample of a JPEG 2000 file (SIZ, ISO 15444-1 A.5.1); 8 where it does not say."""
-    place = content.find(b"\xff\x4f\xff\x51") + 42
-    return (content[place] & 127) + 1 if 42 <= place < len(content) else 8
+    at = content.find(b"\xff\x4f\xff\x51") + 42
+    return (content[at] & 127) + 1 if 42 <= at < len(content) else 8
 
 
-def read_jp2(content: bytes) -> Picture:
+def read_jp2(file: BinaryIO) -> Picture:
     import imagecodecs
 
+    content = file.read()
     maximum = 2 ** jp2_bits(content) - 1
     return Picture(on_paper(imagecodecs.jpeg2k_decode(content), maximum), maximum)
 
@@ -100,13 +96,8 @@ def tiff_facts(file: BinaryIO) -> Facts | None:
 
     with tifffile.TiffFile(file) as opened:
         page = opened.pages.first
-        if (
-            page.bitspersample <= 8
-            and page.sampleformat == 1
-            and page.samplesperpixel <= 4
-            and set(page.extrasamples) <= set(ALPHA)
-            and page.imagedepth == 1
-        ):
+        plain = page.bitspersample <= 8 and page.sampleformat == 1 and page.imagedepth == 1
+        if plain and page.samplesperpixel <= 4 and set(page.extrasamples) <= set(ALPHA):
             return None
         return _page_facts(opened, page)
 
@@ -121,14 +112,12 @@ def read_tiff(file: BinaryIO) -> Picture:
         values = page.asarray()
     values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else values
     values = values.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
-    if facts.maximum == UNSTATED:
-        return Picture(_turned(values, page), UNSTATED, facts.pictures, facts.stacked)
-    if values.min() < 0 or values.max() > facts.maximum:
-        raise BadImageError("values outside 0..65535")
-    if page.photometric == 0:
-        values = facts.maximum - values.astype(np.int64)
-    opaque = on_paper(values, facts.maximum, multiplied=ALPHA[0] in page.extrasamples)
-    return Picture(_turned(opaque, page), facts.maximum, facts.pictures, facts.stacked)
+    if facts.maximum != UNSTATED:
+        check_values(values, facts.maximum)
+        if page.photometric == 0:
+            values = facts.maximum - values.astype(np.int64)
+        values = on_paper(values, facts.maximum, multiplied=ALPHA[0] in page.extrasamples)
+    return Picture(upright(values, _orientation(page)), facts.maximum, facts.pictures, facts.stacked)
 
 
 def _page_facts(opened: Any, page: Any) -> Facts:
@@ -139,18 +128,15 @@ def _page_facts(opened: Any, page: Any) -> Facts:
     if colours not in (1, 3) or len(kinds) > 1 or (kinds and kinds[0] not in ALPHA) or page.imagedepth != 1:
         raise BadImageError(f"{channels} bands; grey (1) and RGB (3) are read, with transparency or without")
     if page.photometric not in (0, 1, 2):
-        raise BadImageError(
-            f"{bits} bits in the colours {getattr(page.photometric, 'name', page.photometric)}"
-        )
+        colours_name = getattr(page.photometric, "name", page.photometric)
+        raise BadImageError(f"{bits} bits in the colours {colours_name}")
     if page.sampleformat not in (1, 2, 3) or (page.sampleformat == 3 and kinds):
         raise BadImageError(
             "values that are neither integers nor floating-point numbers, or floating-point transparency"
         )
     sideways = _orientation(page) in SIDEWAYS
     height, width = (page.imagewidth, page.imagelength) if sideways else (page.imagelength, page.imagewidth)
-    maximum = (
-        UNSTATED if page.sampleformat == 3 else 2 ** min(bits, 16) - 1 if page.sampleformat == 1 else 65_535
-    )
+    maximum = {1: 2 ** min(bits, 16) - 1, 2: 65_535, 3: UNSTATED}[page.sampleformat]
     return Facts(height, width, colours, maximum, *stack_of(opened, page))
 
 
@@ -163,12 +149,13 @@ def stack_of(opened: Any, page: Any) -> tuple[int, bool]:
 
 
 def _orientation(page: Any) -> int:
-    found = page.tags.valueof(274)
-    return found if isinstance(found, int) else 1
+    orientation = page.tags.valueof(274)
+    return orientation if isinstance(orientation, int) else 1
 
 
-def _turned(values: np.ndarray, page: Any) -> np.ndarray:
-    turn = TURNS.get(_orientation(page))
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Values `[H, W, C]` that were stored in one of EXIF's orientations."""
+    turn = TURNS.get(orientation)
     return np.ascontiguousarray(turn(values)) if turn else values
 
 
@@ -197,8 +184,7 @@ def read_dicom(file: BinaryIO) -> Picture:
     maximum = 2**data.BitsStored - 1
     if data.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2", "RGB"):
         raise BadImageError(f"DICOM in the colours {data.PhotometricInterpretation}")
-    if values.min() < 0 or values.max() > maximum or maximum > 65_535:
-        raise BadImageError("values outside 0..65535 (a signed DICOM)")
+    check_values(values, maximum, " (a signed DICOM)")
     if data.PhotometricInterpretation == "MONOCHROME1":
         values = maximum - values.astype(np.int32)
     return Picture(on_paper(values, maximum), maximum, frames, frames > 1)
@@ -209,17 +195,16 @@ def read_fits(file: BinaryIO) -> Picture:
     from astropy.io import fits
 
     with fits.open(io.BytesIO(file.read())) as units:
-        found = [unit for unit in units if getattr(unit, "is_image", False) and unit.header.get("NAXIS")]
-        if not found:
+        images = [unit for unit in units if getattr(unit, "is_image", False) and unit.header.get("NAXIS")]
+        if not images:
             raise BadImageError("a FITS file without an image")
-        shape = found[0].shape
+        shape = images[0].shape
         if len(shape) != 2:
             raise BadImageError(f"a FITS image of {len(shape)} axes {shape}; two are read")
-        check_size(shape[0], shape[1], abs(found[0].header["BITPIX"]) // 8)
-        values = np.asarray(found[0].data)
+        check_size(shape[0], shape[1], abs(images[0].header["BITPIX"]) // 8)
+        values = np.asarray(images[0].data)
     if np.issubdtype(values.dtype, np.floating):
         return Picture(values[..., None], UNSTATED)
-    if values.min() < 0 or values.max() > 65_535:
-        raise BadImageError("values outside 0..65535")
+    check_values(values, 65_535)
     maximum = 255 if values.dtype == np.uint8 else 65_535
     return Picture(values.astype(np.int32)[..., None], maximum)

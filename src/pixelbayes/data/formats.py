@@ -37,7 +37,7 @@ def _dotted(endings: str) -> list[str]:
     return [f".{ending}" for ending in endings.split()]
 
 
-BY_EXTRA = {ending: found for endings, found in EXTRAS.items() for ending in _dotted(endings)}
+BY_EXTRA = {ending: extra for endings, extra in EXTRAS.items() for ending in _dotted(endings)}
 ALWAYS = frozenset([".npy", *(ending for endings in PILLOW.values() for ending in _dotted(endings))])
 
 

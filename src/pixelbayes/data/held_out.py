@@ -6,9 +6,8 @@ by content.
 
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ import torch
 from ..errors import UserError, unknown
 from ..records import DataRecord
 from .collection import Part
-from .image_set import Dataset, ImageSet
+from .image_set import Dataset, ImageSet, pick
 
 SIZE = 6
 """Bytes of a print: of a million images, two have the same one with a chance of 1 to 500."""
@@ -49,19 +48,21 @@ def remember(images: ImageSet) -> str:
     return b64encode(b"".join(name + content for name, content in pairs(images))).decode()
 
 
-def recall(record: Any) -> dict[str, list[Pair]]:
+def recall(record: Mapping[str, str]) -> dict[str, list[Pair]]:
     """What a model remembers: split -> prints. Raises UserError for a damaged record."""
-    if not isinstance(record, Mapping):
-        return {}
+    pairs = {}
+    for split, text in record.items():
+        every = _prints_in(text, "the model's record of its held-out images")
+        pairs[split] = list(zip(every[::2], every[1::2], strict=False))
+    return pairs
+
+
+def _prints_in(text: str, name: str) -> list[bytes]:
     try:
-        return {str(split): _pairs(b64decode(text, validate=True)) for split, text in record.items()}
+        content = b64decode(text, validate=True)
     except (ValueError, TypeError) as error:
-        raise UserError(f"the model's record of its held-out images is damaged ({error})") from error
-
-
-def _pairs(content: bytes) -> list[Pair]:
-    starts = range(0, len(content), 2 * SIZE)
-    return [(content[at : at + SIZE], content[at + SIZE : at + 2 * SIZE]) for at in starts]
+        raise UserError(f"{name} is damaged ({error})") from error
+    return [content[at : at + SIZE] for at in range(0, len(content), SIZE)]
 
 
 def remember_trained(images: ImageSet, before: DataRecord) -> str:
@@ -80,11 +81,7 @@ def remember_prints(known: Iterable[bytes]) -> str:
 
 def recall_prints(text: str) -> frozenset[bytes]:
     """The inverse of `remember_prints`. Raises UserError for a damaged record."""
-    try:
-        content = b64decode(text, validate=True)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"the record of images is damaged ({error})") from error
-    return frozenset(content[at : at + SIZE] for at in range(0, len(content), SIZE))
+    return frozenset(_prints_in(text, "the record of images"))
 
 
 def as_remembered(record: DataRecord, dataset: Dataset, split: str) -> tuple[ImageSet, list[str]]:
@@ -116,17 +113,13 @@ def _trained_again(
     if not trained:
         again = _among(images, {content for pairs in held_out.values() for _, content in pairs})
         return images[~again] if bool(again.any()) and not bool(again.all()) else images
-    rows = {split: _among(part, trained) for split, part in dataset.splits.items()}
-    if all(bool(found.all()) if split == "train" else not bool(found.any()) for split, found in rows.items()):
+    masks = {split: _among(part, trained) for split, part in dataset.splits.items()}
+    if all(bool(mask.all()) if split == "train" else not bool(mask.any()) for split, mask in masks.items()):
         return images
-    places = [
-        (dataset.splits[split], row)
-        for split, found in rows.items()
-        for row in found.nonzero().flatten().tolist()
-    ]
-    if not places:
+    rows = torch.cat(list(masks.values())).nonzero().flatten()
+    if not len(rows):
         raise UserError(f"{dataset.name}: none of the images that the model was trained on is left")
-    return _gathered(places, images)
+    return pick(list(dataset.splits.values()), rows)
 
 
 def _among(images: ImageSet, known: Collection[bytes]) -> torch.Tensor:
@@ -165,19 +158,18 @@ def found_again(known: Sequence[Pair], dataset: Dataset, split: str) -> tuple[Im
     if drawn is not None and pairs(drawn) == list(known):
         return drawn, []
     sets = list(dataset.splits.values())
-    places = [(images, row) for images in sets for row in range(len(images))]
     by_pair: dict[Pair, list[int]] = {}
     by_print: dict[bytes, list[int]] = {}
-    for place, pair in enumerate(pair for images in sets for pair in pairs(images)):
-        by_pair.setdefault(pair, []).append(place)
-        by_print.setdefault(pair[1], []).append(place)
-    first = {pair: by_pair[pair].pop(0) for pair in known if by_pair.get(pair)}
-    used = set(first.values())
+    for index, pair in enumerate(pair for images in sets for pair in pairs(images)):
+        by_pair.setdefault(pair, []).append(index)
+        by_print.setdefault(pair[1], []).append(index)
+    again = {pair: by_pair[pair].pop(0) for pair in known if by_pair.get(pair)}
+    used = set(again.values())
     for pair in known:
-        if pair not in first and (other := [p for p in by_print.get(pair[1], ()) if p not in used]):
-            first[pair] = other[0]
-            used.add(other[0])
-    rows = [first[pair] for pair in known if pair in first]
+        if pair not in again and (others := [i for i in by_print.get(pair[1], ()) if i not in used]):
+            again[pair] = others[0]
+            used.add(others[0])
+    rows = [again[pair] for pair in known if pair in again]
     if not rows:
         raise UserError(
             f"{dataset.name}: none of the {len(known):,} images that the training held out is left: name others with "
@@ -188,13 +180,7 @@ def found_again(known: Sequence[Pair], dataset: Dataset, split: str) -> tuple[Im
         f"{dataset.name} has changed since the training: {left} the {len(known):,} images that it held out are left, "
         "and these alone are measured"
     )
-    return _gathered([places[row] for row in rows], sets[0]), [notice]
-
-
-def _gathered(places: Sequence[tuple[ImageSet, int]], like: ImageSet) -> ImageSet:
-    levels = torch.stack([images.levels[row] for images, row in places])
-    labels = torch.stack([images.labels[row] for images, row in places])
-    return replace(like, levels=levels, labels=labels, paths=[images.paths[row] for images, row in places])
+    return pick(sets, torch.tensor(rows)), [notice]
 
 
 @dataclass(frozen=True)
@@ -210,46 +196,31 @@ class Before:
         """The splits without images that came later."""
         if self.names is None:
             return dict(parts)
-        rows = {
-            split: [row for row, name in enumerate(part.names) if name_print(name) in self.names]
-            for split, part in parts.items()
-        }
-        return {
-            split: part.select(np.array(rows[split], dtype=np.int64))
-            for split, part in parts.items()
-            if rows[split]
-        }
+        left = {}
+        for split, part in parts.items():
+            rows = [row for row, name in enumerate(part.names) if name_print(name) in self.names]
+            if rows:
+                left[split] = part.select(np.array(rows))
+        return left
 
     def keep_apart(self, splits: dict[str, ImageSet]) -> tuple[dict[str, ImageSet], list[str]]:
         """The splits, training images that were held out before held out again, and validation images that were trained
         on trained on again; and what is to be said of them."""
         result, notices = dict(splits), []
-        for split, remembered in self.held_out.items():
-            again = _among(result["train"], {content for _, content in remembered})
-            if split in result and bool(again.any()) and not bool(again.all()):
-                result["train"], result[split] = _moved(result["train"], result[split], again)
-                notices.append(
-                    f"held out by the model to start from, and {split} images again: {int(again.sum()):,} of the "
-                    f"{len(again):,} training images"
-                )
-        if "validation" in result:
-            seen = _among(result["validation"], self.trained)
-            if bool(seen.any()) and not bool(seen.all()):
-                result["validation"], result["train"] = _moved(result["validation"], result["train"], seen)
-                notices.append(
-                    f"trained on by the model to start from, and training images again: {int(seen.sum()):,} of the "
-                    f"{len(seen):,} validation images"
-                )
+
+        def move(source: str, target: str, known: Collection[bytes], what: str) -> None:
+            if source not in result or target not in result:
+                return
+            mask = _among(result[source], known)
+            if bool(mask.any()) and not bool(mask.all()):
+                grown, moved = result[target], result[source][mask]
+                result[target] = pick([grown, moved], torch.arange(len(grown) + len(moved)))
+                result[source] = result[source][~mask]
+                noun = "training" if source == "train" else source
+                notices.append(f"{what} images again: {len(moved):,} of the {len(mask):,} {noun} images")
+
+        for split, held in self.held_out.items():
+            prefix = f"held out by the model to start from, and {split}"
+            move("train", split, {content for _, content in held}, prefix)
+        move("validation", "train", self.trained, "trained on by the model to start from, and training")
         return result, notices
-
-
-def _moved(source: ImageSet, target: ImageSet, rows: torch.Tensor) -> tuple[ImageSet, ImageSet]:
-    """Both sets, some images (bool `[N]`) taken from the first and put at the end of the second."""
-    moved = source[rows]
-    grown = replace(
-        target,
-        levels=torch.cat([target.levels, moved.levels]),
-        labels=torch.cat([target.labels, moved.labels]),
-        paths=[*target.paths, *moved.paths],
-    )
-    return source[~rows], grown

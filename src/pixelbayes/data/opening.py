@@ -5,30 +5,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..levels import ImageShape
 from ..plain import from_plain, to_plain
 from ..records import DataRecord
-from .assembling import as_stated, assemble, decode_part, facts_of
+from .assembling import as_stated, assemble, decode_part, facts_of, in_memory
 from .cache import Entry
-from .choice import about_kinds
 from .collection import Part, join
 from .config import DataConfig
+from .decode_all import LazyLevels, too_many_to_decode_at_once
 from .held_out import Before, as_remembered, recall, recall_prints, the_split
-from .image_set import Dataset, ImageSet
-from .labelling import foreign, index_of, indices
-from .lazy import LazyLevels, too_many_to_decode_at_once
-from .preparation import Preparation, deep_message, too_deep
+from .image_set import Allocate, Dataset, ImageSet
+from .preparation import Preparation, refuse_too_deep
+from .remarks import about_kinds
 from .sources import find_source
 from .sources.csv_splits import CsvSplits
+from .words import foreign, index_of, indices
 
 Data = str | Path | Sequence[str | Path]
-
-
 DIVISION = ("validation_share", "split_seed", "group_by", "folds", "fold")
 """Of the settings of data, that say which images are held out."""
+OF_ONE_SOURCE = ("group_by", "class_names", "label_column", "path_column", "path_prefix", "class_from")
+"""Of the settings of data, that other data have not."""
 
 
 def open_dataset(
@@ -75,39 +76,35 @@ def _opened(
     are gone."""
     if config.root is not None:  # the description must hold in another working folder too
         config = replace(config, root=str(Path(config.root).resolve()))
-    found = find_source(source, config)
-    gone = left and isinstance(found, CsvSplits) and found.leave_out_missing()
-    word = canonical(source)
-    files, record = found.files(), _known_before(known or DataRecord(), word, config)
-    names = None if begun_with is None else recall_prints(begun_with)
-    before = Before(recall(record.held_out), recall_prints(record.trained_on), names)
+    reader = find_source(source, config)
+    gone = left and isinstance(reader, CsvSplits) and reader.leave_out_missing()
+    word, files = canonical(source), reader.files()
+    record = _known_before(known or DataRecord(), word, config)
+    before = Before(
+        recall(record.held_out),
+        recall_prints(record.trained_on),
+        None if begun_with is None else recall_prints(begun_with),
+    )
+
+    def made(allocate: Allocate) -> Dataset:
+        dataset = assemble(reader.read(), config, shape, allocate, before, to_train=not left)
+        return replace(dataset, preparation=replace(dataset.preparation, source=word))
+
     if not files:
-        return _named(
-            assemble(found.read(config, None), config, shape, before=before, to_train=not left), word
-        )
-    question = {"source": word, "config": to_plain(config), "shape": to_plain(shape) if shape else None}
+        return made(in_memory)
     told = {
         "held_out": record.held_out,
         "trained_on": record.trained_on,
         "begun_with": begun_with,
         "left": gone,
     }
-    question |= {name: value for name, value in told.items() if value}
-    entry = Entry(question, files)
-    dataset = entry.load()
-    if dataset is not None:
-        return dataset
-    with entry.alone():
-        dataset = entry.load()  # another process may have decoded it meanwhile
-        if dataset is None:
-            try:
-                collection = found.read(config, None)
-                dataset = _named(assemble(collection, config, shape, entry.allocate, before, not left), word)
-                if "train" in dataset.splits:
-                    entry.store(dataset)
-            finally:
-                entry.discard()
-    return dataset
+    question = {
+        "source": word,
+        "config": to_plain(config),
+        "shape": to_plain(shape) if shape else None,
+        **{name: value for name, value in told.items() if value},
+    }
+    return Entry(question, files).dataset(made)
 
 
 def _known_before(known: DataRecord, word: str, config: DataConfig) -> DataRecord:
@@ -147,38 +144,33 @@ def open_images(
     colour, and for labels outside.
     """
     stored = Preparation.of(preparation, model_shape)
-    config = _stored_config(preparation, canonical(source), skip_bad_images, root)
+    config = _stored_config(preparation, canonical(source))
     config = replace(
         config,
+        skip_bad_images=config.skip_bad_images or skip_bad_images,
+        root=root or config.root,
         label_column=config.label_column if label_column is None else label_column,
         path_column=config.path_column if path_column is None else path_column,
     )
     if split is not None:
         return _open_split(source, split, stored, preparation, config, classes)
-    found = find_source(source, config)
-    collection = as_stated(found.read(replace(config, levels=stored.levels), classes), config)
-    part = join(list(collection.splits.values()))
-    facts = facts_of(list(collection.splits.values()))
-    kinds = preparation.file_channels
-    check_channels([each.channels for each in facts], stored, kinds, collection.name)
-    if too_deep(max(each.maximum for each in facts), stored.levels):
-        raise UserError(deep_message(collection.name, stored.levels))
+    reader = find_source(source, replace(config, levels=stored.levels), classes)
+    collection = as_stated(reader.read(), config)
+    part = join(collection.parts)
+    facts = facts_of(collection)
+    check_channels([each.channels for each in facts], stored, preparation.file_channels, collection.name)
+    refuse_too_deep(max(each.maximum for each in facts), stored.levels, collection.name)
     notices = [*collection.notices, *about_kinds(facts, stored)]
-    if (
-        len(classes)
-        and foreign([part], classes, collection.indices_allowed)
-        and not isinstance(found, CsvSplits)
-    ):
-        # In a table a label was written on purpose: a wrong one is an error.
+    by_index = collection.indices_allowed
+    # In a table a label was written on purpose: a wrong one is an error.
+    if len(classes) and not isinstance(reader, CsvSplits) and foreign(part, classes, by_index):
         notices.append("the labels are none of the model's classes and are taken as unknown")
         part = Part(part.pictures, [""] * len(part), part.names)
     if lazy and too_many_to_decode_at_once(part.pictures):
-        labels = torch.from_numpy(indices(part, classes, collection.indices_allowed))
+        labels = torch.from_numpy(indices(part, classes, by_index))
         levels = LazyLevels(part.pictures, part.names, stored, skip_bad_images)
         return ImageSet(levels, labels, part.names, classes, stored.shape, tuple(notices))  # type: ignore[arg-type]
-    images, skipped = decode_part(
-        part, classes, stored, skip_bad_images, indices_allowed=collection.indices_allowed
-    )
+    images, skipped = decode_part(part, classes, stored, skip_bad_images, indices_allowed=by_index)
     notices += [f"{len(skipped):,} unreadable and left out: {', '.join(skipped)}"] if skipped else []
     return replace(images, notices=tuple(notices))
 
@@ -187,8 +179,8 @@ def default_split(source: Data, preparation: DataRecord) -> str | None:
     """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
     if preparation.source == canonical(source):
         return "validation"
-    found = find_source(source, from_plain(DataConfig, preparation.config, "the model's data"))
-    return "validation" if found.validates() else None
+    reader = find_source(source, from_plain(DataConfig, preparation.config, "the model's data"))
+    return "validation" if reader.validates() else None
 
 
 def canonical(source: Data) -> str:
@@ -212,20 +204,12 @@ def check_channels(
         raise UserError(f"{name} is grey (1 channel), but the model takes colour images (3 channels)")
 
 
-def _named(dataset: Dataset, source: str) -> Dataset:
-    return replace(dataset, preparation=replace(dataset.preparation, source=source))
-
-
-def _stored_config(preparation: DataRecord, source: str, skip_bad: bool, root: str | None) -> DataConfig:
+def _stored_config(preparation: DataRecord, source: str) -> DataConfig:
     """The user's settings at training; those about splits and files hold for that source alone."""
     config = from_plain(DataConfig, preparation.config, "the model's description of its data")
-    config = replace(config, skip_bad_images=config.skip_bad_images or skip_bad, root=root or config.root)
-    if preparation.source != source:
-        own = dict.fromkeys(
-            ("group_by", "class_names", "label_column", "path_column", "path_prefix", "class_from")
-        )
-        config = replace(config, folds=0, fold=0, **own)  # type: ignore[arg-type]
-    return config
+    if preparation.source == source:
+        return config
+    return replace(config, folds=0, fold=0, **dict.fromkeys(OF_ONE_SOURCE))  # type: ignore[arg-type]
 
 
 def _open_split(
@@ -245,16 +229,18 @@ def _open_split(
         dataset = _opened(source, config, stored.shape, left=same)
     check_channels(dataset.preparation.file_channels, stored, preparation.file_channels, dataset.name)
     images, changes = as_remembered(preparation, dataset, split) if same else (the_split(dataset, split), [])
-    labels = torch.tensor(
-        [-2 if index is None else index for index in (index_of(name, classes) for name in dataset.classes)]
-    )
-    mapped = (
-        labels[images.labels] if len(dataset.classes) and len(classes) else torch.full_like(images.labels, -1)
-    )
-    mapped = torch.where(images.labels == UNKNOWN, UNKNOWN, mapped)
-    if bool((mapped == -2).any()):
-        outside = [name for name in dataset.classes if index_of(name, classes) is None]
-        raise UserError(f"{dataset.name}: {', '.join(outside[:5])} are outside the model's classes")
     # The notices of the training's own data were said then.
-    notices = [*changes, *(() if same else dataset.notices)]
-    return replace(images, labels=mapped, classes=classes, notices=tuple(notices))
+    notices = (*changes, *(() if same else dataset.notices))
+    return replace(images, labels=_mapped(images, classes, dataset.name), classes=classes, notices=notices)
+
+
+def _mapped(images: ImageSet, classes: Labels, name: str) -> Tensor:
+    """Labels as indices of a model's classes. Raises UserError for images of classes that it has not."""
+    if not len(classes) or not len(images.classes):
+        return torch.full_like(images.labels, UNKNOWN)
+    table = [index_of(word, classes) for word in images.classes]
+    if any(table[label] is None for label in set(images.labels.tolist()) - {UNKNOWN}):
+        outside = [word for word, index in zip(images.classes, table, strict=True) if index is None]
+        raise UserError(f"{name}: {', '.join(outside[:5])} are outside the model's classes")
+    # What is unknown, -1, finds the last.
+    return torch.tensor([*(UNKNOWN if index is None else index for index in table), UNKNOWN])[images.labels]

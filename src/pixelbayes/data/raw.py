@@ -1,28 +1,35 @@
 """Pictures as their files hold them, before they become levels."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import cpu_count
-from typing import Protocol
 
 import numpy as np
 
-from ..errors import UserError
-from ..progress import track
+from ..errors import UserError, some_of
 
 NAMED = 20
 """Unreadable files that an error names."""
+MOST_BYTES = 1 << 29
+"""Of an image unpacked: a file that says more is refused before anything is unpacked."""
+UNSTATED = 0
+"""The value of white in files of floating-point numbers, which do not say it."""
 
 
 class BadImageError(Exception):
     """A file that cannot be read as an image; the text says why."""
 
 
-MOST_BYTES = 1 << 29
-"""Of an image unpacked: a file that says more is refused before anything is unpacked."""
-UNSTATED = 0
-"""The value of white in files of floating-point numbers, which do not say it."""
+class BadImagesError(UserError):
+    """Unreadable files, listed: (name, reason) pairs."""
+
+    def __init__(self, bad: Sequence[tuple[str, str]]) -> None:
+        self.bad = list(bad)
+        noun = "image file cannot" if len(bad) == 1 else "image files cannot"
+        names = some_of([f"{name} ({reason})" for name, reason in bad], NAMED)
+        super().__init__(f"{len(bad):,} {noun} be read: {names} (--skip-bad-images leaves them out)")
 
 
 def check_size(height: int, width: int, bytes_a_pixel: int) -> None:
@@ -30,6 +37,12 @@ def check_size(height: int, width: int, bytes_a_pixel: int) -> None:
     if height * width * bytes_a_pixel > MOST_BYTES:
         most = MOST_BYTES // bytes_a_pixel
         raise BadImageError(f"{width:,} x {height:,} pixels; at most {most:,} pixels of this kind are read")
+
+
+def check_values(values: np.ndarray, maximum: int, kind: str = "") -> None:
+    """Raises BadImageError where integers do not lie within 0..maximum, or that is more than 16 bits."""
+    if values.min() < 0 or values.max() > maximum or maximum > 65_535:
+        raise BadImageError(f"values outside 0..65535{kind}")
 
 
 @dataclass(frozen=True)
@@ -62,55 +75,35 @@ class Picture:
         return Facts(height, width, channels, self.maximum, self.pictures, self.stacked)
 
 
-class Pictures(Protocol):
-    """A sequence of pictures, read when asked for."""
-
-    @property
-    def sequential(self) -> bool:
-        """Reads go forwards, one at a time (a stream, or batches of which one is in memory)."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def facts(self) -> list[Facts]:
-        """Headers, of a sample where all are alike; unreadable ones are left out."""
-        ...
-
-    def read(self, index: int) -> Picture:
-        """One picture. Raises BadImageError."""
-        ...
-
-
 def threads() -> ThreadPoolExecutor:
     """Workers for decoding: Pillow releases the interpreter while it works."""
     return ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1))
 
 
-def gather_facts(pictures: Pictures, rows: Sequence[int], header: "HeaderReader", what: str) -> list[Facts]:
-    """Headers of the given rows, read in threads; unreadable ones are left out."""
+class Pictures(ABC):
+    """A sequence of pictures, read when asked for."""
 
-    def attempt(row: int) -> Facts | None:
-        try:
-            return header(row)
-        except BadImageError:
-            return None
+    sequential = False
+    """Reads go forwards, one at a time (a stream, or batches of which one is in memory)."""
 
-    with threads() as pool:
-        found = list(track(pool.map(attempt, rows, chunksize=64), what, total=len(rows)))
-    return [facts for facts in found if facts is not None]
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
+    def facts(self) -> list[Facts]:
+        """Headers, of a sample where all are alike; unreadable ones are left out."""
 
-class HeaderReader(Protocol):
-    def __call__(self, index: int) -> Facts: ...
+    @abstractmethod
+    def read(self, index: int) -> Picture:
+        """One picture. Raises BadImageError."""
 
 
 @dataclass
-class ArrayPictures:
+class ArrayPictures(Pictures):
     """Pictures in one array `[N, H, W, C]` of integers 0..maximum."""
 
     array: np.ndarray
     maximum: int = 255
-    sequential: bool = False
 
     def __len__(self) -> int:
         return len(self.array)
@@ -123,16 +116,11 @@ class ArrayPictures:
         return Picture(self.array[index], self.maximum)
 
 
-@dataclass
-class Selected:
+class Selected(Pictures):
     """Some rows of other pictures, in the order given."""
 
-    pictures: Pictures
-    rows: np.ndarray
-
-    @property
-    def sequential(self) -> bool:
-        return self.pictures.sequential
+    def __init__(self, pictures: Pictures, rows: np.ndarray) -> None:
+        self.pictures, self.rows, self.sequential = pictures, rows, pictures.sequential
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -144,7 +132,7 @@ class Selected:
         return self.pictures.read(int(self.rows[index]))
 
 
-class Joined:
+class Joined(Pictures):
     """Several sequences of pictures, one after the other."""
 
     def __init__(self, parts: Sequence[Pictures]) -> None:
@@ -163,17 +151,12 @@ class Joined:
         return self.parts[part].read(index - (int(self._ends[part - 1]) if part else 0))
 
 
-@dataclass
-class AsStated:
+class AsStated(Pictures):
     """Pictures read as the user says: which value is white, and whether the first page of a stack will do."""
 
-    pictures: Pictures
-    white: float | None
-    first_page: bool
-
-    @property
-    def sequential(self) -> bool:
-        return self.pictures.sequential
+    def __init__(self, pictures: Pictures, white: float | None, first_page: bool) -> None:
+        self.pictures, self.sequential = pictures, pictures.sequential
+        self.white, self.first_page = white, first_page
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -210,17 +193,5 @@ class AsStated:
             raise BadImageError(
                 f"values from {low:g} to {high:g}; accepted are 0 to {self.white:g} (--data.white)"
             )
-        return Picture(
-            np.floor(values.astype(np.float64) * (65_535 / self.white) + 0.5).astype(np.int32), 65_535
-        )
-
-
-class BadImagesError(UserError):
-    """Unreadable files, listed: (name, reason) pairs."""
-
-    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
-        self.found = list(found)
-        shown = ", ".join(f"{name} ({reason})" for name, reason in found[:NAMED])
-        more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
-        noun = "image file cannot" if len(found) == 1 else "image files cannot"
-        super().__init__(f"{len(found):,} {noun} be read: {shown}{more} (--skip-bad-images leaves them out)")
+        scaled = values.astype(np.float64) * (65_535 / self.white)
+        return Picture(np.floor(scaled + 0.5).astype(np.int32), 65_535)

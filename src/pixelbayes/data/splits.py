@@ -7,10 +7,10 @@ import numpy as np
 
 from ..errors import UserError
 from ..labels import Labels
-from .collection import Collection, Part, join
+from .collection import SPLITS, Collection, Part, join
 from .config import DataConfig
 from .held_out import Pair, name_print
-from .labelling import indices
+from .words import indices
 
 MOST_HELD_OUT = 5_000
 
@@ -35,16 +35,19 @@ def divide(
         parts = {"train": whole, **parts}
         if collection.test_share and not config.folds:
             parts["train"], parts["test"] = _hold_out(parts["train"], classes, collection.test_share, config)
-    if not len(parts.get("train", [])) and not to_train:
-        return {split: part for split, part in parts.items() if len(part)}, notices
     if not len(parts.get("train", [])):
-        found = ", ".join(split for split, part in parts.items() if len(part)) or "nothing"
-        raise UserError(f"{collection.name} has no training images (found: {found}){collection.hint}")
+        others = {split: part for split, part in parts.items() if len(part)}
+        if not to_train:
+            return others, notices
+        names = ", ".join(others) or "nothing"
+        raise UserError(f"{collection.name} has no training images (found: {names}){collection.hint}")
     share = config.validation_share
     if config.folds:
         pool = join([parts["train"], *([parts["validation"]] if "validation" in parts else [])])
         folds = assign_folds(indices(pool, classes), pool.groups, config.folds, config.split_seed)
-        _check_folds(folds, config, pool)
+        if len(np.unique(folds)) < config.folds:
+            units, noun = (len(pool), "images") if pool.groups is None else (len(set(pool.groups)), "groups")
+            raise UserError(f"{config.folds} folds need at least as many {noun} as folds; there are {units}")
         parts["train"], parts["validation"] = _by_mask(pool, folds == config.fold)
         notices.append(f"the validation set is fold {config.fold} (of 0 to {config.folds - 1})")
     elif "validation" not in parts and share > 0 and len(parts["train"]) > 1:
@@ -58,9 +61,7 @@ def divide(
         notices.append(
             f"{shared} groups lie in train and in test: the figures of the test images flatter the model"
         )
-    return {
-        name: parts[name] for name in ("train", "validation", "test") if len(parts.get(name, []))
-    }, notices
+    return {split: parts[split] for split in SPLITS if len(parts.get(split, []))}, notices
 
 
 def _as_before(parts: dict[str, Part], held_out: Mapping[str, Sequence[Pair]]) -> dict[str, Part] | None:
@@ -69,13 +70,12 @@ def _as_before(parts: dict[str, Part], held_out: Mapping[str, Sequence[Pair]]) -
     if pool is None or ("validation" in parts and "all" not in parts):
         return None
     where = {name: split for split, pairs in held_out.items() for name, _ in pairs}
-    splits = np.array([where.get(name_print(name), "train") for name in pool.names])
-    found = {split: pool.select(np.flatnonzero(splits == split)) for split in ("train", "validation", "test")}
-    if not len(found["train"]) or not len(found["validation"]):
+    again = pool.divided([where.get(name_print(name), "train") for name in pool.names])
+    if "train" not in again or "validation" not in again:
         return None
-    if "test" in parts:
-        found["test"] = join([parts["test"], found["test"]])
-    return {split: part for split, part in found.items() if len(part)}
+    if len(parts.get("test", [])):
+        again["test"] = join([parts["test"], *([again["test"]] if "test" in again else [])])
+    return again
 
 
 def shared_groups(parts: dict[str, Part], other: str) -> int:
@@ -172,10 +172,3 @@ def _hold_out(part: Part, classes: Labels, share: float, config: DataConfig) -> 
 
 def _by_mask(part: Part, held_out: np.ndarray) -> tuple[Part, Part]:
     return part.select(np.flatnonzero(~held_out)), part.select(np.flatnonzero(held_out))
-
-
-def _check_folds(folds: np.ndarray, config: DataConfig, pool: Part) -> None:
-    if len(np.unique(folds)) < config.folds:
-        units = len(pool) if pool.groups is None else len(set(pool.groups))
-        noun = "images" if pool.groups is None else "groups"
-        raise UserError(f"{config.folds} folds need at least as many {noun} as folds; there are {units}")

@@ -10,8 +10,8 @@ from torch import Tensor
 from ..causal.convolution import Enlarge, Kernel
 from ..causal.scan import WholeImage
 from ..data import Dataset, ImageSet
-from ..data.labelling import index_of
-from ..data.picked import joined
+from ..data.image_set import joined
+from ..data.words import index_of
 from ..errors import UserError
 from ..labels import UNKNOWN, Labels
 from ..model import AutoregressiveImageModel, ModelConfig, evaluating, from_spec, spec

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pixelbayes.data import DataConfig, open_dataset
-from pixelbayes.data.sources.plain_pickle import read_plain
+from pixelbayes.data.sources.cifar import read_plain
 from pixelbayes.errors import UserError
 
 

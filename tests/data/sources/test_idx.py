@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pixelbayes.data import DataConfig, open_dataset, open_images
-from pixelbayes.data.sources.authors_files import checksum_notice
 from pixelbayes.data.sources.idx import CONTENT, SETS
+from pixelbayes.data.sources.standard import checksum_notice
 from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape

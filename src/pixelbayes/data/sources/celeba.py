@@ -5,16 +5,13 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
 from ...errors import UserError, unknown
-from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
-from ..file_pictures import FilePictures, images_below
+from ..file_pictures import FilePictures, ZipPictures, images_in_zip, search
 from ..raw import Pictures
-from ..zip_pictures import ZipPictures, images_in_zip
-from .authors_files import checksum_notice, find, missing, roots
+from .standard import StandardSet, checksum_notice
+from .tables import text_lines
 
 MD5 = {
     "img_align_celeba.zip": "00d2c5bc6d35e252742224ab0c1e8fcb",
@@ -27,72 +24,66 @@ SPLITS = {"0": "train", "1": "validation", "2": "test"}
 SIZE = (32, 32)
 
 
-class CelebA:
+class CelebA(StandardSet):
     """Z. Liu et al., Deep Learning Face Attributes in the Wild, 2015."""
 
-    name = "celeba"
-
     def __init__(self, config: DataConfig) -> None:
-        self.config = config
-        below = ("", "img_align_celeba", "Img", "Anno", "Eval", "celeba")
-        self.folders = [folder / name for folder in roots(self.name, config.root) for name in below]
+        super().__init__("celeba", config, ("img_align_celeba", "Img", "Anno", "Eval", "celeba"))
 
     @cached_property
     def images(self) -> tuple[dict[str, Path], Path | None]:
         """File name -> path for a folder, or -> place within the zip, which comes second."""
-        archives = (path for folder in self.folders for path in sorted(folder.glob("img_align_celeba*.zip")))
         for folder in self.folders:
-            if folder.name == "img_align_celeba" and folder.is_dir() and (paths := images_below(folder)):
+            if folder.name == "img_align_celeba" and folder.is_dir() and (paths := search(folder).images):
                 return {path.name: path for path in paths}, None
-        archive = next(archives, None)
-        if archive is None:
-            raise missing(self.name, "the folder img_align_celeba or img_align_celeba.zip", self.folders)
-        return {Path(name).name: Path(name) for name in images_in_zip(archive)}, archive
+        archives = [path for folder in self.folders for path in sorted(folder.glob("img_align_celeba*.zip"))]
+        if not archives:
+            raise self.missing("the folder img_align_celeba or img_align_celeba.zip")
+        return {Path(name).name: Path(name) for name in images_in_zip(archives[0])}, archives[0]
 
     @cached_property
     def tables(self) -> dict[str, Path]:
         stems = ("list_attr_celeba", "list_eval_partition", "identity_CelebA")
-        found = {stem: find((f"{stem}.txt", f"{stem}.csv"), self.folders) for stem in stems}
-        return {stem: path for stem, path in found.items() if path is not None}
+        paths = {stem: self.find(f"{stem}.txt", f"{stem}.csv") for stem in stems}
+        return {stem: path for stem, path in paths.items() if path is not None}
 
     def files(self) -> list[Path]:
         images, archive = self.images
         return [*self.tables.values(), *([archive] if archive else images.values())]
 
     def validates(self) -> bool:
-        table = self.tables.get("list_eval_partition")
-        stated = keyed_rows(table) if table else {}
-        return any(self._split(name, stated) == "validation" for name in self.images[0])
+        return "validation" in self._splits(list(self.images[0]))
 
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+    def read(self) -> Collection:
         images, archive = self.images
         if not images:
             raise UserError(f"{archive} holds no images")
         names = sorted(images)
         words, class_names = self._words(names)
-        groups = self._groups(names)
-        paths = [images[name] for name in names]
-        pictures: Pictures = FilePictures(paths)
+        pictures: Pictures = FilePictures([images[name] for name in names])
         if archive:
-            pictures = ZipPictures(archive, [path.as_posix() for path in paths])
-        whole = Part(pictures, words, names, groups)
+            pictures = ZipPictures(archive, [images[name].as_posix() for name in names])
+        splits = Part(pictures, words, names, self._groups(names)).divided(self._splits(names))
         checked = [*self.tables.values(), *([archive] if archive else [])]
         notices = [line for path in checked for line in checksum_notice(path, MD5)]
-        splits = self._splits(whole)
         return Collection(self.name, splits, class_names, notices, SIZE, indices_allowed=False)
+
+    def _table(self, stem: str) -> Path:
+        if stem not in self.tables:
+            raise self.missing(f"{stem}.txt")
+        return self.tables[stem]
 
     def _words(self, names: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
         """Each image's class; the classes are all combinations of the attributes asked for."""
         if self.config.attributes is None:
             return [""] * len(names), None
-        if "list_attr_celeba" not in self.tables:
-            raise missing(self.name, "list_attr_celeba.txt", self.folders)
-        wanted = list(
-            dict.fromkeys(word.strip() for word in self.config.attributes.split(",") if word.strip())
+        words = (word.strip() for word in self.config.attributes.split(","))
+        attributes = list(dict.fromkeys(filter(None, words)))
+        table = attribute_table(self._table("list_attr_celeba"), attributes)
+        classes = tuple(
+            combination(attributes, has) for has in product((False, True), repeat=len(attributes))
         )
-        table = attribute_table(self.tables["list_attr_celeba"], wanted)
-        classes = tuple(combination(wanted, has) for has in product((False, True), repeat=len(wanted)))
-        return [combination(wanted, table[name]) if name in table else "" for name in names], classes
+        return [combination(attributes, table[name]) if name in table else "" for name in names], classes
 
     def _groups(self, names: list[str]) -> list[str] | None:
         """--data.group-by identity keeps the pictures of one person together."""
@@ -100,21 +91,14 @@ class CelebA:
             return None
         if self.config.group_by != "identity":
             raise UserError(f"celeba is grouped by 'identity', not by '{self.config.group_by}'")
-        if "identity_CelebA" not in self.tables:
-            raise missing(self.name, "identity_CelebA.txt", self.folders)
-        identities = keyed_rows(self.tables["identity_CelebA"])
+        identities = keyed_rows(self._table("identity_CelebA"))
         return [identities.get(name, "") for name in names]
 
-    def _split(self, name: str, stated: dict[str, str]) -> str:
-        return SPLITS.get(stated.get(name, ""), _split_by_number(name))
-
-    def _splits(self, whole: Part) -> dict[str, Part]:
+    def _splits(self, names: list[str]) -> list[str]:
         """By list_eval_partition.txt, else by the authors' numbers (which that file repeats)."""
         table = self.tables.get("list_eval_partition")
         stated = keyed_rows(table) if table else {}
-        where = np.array([self._split(name, stated) for name in whole.names])
-        parts = {split: whole.select(np.flatnonzero(where == split)) for split in SPLITS.values()}
-        return {split: part for split, part in parts.items() if len(part)}
+        return [SPLITS.get(stated.get(name, ""), _split_by_number(name)) for name in names]
 
 
 def combination(attributes: list[str], has: tuple[bool, ...]) -> str:
@@ -134,16 +118,16 @@ def _split_by_number(name: str) -> str:
     return "validation" if number <= LAST_VALIDATION else "test"
 
 
-def attribute_table(path: Path, wanted: list[str]) -> dict[str, tuple[bool, ...]]:
-    """File name -> whether it has each wanted attribute. Raises UserError for unknown attributes and bad rows."""
+def attribute_table(path: Path, attributes: list[str]) -> dict[str, tuple[bool, ...]]:
+    """File name -> whether it has each of the attributes. Raises UserError for unknown attributes and bad rows."""
     rows = _rows(path)
     known = _attribute_names(rows, path)
-    if not wanted:
+    if not attributes:
         raise UserError(f"no attribute is named; known are {', '.join(known)}")
-    for name in wanted:
+    for name in attributes:
         if name not in known:
             raise unknown("attribute", name, known)
-    columns = [known.index(name) + 1 for name in wanted]
+    columns = [known.index(name) + 1 for name in attributes]
     table = {}
     for number, row in enumerate(rows, start=1):
         if len(row) != len(known) + 1 or row[1] not in ("1", "-1", "0"):
@@ -174,11 +158,7 @@ def keyed_rows(path: Path) -> dict[str, str]:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as text: {error}") from error
-    rows = [line.replace(",", " ").split() for line in lines if line.strip()]
+    rows = [line.replace(",", " ").split() for line in text_lines(path) if line.strip()]
     if not rows:
         raise UserError(f"{path} is empty")
     return rows

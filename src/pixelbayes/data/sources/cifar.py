@@ -1,5 +1,6 @@
-"""CIFAR-10 and CIFAR-100: the authors' Python batches."""
+"""CIFAR-10 and CIFAR-100: the authors' Python batches, of whose pickles nothing but plain values is built."""
 
+import pickle
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError
-from ...labels import Labels
-from ..collection import Collection, Part
+from ..collection import Collection
 from ..config import DataConfig
-from ..raw import ArrayPictures
-from .authors_files import checksum_notice, find, missing, roots
-from .plain_pickle import read_plain
+from .standard import StandardSet, checksum_notice
 
 FINE_CLASSES = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
@@ -28,6 +26,8 @@ FINE_CLASSES = (
 
 @dataclass(frozen=True)
 class Facts:
+    """The folder that the authors' archive unpacks to, the batches of each split, the key of their labels."""
+
     folder: str
     files: dict[str, tuple[str, ...]]
     key: str
@@ -60,51 +60,39 @@ SETS = {
 }
 
 
-class Cifar:
+class Cifar(StandardSet):
     """A. Krizhevsky, Learning multiple layers of features from tiny images, 2009."""
 
     def __init__(self, name: str, config: DataConfig) -> None:
-        self.name = name
         self.facts = SETS[name]
-        self.folders = [
-            folder / below for folder in roots(name, config.root) for below in ("", self.facts.folder)
-        ]
+        super().__init__(name, config, (self.facts.folder,))
 
     @cached_property
     def paths(self) -> dict[str, list[Path]]:
-        """The batches of each split. Raises UserError where train or test is incomplete."""
-        found: dict[str, list[Path]] = {}
+        """The batches of each split."""
+        batches: dict[str, list[Path]] = {}
         for split, names in self.facts.files.items():
-            there = {name: find((name,), self.folders) for name in names}
-            absent = [name for name, path in there.items() if path is None]
-            if absent and len(absent) < len(names):
-                raise missing(self.name, ", ".join(absent), self.folders)
-            if not absent:
-                found[split] = [path for path in there.values() if path is not None]
-        if not found:
-            first = ", ".join(name for names in self.facts.files.values() for name in names)
-            raise missing(self.name, f"the Python batches ({first})", self.folders)
-        return found
+            there = {name: path for name in names if (path := self.find(name)) is not None}
+            absent = [name for name in names if name not in there]
+            if there and absent:
+                raise self.missing(", ".join(absent))
+            if there:
+                batches[split] = list(there.values())
+        if not batches:
+            every = ", ".join(name for names in self.facts.files.values() for name in names)
+            raise self.missing(f"the Python batches ({every})")
+        return batches
 
-    def files(self) -> list[Path]:
-        return [path for paths in self.paths.values() for path in paths]
-
-    def validates(self) -> bool:
-        return False
-
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+    def read(self) -> Collection:
         splits, notices = {}, []
         for split, paths in self.paths.items():
-            pixels, targets = [], []
+            pixels, labels = [], []
             for path in paths:
-                batch = read_plain(path)
-                notices += checksum_notice(path, self.facts.md5)
-                images, labels = self._batch(batch, path)
+                images, targets = self._batch(read_plain(path), path)
                 pixels.append(images)
-                targets += labels
-            names = [f"{self.name}/{split}/{row:05d}" for row in range(len(targets))]
-            words = [self.facts.classes[target] for target in targets]
-            splits[split] = Part(ArrayPictures(np.concatenate(pixels)), words, names)
+                labels += targets
+                notices += checksum_notice(path, self.facts.md5)
+            splits[split] = self.part(split, np.concatenate(pixels), labels, self.facts.classes)
         return Collection(self.name, splits, self.facts.classes, notices, indices_allowed=False)
 
     def _batch(self, batch: dict[str, Any], path: Path) -> tuple[np.ndarray, list[int]]:
@@ -118,3 +106,58 @@ class Cifar:
         if not all(isinstance(label, int) and 0 <= label < count for label in labels):
             raise UserError(f"{path}: labels outside 0..{count - 1}: it is of another set than {self.name}")
         return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
+
+
+def _blank(kind: object, shape: object, code: object) -> np.ndarray:
+    """An empty array, which the pickle then fills."""
+    return np.ndarray.__new__(np.ndarray, (0,), dtype=np.uint8)
+
+
+def _number_type(code: Any, *flags: object) -> np.dtype:
+    kind = np.dtype(code.decode() if isinstance(code, bytes) else str(code))
+    if kind.kind not in "buif" or kind.names is not None:
+        raise pickle.UnpicklingError(f"it asks for an array of {kind}")
+    return kind
+
+
+def _latin(text: str, code: str) -> bytes:
+    """How Python 3 writes bytes into pickles that Python 2 could read."""
+    if code != "latin1":
+        raise pickle.UnpicklingError(f"it asks for text in {code}")
+    return text.encode(code)
+
+
+ALLOWED = {
+    ("_codecs", "encode"): _latin,
+    ("numpy.core.multiarray", "_reconstruct"): _blank,
+    ("numpy._core.multiarray", "_reconstruct"): _blank,
+    ("numpy", "ndarray"): "ndarray",  # only named by the pickle, never called
+    ("numpy", "dtype"): _number_type,
+}
+
+
+class PlainUnpickler(pickle.Unpickler):
+    """Whatever a pickle asks for beyond the table is refused, before anything of it exists."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {ascii(f'{module}.{name}')[1:-1]}")
+        return ALLOWED[module, name]
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """A pickled dictionary with its keys as text. Raises UserError naming a file that is anything else."""
+    try:
+        with path.open("rb") as file:
+            content = PlainUnpickler(file, encoding="bytes").load()
+    except EOFError as error:
+        raise UserError(f"{path} is truncated") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # a damaged pickle can make any of its operations fail
+        reason = str(error) if isinstance(error, pickle.UnpicklingError) else "damaged or truncated"
+        raise UserError(f"{path} is refused: not a plain batch of images ({reason})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is refused: it holds a {type(content).__name__}, not a batch of images")
+    texts = (key.decode("latin-1") if isinstance(key, bytes) else str(key) for key in content)
+    return dict(zip(texts, content.values(), strict=True))

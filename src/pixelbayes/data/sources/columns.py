@@ -1,15 +1,13 @@
 """Which columns of a table hold the images and their classes."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 from ...errors import UserError, unknown
 from ...labels import Labels
 from ..config import DataConfig
 from ..formats import is_image_name
-from ..labelling import UNKNOWN_WORDS
-from .places import Places
+from ..words import UNKNOWN_WORDS
 from .tables import LOOKED_AT, Table
 
 PATHS = (
@@ -26,49 +24,37 @@ MANY = 10
 """Rows from which a column with another value in each is no class."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The column of the images' names, and that of the classes: none, one, or several of 0 and 1."""
-
-    path: int
-    labels: tuple[int, ...]
-
-    def words(self, table: Table) -> list[str]:
-        """The class of each row, '' where it has none."""
-        if len(self.labels) == 1:
-            return whole_numbers(table.column(self.labels[0]))
-        names = [table.header[c] if table.header else str(c) for c in self.labels]
-        hot = zip(*(table.column(column) for column in self.labels), strict=True)
-        found = [[name for name, cell in zip(names, row, strict=True) if _is(cell, 1)] for row in hot]
-        return [row[0] if row else "" for row in found] or [""] * len(table.rows)
-
-    def told(self, table: Table, name: str) -> str:
-        """Which columns were taken, for the user."""
-        source = f"images from column {table.name(self.path)}"
-        if not self.labels:
-            return f"{name}: {source}, no column of labels"
-        names = ", ".join(table.name(column) for column in self.labels[:6])
-        more = ", ..." if len(self.labels) > 6 else ""
-        what = "column" if len(self.labels) == 1 else "the columns of 0 and 1"
-        return f"{name}: {source}, classes from {what} {names}{more}"
+def class_words(table: Table, labels: Sequence[int]) -> list[str]:
+    """The class of each row, '' where it has none: by one column, or by several of 0 and 1."""
+    if len(labels) == 1:
+        return whole_numbers(table.column(labels[0]))
+    names = [table.header[c] if table.header else str(c) for c in labels]
+    hot = zip(*(table.column(column) for column in labels), strict=True)
+    ones = [[name for name, cell in zip(names, row, strict=True) if _is(cell, 1)] for row in hot]
+    return [row[0] if row else "" for row in ones] or [""] * len(table.rows)
 
 
-def choose_path(table: Table, places: Places, config: DataConfig) -> int:
+def about_columns(table: Table, path: int, labels: Sequence[int]) -> str:
+    """Which columns were taken, for the user."""
+    source = f"images from column {table.name(path)}"
+    if not labels:
+        return f"{source}, no column of labels"
+    names = ", ".join(table.name(column) for column in labels[:6]) + (", ..." if len(labels) > 6 else "")
+    what = "column" if len(labels) == 1 else "the columns of 0 and 1"
+    return f"{source}, classes from {what} {names}"
+
+
+def choose_path(table: Table, is_file: Callable[[str], bool], config: DataConfig) -> int:
     """The one asked for; else the one with the name of such a column, if its cells name images; else any that does."""
     if config.path_column is not None:
         return _required(table, config.path_column)
-    columns = range(table.width)
-
-    def named(column: int) -> bool:
-        return _plainly(table, column) in PATHS
 
     def holds(column: int) -> bool:
         cells = [cell for cell in table.column(column)[:LOOKED_AT] if cell]
-        return any(is_image_name(cell) or places.is_file(cell) for cell in cells)
+        return any(is_image_name(cell) or is_file(cell) for cell in cells)
 
-    holding = [column for column in columns if holds(column)]
-    ranked = sorted(filter(named, holding or columns), key=lambda c: PATHS.index(_plainly(table, c)))
-    return next(iter([*ranked, *holding]), 0)
+    holding = [column for column in range(table.width) if holds(column)]
+    return next(iter([*_called(table, holding or range(table.width), PATHS), *holding]), 0)
 
 
 def choose_labels(table: Table, path: int, config: DataConfig, classes: Labels | None) -> tuple[int, ...]:
@@ -88,7 +74,9 @@ def choose_labels(table: Table, path: int, config: DataConfig, classes: Labels |
         return hot
     rest = [column for column in others if _may_be_class(table.column(column))]
     if classes is not None:
-        rest = others = [c for c in rest if _names_classes(whole_numbers(table.column(c)), classes)]
+        known = {*classes.names, *UNKNOWN_WORDS}
+        words = {column: set(whole_numbers(table.column(column))) for column in rest}
+        rest = others = [c for c in rest if words[c] <= known and words[c] & set(classes.names)]
     if len(rest) > 1 or (others and not rest):
         raise _several(table, path, rest or others)
     return tuple(rest)
@@ -113,23 +101,22 @@ def whole_numbers(words: list[str]) -> list[str]:
 
 
 def _required(table: Table, word: str) -> int:
-    found = find_column(table, word)
-    if found is None:
-        raise unknown(f"column of {table.place}:", word, table.header or map(str, range(table.width)))
-    return found
+    column = find_column(table, word)
+    if column is None:
+        raise unknown(f"column of {table.path}:", word, table.header or map(str, range(table.width)))
+    return column
 
 
 def _asked(table: Table, words: str) -> tuple[int, ...]:
     """`--label-column`: a name, several of 0 and 1 with commas, or 'none'."""
-    one = find_column(table, words)
-    if one is None and words == "none":
+    if find_column(table, words) is not None or (words != "none" and "," not in words):
+        return (_required(table, words),)
+    if words == "none":
         return ()
-    if one is not None or "," not in words:
-        return (_required(table, words) if one is None else one,)
     columns = [_required(table, word.strip()) for word in words.split(",") if word.strip()]
     hot = _one_hot(table, columns)
     if set(hot) != set(columns):
-        raise UserError(f"{table.place}: the columns {words} are not 0 and 1 with a single 1 in each row")
+        raise UserError(f"{table.path}: the columns {words} are not 0 and 1 with a single 1 in each row")
     return hot
 
 
@@ -139,23 +126,27 @@ def _plainly(table: Table, column: int) -> str:
     return re.sub(r"[\W_]", "", header[column].lower()) if column < len(header) else ""
 
 
+def _called(table: Table, columns: Iterable[int], names: Sequence[str]) -> list[int]:
+    """Those of the columns that have one of the names, the first name first."""
+    plain = {column: _plainly(table, column) for column in columns}
+    return sorted((c for c in plain if plain[c] in names), key=lambda c: names.index(plain[c]))
+
+
 def _is_row_number(table: Table, column: int) -> bool:
     """The index that pandas writes: a column without a name, or 'index', of numbers that all differ."""
-    if table.header is None or not ROW_NUMBERS.fullmatch(_plainly(table, column)):
+    name, cells = _plainly(table, column), table.column(column)
+    if table.header is None or not ROW_NUMBERS.fullmatch(name):
         return False
-    cells = table.column(column)
-    unnamed = not _plainly(table, column) or _plainly(table, column).startswith("unnamed")
-    return unnamed or (len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells))
+    numbers = len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells)
+    return not name or name.startswith("unnamed") or numbers
 
 
 def _plain_labels(table: Table, others: Sequence[int]) -> int | None:
     """The column that is called as labels are. Of two that say the same (an index and a name), the one of names."""
-    named = [column for column in others if _plainly(table, column) in LABELS]
-    if any(_plainly(table, column) == "x" for column in others):  # x and y are a place
-        named = [column for column in named if _plainly(table, column) != "y"]
+    position = any(_plainly(table, column) == "x" for column in others)  # x and y are a place in the image
+    named = [c for c in _called(table, others, LABELS) if not (position and _plainly(table, c) == "y")]
     if not named:
         return None
-    named.sort(key=lambda column: LABELS.index(_plainly(table, column)))
     pairs = set(zip(*(table.column(column) for column in named), strict=True))
     if any(len(pairs) != len(set(table.column(column))) for column in named):
         raise _several(table, None, named)
@@ -182,15 +173,10 @@ def _may_be_class(cells: list[str]) -> bool:
     return not any(re.fullmatch(r"-?\d*\.\d*[1-9]\d*(e-?\d+)?", cell, re.IGNORECASE) for cell in cells)
 
 
-def _names_classes(words: list[str], classes: Labels) -> bool:
-    known = {word for word in words if word not in UNKNOWN_WORDS}
-    return bool(known) and known <= set(classes.names)
-
-
 def _several(table: Table, path: int | None, columns: Sequence[int]) -> UserError:
     names = ", ".join(table.name(column) for column in columns)
     what = "which column is the label?" if len(columns) > 1 else "is this column the label?"
     source = "" if path is None else f"; the images are named by {table.name(path)} (--path-column)"
     return UserError(
-        f"{table.place}: {what} {names} (say --label-column NAME, or 'none' for images without labels{source})"
+        f"{table.path}: {what} {names} (say --label-column NAME, or 'none' for images without labels{source})"
     )

@@ -10,13 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ...labels import Labels
-from ..collection import Collection, Part
+from ..collection import Collection
 from ..config import DataConfig
-from ..raw import ArrayPictures
-from .authors_files import about_checksum, checksum, checksum_notice, find, missing, read_up_to, roots
+from .standard import StandardSet, about_checksum, checksum, checksum_notice, read_up_to
 
 DIGITS = tuple("0123456789")
+CLOTHES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 SIDE = 28
 MOST_IMAGES = 1_000_000
 """In a file: its header may say anything, and the memory is limited."""
@@ -26,6 +36,8 @@ PREFIX = {"train": "train", "test": "t10k"}
 
 @dataclass(frozen=True)
 class Facts:
+    """The classes of a set, the folders in which others unpack it, and the md5 of the authors' files."""
+
     classes: tuple[str, ...]
     folders: tuple[str, ...]
     md5: dict[str, str]
@@ -43,18 +55,7 @@ SETS = {
         },
     ),
     "fashion_mnist": Facts(
-        (
-            "t-shirt",
-            "trouser",
-            "pullover",
-            "dress",
-            "coat",
-            "sandal",
-            "shirt",
-            "sneaker",
-            "bag",
-            "ankle boot",
-        ),
+        CLOTHES,
         ("FashionMNIST/raw", "fashion-mnist", "fashion"),
         {
             "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -74,8 +75,6 @@ SETS = {
         },
     ),
 }
-
-
 CONTENT = {
     "mnist": {
         "train-images": "6bbc9ace898e44ae57da46a324031adb",
@@ -93,84 +92,70 @@ CONTENT = {
 """md5 of what the files hold, unpacked: another packing of the same bytes is as good, and another set is found out."""
 
 
-class Idx:
+class Idx(StandardSet):
     """MNIST (LeCun et al.), Fashion-MNIST (Xiao et al. 2017), KMNIST (Clanuwat et al. 2018)."""
 
     def __init__(self, name: str, config: DataConfig) -> None:
-        self.name = name
         self.facts = SETS[name]
-        self.folders = [
-            folder / below for folder in roots(name, config.root) for below in ("", *self.facts.folders)
-        ]
+        super().__init__(name, config, self.facts.folders)
 
     @cached_property
-    def pairs(self) -> dict[str, tuple[Path, Path]]:
-        """(images, labels) of each split that is there. Raises UserError where there is none."""
-        found = {}
+    def paths(self) -> dict[str, tuple[Path, Path]]:
+        """(images, labels) of each split that is there."""
+        pairs = {}
         for split, prefix in PREFIX.items():
-            images, labels = self._file(f"{prefix}", "images-idx3"), self._file(prefix, "labels-idx1")
-            if (images is None) != (labels is None):
-                which = f"{prefix}-{'images-idx3' if images is None else 'labels-idx1'}-ubyte"
-                raise missing(self.name, f"{which}(.gz)", self.folders)
+            images, labels = self._file(prefix, "images-idx3"), self._file(prefix, "labels-idx1")
             if images is not None and labels is not None:
-                found[split] = (images, labels)
-        if not found:
-            raise missing(self.name, "train-images-idx3-ubyte(.gz) and the other idx files", self.folders)
-        return found
+                pairs[split] = (images, labels)
+            elif images is not None or labels is not None:
+                kind = "images-idx3" if images is None else "labels-idx1"
+                raise self.missing(f"{prefix}-{kind}-ubyte(.gz)")
+        if not pairs:
+            raise self.missing("train-images-idx3-ubyte(.gz) and the other idx files")
+        return pairs
 
     def _file(self, prefix: str, kind: str) -> Path | None:
         """By the authors' name, else a part of the set under a name such as t10k-first3000-images-idx3-ubyte.gz."""
-        names = tuple(
-            f"{prefix}-{stem}-ubyte{end}" for stem in (kind, kind.replace("-", ".")) for end in ("", ".gz")
-        )
-        exact = find(names, self.folders)
+        stems = (kind, kind.replace("-", "."))
+        exact = self.find(*(f"{prefix}-{stem}-ubyte{end}" for stem in stems for end in ("", ".gz")))
         parts = (path for folder in self.folders for path in sorted(folder.glob(f"{prefix}-*-{kind}-ubyte*")))
         return exact or next(parts, None)
 
-    def files(self) -> list[Path]:
-        return [path for pair in self.pairs.values() for path in pair]
+    def read(self) -> Collection:
+        classes, splits, notices = self.facts.classes, {}, []
+        for split, (images, labels) in self.paths.items():
+            pixels, targets = read_idx(images, 2051, (SIDE, SIDE)), read_idx(labels, 2049)
+            if len(pixels.values) != len(targets.values):
+                raise UserError(
+                    f"{images.name} has {len(pixels.values):,} images, but {labels.name} {len(targets.values):,} labels"
+                )
+            if targets.values.max() >= len(classes):
+                raise UserError(f"{labels} has label {targets.values.max()}; {self.name} has 10 classes")
+            files = {images: pixels.md5, labels: targets.md5}
+            for path, md5 in files.items():
+                self._refuse_another_set(path, md5)
+            if len(pixels.values) != OFFICIAL_COUNT[split]:
+                count = f"{len(pixels.values):,} of {self.name}'s {OFFICIAL_COUNT[split]:,} images"
+                notices.append(f"{images.name} holds {count}")
+            else:
+                notices += [line for path, md5 in files.items() for line in self._about(path, md5)]
+            splits[split] = self.part(split, pixels.values[..., None], targets.values.tolist(), classes)
+        return Collection(self.name, splits, classes, notices, indices_allowed=False)
 
-    def validates(self) -> bool:
-        return False
-
-    def _notice(self, file: Path, found: "Unpacked") -> list[str]:
+    def _about(self, path: Path, md5: str) -> list[str]:
         """What is said of a file that is not the authors'; by what it holds where that is known."""
         known = CONTENT.get(self.name)
         if known is None:
-            return checksum_notice(file, self.facts.md5)
-        official = next((md5 for stem, md5 in known.items() if file.name.startswith(stem)), None)
-        return about_checksum(file, found.md5, official)
+            return checksum_notice(path, self.facts.md5)
+        official = next((known[stem] for stem in known if path.name.startswith(stem)), None)
+        return about_checksum(path, md5, official)
 
-    def _refuse_another_set(self, file: Path, found: "Unpacked") -> None:
+    def _refuse_another_set(self, path: Path, md5: str) -> None:
         """By checksums: of what a file holds, or of the packed file."""
-        own = {found.md5, checksum(file)}
+        own = {md5, checksum(path)}
         for name, facts in SETS.items():
             if name != self.name and own & {*facts.md5.values(), *CONTENT.get(name, {}).values()}:
-                raise UserError(f"{file} is of {name}, not of {self.name}")
-
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
-        splits, notices = {}, []
-        for split, (images, labels) in self.pairs.items():
-            found = {images: read_images(images), labels: read_labels(labels)}
-            pixels, targets = found[images].values, found[labels].values
-            if len(pixels) != len(targets):
-                raise UserError(
-                    f"{images.name} has {len(pixels):,} images, but {labels.name} {len(targets):,} labels"
-                )
-            if targets.size and targets.max() >= len(self.facts.classes):
-                raise UserError(f"{labels} has label {targets.max()}; {self.name} has 10 classes")
-            for file, unpacked in found.items():
-                self._refuse_another_set(file, unpacked)
-            if len(pixels) != OFFICIAL_COUNT[split]:
-                notices.append(
-                    f"{images.name} holds {len(pixels):,} of {self.name}'s {OFFICIAL_COUNT[split]:,} images"
-                )
-            else:
-                notices += [line for item in found.items() for line in self._notice(*item)]
-            names = [f"{self.name}/{split}/{row:05d}" for row in range(len(pixels))]
-            words = [self.facts.classes[target] for target in targets]
-            splits[split] = Part(ArrayPictures(pixels[..., None]), words, names)
-        return Collection(self.name, splits, self.facts.classes, notices, indices_allowed=False)
+                raise UserError(f"{path} is of {name}, not of {self.name}")
 
 
 @dataclass(frozen=True)
@@ -181,45 +166,33 @@ class Unpacked:
     md5: str
 
 
-def read_images(path: Path) -> Unpacked:
-    """`[N, 28, 28]` uint8 from an idx3 file. Raises UserError naming a truncated or foreign one."""
-    count, height, width = _sizes(path, magic=2051, fields=3)
-    if (height, width) != (SIDE, SIDE):
-        raise UserError(f"{path} holds images of {height}x{width}, not {SIDE}x{SIDE}: it is of another set")
-    return _unpacked(path, (count, height, width))
+def read_idx(path: Path, magic: int, item: tuple[int, ...] = ()) -> Unpacked:
+    """`[N, *item]` unsigned bytes; no more is unpacked than the header says, and a byte.
 
-
-def read_labels(path: Path) -> Unpacked:
-    """`[N]` uint8 from an idx1 file. Raises UserError naming a truncated or foreign one."""
-    return _unpacked(path, _sizes(path, magic=2049, fields=1))
-
-
-def _sizes(path: Path, magic: int, fields: int) -> tuple[int, ...]:
-    """What the header says. Raises UserError where it is none, or says more images than are read."""
-    head = read_up_to(path, 4 + 4 * fields)
-    if len(head) < 4 + 4 * fields:
-        raise UserError(f"{path} is truncated: {len(head)} bytes")
-    found, *sizes = struct.unpack(f">{1 + fields}I", head)
-    if found != magic:
-        raise UserError(
-            f"{path} is no idx{fields} file of unsigned bytes (it starts with {found}, not {magic})"
-        )
-    if not sizes[0]:
+    Raises UserError for a file that is truncated or too long, of another kind than `magic` says, or of another set.
+    """
+    start = 8 + 4 * len(item)
+    header = read_up_to(path, start)
+    if len(header) < start:
+        raise UserError(f"{path} is truncated: {len(header)} bytes")
+    number, count, *size = struct.unpack(f">{start // 4}I", header)
+    if number != magic:
+        kind = f"idx{1 + len(item)} file of unsigned bytes"
+        raise UserError(f"{path} is no {kind} (it starts with {number}, not {magic})")
+    if not count:
         raise UserError(f"{path} holds no images")
-    if sizes[0] > MOST_IMAGES:
-        raise UserError(f"{path} says that it holds {sizes[0]:,} images; at most {MOST_IMAGES:,} are read")
-    return tuple(sizes)
-
-
-def _unpacked(path: Path, shape: tuple[int, ...]) -> Unpacked:
-    """No more is unpacked than the header says, and a byte."""
-    start, wanted = 4 + 4 * len(shape), prod(shape)
-    content = read_up_to(path, start + wanted + 1)
-    if len(content) != start + wanted:
-        short = len(content) < start + wanted
-        how = (
-            f"truncated: {len(content) - start:,} bytes of data" if short else "too long: more bytes of data"
+    if count > MOST_IMAGES:
+        raise UserError(f"{path} says that it holds {count:,} images; at most {MOST_IMAGES:,} are read")
+    if tuple(size) != item:
+        raise UserError(
+            f"{path} holds images of {size[0]}x{size[1]}, not {SIDE}x{SIDE}: it is of another set"
         )
-        raise UserError(f"{path} is {how}{',' if short else ' than the'} {wanted:,} expected")
-    values = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    expected = count * prod(item)
+    content = read_up_to(path, start + expected + 1)
+    if len(content) < start + expected:
+        missing = f"{len(content) - start:,} bytes of data, {expected:,} expected"
+        raise UserError(f"{path} is truncated: {missing}")
+    if len(content) > start + expected:
+        raise UserError(f"{path} is too long: more bytes of data than the {expected:,} expected")
+    values = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(count, *item)
     return Unpacked(values, hashlib.md5(content, usedforsecurity=False).hexdigest())

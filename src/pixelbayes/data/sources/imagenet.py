@@ -6,62 +6,50 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ...labels import Labels
 from ..collection import Collection, Part
 from ..config import DataConfig
-from ..raw import Facts, Picture
-from .authors_files import missing, roots
+from ..raw import Facts, Picture, Pictures
+from ..words import in_order
+from .standard import StandardSet
 
 MOST_BYTES = 1 << 31
 """Of an array of a batch: those of ImageNet64 have 1.6 GB."""
 BATCHES = {"train": "train_data_batch_*.npz", "validation": "val_data*.npz"}
 
 
-class DownsampledImageNet:
+class DownsampledImageNet(StandardSet):
     """P. Chrabaszcz, I. Loshchilov, F. Hutter, A downsampled variant of ImageNet, 2017."""
 
     def __init__(self, name: str, config: DataConfig) -> None:
-        self.name = name
         self.side = int(name.removeprefix("imagenet"))
-        below = ("", f"Imagenet{self.side}_train_npz", f"Imagenet{self.side}_val_npz", f"Imagenet{self.side}_train",
-                 f"Imagenet{self.side}_val")  # fmt: skip
-        self.folders = [folder / inner for folder in roots(name, config.root) for inner in below]
+        endings = ("_train_npz", "_val_npz", "_train", "_val")
+        super().__init__(name, config, [f"Imagenet{self.side}{ending}" for ending in endings])
 
     @cached_property
     def paths(self) -> dict[str, list[Path]]:
-        """The batches, in the order of their numbers. Raises UserError where there are none."""
-        found = {split: self._matching(pattern) for split, pattern in BATCHES.items()}
-        if not any(found.values()):
-            raise missing(self.name, "train_data_batch_1.npz and so on, or val_data.npz", self.folders)
-        return {split: paths for split, paths in found.items() if paths}
+        """The batches, in the order of their numbers."""
+        batches = {split: self._matching(pattern) for split, pattern in BATCHES.items()}
+        if not any(batches.values()):
+            raise self.missing("train_data_batch_1.npz and so on, or val_data.npz")
+        return {split: paths for split, paths in batches.items() if paths}
 
     def _matching(self, pattern: str) -> list[Path]:
         unique = {path.name: path for folder in reversed(self.folders) for path in folder.glob(pattern)}
         return sorted(unique.values(), key=lambda path: (len(path.name), path.name))
 
-    def files(self) -> list[Path]:
-        return [path for paths in self.paths.values() for path in paths]
-
-    def validates(self) -> bool:
-        return "validation" in self.paths
-
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+    def read(self) -> Collection:
         splits = {}
         for split, paths in self.paths.items():
-            labels = [_labels(path) for path in paths]
-            words = [str(label) for batch in labels for label in batch]
-            names = [f"{self.name}/{path.stem}/{row}" for path, batch in zip(paths, labels, strict=True)
-                     for row in range(len(batch))]  # fmt: skip
-            pictures = BatchPictures(paths, [len(batch) for batch in labels], self.side)
+            labels = {path: _labels(path) for path in paths}
+            words = [str(label) for batch in labels.values() for label in batch]
+            names = [f"{self.name}/{path.stem}/{row}" for path in paths for row in range(len(labels[path]))]
+            pictures = BatchPictures(paths, [len(batch) for batch in labels.values()], self.side)
             splits[split] = Part(pictures, words, names)
-        known = sorted({int(word) for part in splits.values() for word in part.words})
-        names_of_classes = tuple(str(label) for label in known)
-        return Collection(
-            self.name, splits, names_of_classes, [], (self.side, self.side), indices_allowed=False
-        )
+        classes = in_order(word for part in splits.values() for word in part.words)
+        return Collection(self.name, splits, classes, [], (self.side, self.side), indices_allowed=False)
 
 
-class BatchPictures:
+class BatchPictures(Pictures):
     """Pictures in npz batches, of which one is in memory at a time."""
 
     sequential = True
@@ -88,23 +76,19 @@ class BatchPictures:
         return Picture(self._open[1][row].reshape(3, self.side, self.side).transpose(1, 2, 0), 255)
 
     def _load(self, number: int) -> np.ndarray:
-        path, wanted = self.paths[number], (self._counts[number], 3 * self.side**2)
+        path, shape = self.paths[number], (self._counts[number], 3 * self.side**2)
         data = _entry(path, "data", most=MOST_BYTES)
-        if data.dtype != np.uint8 or data.shape != wanted:
+        if data.dtype != np.uint8 or data.shape != shape:
             raise UserError(
-                f"{path} holds {data.dtype} data of shape {data.shape}, not uint8 {wanted}: another set"
+                f"{path} holds {data.dtype} data of shape {data.shape}, not uint8 {shape}: another set"
             )
         return data
 
 
 def _labels(path: Path) -> np.ndarray:
     labels = _entry(path, "labels", most=MOST_BYTES // 256).reshape(-1)
-    if (
-        not np.issubdtype(labels.dtype, np.integer)
-        or not labels.size
-        or labels.min() < 1
-        or labels.max() > 1000
-    ):
+    whole = np.issubdtype(labels.dtype, np.integer) and labels.size > 0
+    if not whole or labels.min() < 1 or labels.max() > 1000:
         raise UserError(f"{path}: labels must be whole numbers from 1 to 1000; it is of another set")
     return labels
 

@@ -1,58 +1,69 @@
-"""One image, a pattern such as 'photos/*.png', or a list of images: unlabelled, in the order given."""
+"""Unlabelled images, named one by one: an image, a pattern such as 'photos/*.png', a list; or a .npy file of many."""
 
 from collections.abc import Sequence
-from glob import glob, has_magic
+from glob import glob
 from pathlib import Path
 
-from ...errors import UserError
-from ...labels import Labels
-from ..collection import Collection, Part
+from ...errors import UserError, some_of
+from ..collection import Collection, Part, Source
 from ..config import DataConfig
+from ..decoding import load_array
 from ..file_pictures import FilePictures, about_others
 from ..formats import is_image_name
-from ..grouping import groups_by_pattern
+from ..raw import BadImageError
+from ..stacks import as_stack
+from ..words import groups_by_pattern
 
 
-def is_pattern(word: str) -> bool:
-    return has_magic(word)
+class SingleFiles(Source):
+    """Files named one by one, in the order given."""
 
-
-class SingleFiles:
-    """Files named one by one."""
-
-    def __init__(self, paths: list[Path], name: str, others: Sequence[Path] = ()) -> None:
-        self.paths = paths
-        self.name = name
-        self.others = others
+    def __init__(self, paths: list[Path], name: str, config: DataConfig, others: Sequence[Path] = ()) -> None:
+        self.paths, self.name, self.config, self.others = paths, name, config, others
 
     @staticmethod
-    def matching(pattern: str) -> "SingleFiles":
+    def matching(pattern: str, config: DataConfig) -> "SingleFiles":
         """The images whose names fit a shell pattern. Raises UserError where there are none."""
         files = sorted(path for path in map(Path, glob(pattern, recursive=True)) if path.is_file())
         paths = [path for path in files if is_image_name(path)]
         others = [path for path in files if not is_image_name(path)]
         if not paths:
-            raise UserError(
-                f"no image fits the pattern {pattern}"
-                + "".join(f", but {line}" for line in about_others(others))
-            )
-        return SingleFiles(paths, pattern, others)
+            but = "".join(f", but {line}" for line in about_others(others))
+            raise UserError(f"no image fits the pattern {pattern}{but}")
+        return SingleFiles(paths, pattern, config, others)
 
-    def files(self) -> list[Path]:
-        return []
-
-    def validates(self) -> bool:
-        return False
-
-    def read(self, config: DataConfig, classes: Labels | None) -> Collection:
+    def read(self) -> Collection:
         if not self.paths:
             raise UserError("no images were given (an empty list)")
-        missing = [str(path) for path in self.paths if not path.is_file()]
-        if missing:
-            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-            raise UserError(f"no such file: {', '.join(missing[:3])}{more}")
+        if missing := [str(path) for path in self.paths if not path.is_file()]:
+            raise UserError(f"no such file: {some_of(missing, 3)}")
         names = [str(path) for path in self.paths]
-        groups = groups_by_pattern(config.group_by, names)
+        groups = groups_by_pattern(self.config.group_by, names)
         part = Part(FilePictures(self.paths), [""] * len(names), names, groups)
         notices = [f"not read of {self.name}: {line}" for line in about_others(self.others)]
         return Collection(self.name, {"all": part}, notices=notices)
+
+
+class Stack(Source):
+    """A .npy file with one image, H x W or H x W x C, or with many, N x H x W or N x H x W x C."""
+
+    def __init__(self, path: Path, config: DataConfig) -> None:
+        self.path, self.name, self.config = path, str(path), config
+
+    def read(self) -> Collection:
+        try:
+            array = load_array(self.path)
+        except BadImageError as error:
+            raise UserError(f"{self.path}: {error}") from error
+        white = self.config.white
+        alone = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
+        pictures = as_stack(
+            array[None] if alone else array,
+            self.name,
+            self.config.levels,
+            int(white) if white is not None and white >= 1 else None,
+        )
+        names = [self.name] if alone else [f"{self.name}[{row}]" for row in range(len(pictures))]
+        _, height, width, _ = pictures.array.shape
+        part = Part(pictures, [""] * len(names), names)
+        return Collection(self.name, {"all": part}, natural_size=(height, width))

@@ -25,7 +25,7 @@ LOOKED_AT = 50
 class Table:
     """The rows of a table, cells stripped; `lines` are the numbers of the rows' lines in the file."""
 
-    place: Path
+    path: Path
     header: list[str] | None
     rows: list[list[str]]
     lines: list[int]
@@ -72,11 +72,17 @@ def _text(table: Path) -> str:
     return text
 
 
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text in UTF-8. Raises UserError where it is none."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text: {error}") from error
+
+
 def _parsed(text: str, table: Path, is_file: Callable[[str], bool]) -> tuple[list[list[str]], list[int]]:
-    delimiter = _delimiter(text, table)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter != "\t"
-    )
+    mark = _delimiter(text, table)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t")
     rows, lines = [], []
     try:
         for row in reader:
@@ -108,21 +114,19 @@ def _delimiter(text: str, table: Path) -> str:
 
 def _objects(text: str, table: Path) -> Table:
     """One JSON object a line; what is no text or number in them (boxes, say) is no column."""
-    objects, lines = [], []
+    objects: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            objects[number] = json.loads(line)
         except ValueError as error:
             raise UserError(f"{table}, line {number} is no JSON: {error}") from error
-        if not isinstance(found, dict):
+        if not isinstance(objects[number], dict):
             raise UserError(f"{table}, line {number} is no JSON object")
-        objects.append(found)
-        lines.append(number)
-    keys = dict.fromkeys(key for found in objects for key, value in found.items() if _is_plain(value))
-    rows = [[_cell(found.get(key)) for key in keys] for found in objects]
-    return Table(table, list(keys), rows, lines)
+    keys = dict.fromkeys(key for row in objects.values() for key, value in row.items() if _is_plain(value))
+    rows = [[_cell(row.get(key)) for key in keys] for row in objects.values()]
+    return Table(table, list(keys), rows, list(objects))
 
 
 def _is_plain(value: Any) -> bool:
