@@ -45,12 +45,12 @@ def names_images(path: Path, config: DataConfig) -> bool:
         table = ImageTable(path, config)
     except UserError:
         return False
-    if not any(table.images.find(word) is not None for word in table.words[:LOOKED_AT]):
+    if not any(table.images.find(word) is not None for word in table.names[:LOOKED_AT]):
         return False
     try:
         return path.stem != "metadata" or bool(choose_labels(table.table, table.column, config, None))
     except UserError:  # more than one column could tell them: of images in folders, these do
-        return not any("/" in word for word in table.words)
+        return not any("/" in word for word in table.names)
 
 
 class NamedImages:
@@ -128,20 +128,20 @@ class ImageTable:
         self.images = NamedImages(path, config.path_prefix)
         self.table = read_table(path, self.images.is_file)
         self.column = choose_path(self.table, self.images.is_file, config) if self.table.rows else 0
-        self.below = self.images.search(self.words)
+        self.below = self.images.search(self.names)
 
     @property
-    def words(self) -> list[str]:
-        """What names the image of each row."""
+    def names(self) -> list[str]:
+        """The cell that names the image of each row."""
         return self.table.column(self.column)
 
     def files(self) -> list[Path]:
         path = self.table.path
-        return [path, *(self.images.find(word) or path.parent / word for word in self.words)]
+        return [path, *(self.images.find(word) or path.parent / word for word in self.names)]
 
     def leave_out_missing(self) -> bool:
         """Forget the rows whose image is not there any more; returns whether there are such."""
-        there = [row for row, word in enumerate(self.words) if not word or self.images.find(word) is not None]
+        there = [row for row, word in enumerate(self.names) if not word or self.images.find(word) is not None]
         rows, lines = self.table.rows, self.table.lines
         self.table = replace(self.table, rows=[rows[i] for i in there], lines=[lines[i] for i in there])
         return len(there) < len(rows)
@@ -158,7 +158,7 @@ class ImageTable:
 
         Raises UserError for rows without a path or of missing files, and for labels below -1.
         """
-        names, table = self.words, self.table.path
+        names, table = self.names, self.table.path
         for row, name, line in zip(self.table.rows, names, self.table.lines, strict=True):
             if not name:
                 raise UserError(f"{table}, line {line}: no path in '{','.join(row)}' (accepted: path,label)")
@@ -203,7 +203,7 @@ class ImageTable:
             return self.table.column(column)
         if required and header is not None and not is_pattern(group_by):
             raise unknown("column to group by", group_by, header)
-        return groups_by_pattern(group_by, self.words, required) if required or is_pattern(group_by) else None
+        return groups_by_pattern(group_by, self.names, required) if required or is_pattern(group_by) else None
 
 
 class CsvSplits(Source):
