@@ -39,7 +39,7 @@ def held_out(
     if not source:
         raise UserError("the model does not know which data it was trained on: name them with --data")
     if split is None:
-        split = default_split(source, record)
+        split = default_split(source, record, root)
         if model.record.training.trained_on_validation and canonical(source) == record.source:
             raise UserError(
                 "the model was trained on its validation images too: name other images with --data, or --split test"

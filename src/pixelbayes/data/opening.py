@@ -175,11 +175,12 @@ def open_images(
     return replace(images, notices=tuple(notices))
 
 
-def default_split(source: Data, preparation: DataRecord) -> str | None:
+def default_split(source: Data, preparation: DataRecord, root: str | None = None) -> str | None:
     """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
     if preparation.source == canonical(source):
         return "validation"
-    reader = find_source(source, from_plain(DataConfig, preparation.config, "the model's data"))
+    config = from_plain(DataConfig, preparation.config, "the model's data")
+    reader = find_source(source, replace(config, root=root or config.root))
     return "validation" if reader.validates() else None
 
 
