@@ -127,17 +127,18 @@ def test_so_many_images_judge_each_trial_and_the_cost_counts_them(
     definition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
+    definition.write_text(TOML.replace("[2, 3]", "[2]"))
     words = ["study", str(definition), "--out", str(out), "--device", "cpu", "--seeds", "0", "--images", "40"]
     assert main(words) == 0
     assert "40 images judge each" in capsys.readouterr().out
-    assert {row["images"] for row in rows(out)} == {"40"}
+    assert [row["images"] for row in rows(out)] == ["40"]
     assert main([*words[:-1], "30"]) == 2  # another question: its figures would not be comparable
     assert "other settings or data" in capsys.readouterr().err
     assert main([*words[:-1], "0"]) == 2
     assert "--images" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("strategy", ["mild", "late", "none"])
+@pytest.mark.parametrize("strategy", ["mild", "none"])
 def test_judging_by_all_classes_is_a_part_of_the_cost(strategy: str, definition: Path) -> None:
     definition.write_text(TOML + f'"fusion.strategy" = ["{strategy}"]\n')
     trials = [*load_study(definition, minutes=1.0).trials[:1]]
