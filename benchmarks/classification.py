@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.common import best_seconds
 from pixelbayes.allocation import keep_freed_memory
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.fusion import STRATEGIES, FusionConfig
@@ -23,6 +22,7 @@ from pixelbayes.levels import ImageShape
 from pixelbayes.likelihood import Question, log_likelihoods
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import PixelCNNPPConfig
+from pixelbayes.speed import seconds_of
 
 HEADINGS = ("strategy", "classes", "passes", "one by one", "images/s")
 
@@ -70,9 +70,9 @@ def measure(
         for label in range(len(model.classes)):
             under(label)
 
-    one = best_seconds(lambda: under(0), model.device, repeats)
-    together = best_seconds(all_classes, model.device, repeats)
-    apart = best_seconds(one_by_one, model.device, repeats=1, warm_up=False)
+    one = seconds_of(lambda: under(0), model.device, repeats)
+    together = seconds_of(all_classes, model.device, repeats)
+    apart = seconds_of(one_by_one, model.device, repeats=1, warm_up=False)
     return {
         "passes": round(together / one, 2),
         "one by one": round(apart / one, 2),

@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import best_seconds, peak_bytes
+from benchmarks.common import peak_bytes
 from pixelbayes import distributions, networks
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import NetworkConfig
+from pixelbayes.speed import seconds_of
 from pixelbayes.tasks.generate import generate
 from pixelbayes.walk import NaiveLook, noise, sample
 
@@ -76,11 +77,11 @@ def make_model(options: argparse.Namespace) -> AutoregressiveImageModel:
 
 def measure(model: AutoregressiveImageModel, batch: int, options: argparse.Namespace) -> dict[str, float]:
     labels = torch.arange(batch) % 4
-    walk = best_seconds(lambda: generate(model, labels, batch=batch), model.device, repeats=2)
+    walk = seconds_of(lambda: generate(model, labels, batch=batch), model.device, repeats=2)
     peak = peak_bytes(model.device) / 1e6
     levels = torch.randint(0, model.shape.levels, (batch, model.shape.channels, *options.size))
     with torch.no_grad():
-        one_pass = best_seconds(
+        one_pass = seconds_of(
             lambda: model.pixel_parameters(levels, labels.to(model.device)), model.device, repeats=5
         )
     naive = naive_seconds(model, batch, options.naive_pixels)
@@ -117,7 +118,7 @@ def naive_seconds(model: AutoregressiveImageModel, batch: int, pixels: int) -> f
                 choose(look(signal, labels, *at), at, channels, chosen)
 
     done = min(pixels or total, total)
-    return best_seconds(lambda: some(done), model.device, repeats=2, warm_up=done < total) * total / done
+    return seconds_of(lambda: some(done), model.device, repeats=2, warm_up=done < total) * total / done
 
 
 if __name__ == "__main__":

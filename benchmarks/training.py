@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from benchmarks.common import best_seconds, peak_bytes
+from benchmarks.common import peak_bytes
 from pixelbayes.allocation import keep_freed_memory
 from pixelbayes.distributions import LogisticMixture
 from pixelbayes.fusion import FusionConfig
@@ -28,7 +28,7 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, build
 from pixelbayes.networks import PixelCNNPPConfig
-from pixelbayes.speed import choose_precision, forward_flop
+from pixelbayes.speed import choose_precision, forward_flop, seconds_of
 
 
 def main(command: Sequence[str] | None = None) -> None:
@@ -117,7 +117,7 @@ def matrix_rate(device: torch.device, kind: torch.dtype) -> float:
     """FLOP/s of a large matrix product."""
     size = 2048 if device.type == "cpu" else 8192
     a, b = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
-    return 2 * size**3 / best_seconds(lambda: a @ b, device, repeats=5)
+    return 2 * size**3 / seconds_of(lambda: a @ b, device, repeats=5)
 
 
 def measure_forward(
@@ -126,7 +126,7 @@ def measure_forward(
     """Exact log-likelihoods in float32, as evaluation and classification need them."""
     model.eval()
     with torch.inference_mode():
-        seconds = best_seconds(lambda: model.log_prob(levels, labels), levels.device, options.repeats)
+        seconds = seconds_of(lambda: model.log_prob(levels, labels), levels.device, options.repeats)
         figures = {"images_per_second": len(levels) / seconds, "peak_memory_bytes": peak_bytes(levels.device)}
         if levels.device.type == "cpu":
             figures["convolutions_seconds"] = min(
@@ -172,7 +172,7 @@ def measure_training(
         loss.backward()
         optimiser.step()
 
-    seconds = best_seconds(step, levels.device, options.repeats)
+    seconds = seconds_of(step, levels.device, options.repeats)
     return {"images_per_second": len(levels) / seconds, "peak_memory_bytes": peak_bytes(levels.device)}
 
 

@@ -40,9 +40,12 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def seconds_of(action: Callable[[], object], device: torch.device, repeats: int = 1) -> float:
-    """The quickest of some runs after one that warms up."""
-    action()
+def seconds_of(
+    action: Callable[[], object], device: torch.device, repeats: int = 1, warm_up: bool = True
+) -> float:
+    """Returns the wall time of the quickest of some runs, after one that warms up."""
+    if warm_up:
+        action()
     times = []
     for _ in range(repeats):
         synchronise(device)

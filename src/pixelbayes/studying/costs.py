@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from math import sqrt
-from time import monotonic
 
 import torch
 
@@ -12,11 +11,12 @@ from ..labels import Labels
 from ..likelihood import class_passes
 from ..model import build
 from ..recipe import Recipe
+from ..speed import seconds_of
+from ..training.pacing import FORWARD_COST
 from .definition import Study, Trial
 
 AROUND = 1.25
 """Validation, samples and starting, as a factor of the steps alone."""
-FORWARD_COST = 1 / 3  # of an image in training: no backward pass
 TRIES = 4
 Z95 = 1.959963984540054
 
@@ -81,14 +81,7 @@ def _seconds_an_image(recipe: Recipe, dataset: Dataset, device: torch.device) ->
     ).to(device)
     levels = dataset.train.levels[:count]
     labels = torch.arange(count) % max(1, len(dataset.classes)) if len(dataset.classes) else None
-    times = []
-    for _ in range(TRIES):
-        start = monotonic()
-        model.log_prob(levels, labels).sum().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(monotonic() - start)
-    return min(times) / count
+    return seconds_of(lambda: model.log_prob(levels, labels).sum().backward(), device, TRIES) / count
 
 
 def least_difference(images: int, accuracy: float = 0.8) -> float:
