@@ -9,6 +9,7 @@ from pixelbayes.levels import ImageShape
 
 ALONE = [
     {"flip": True},
+    {"shift": 2},
     {"rotate": 10.0},
     {"jitter": 0.3},
     {"crop": 0.3},
@@ -59,6 +60,17 @@ def test_a_flip_is_exact_and_for_half_of_the_images() -> None:
     same = (result == levels).flatten(1).all(1)
     assert (flipped ^ same).all()
     assert 16 < int(flipped.sum()) < 48
+
+
+def test_a_shift_moves_an_image_as_it_is_and_repeats_its_edge() -> None:
+    shape = ImageShape(3, 7, 10, 65_536)
+    levels = batch(shape, 640)
+    result = Augment(AugmentConfig(shift=2), shape)(levels, seeded())
+    padded = torch.nn.functional.pad(levels.float(), (2, 2, 2, 2), mode="replicate").to(levels.dtype)
+    windows = padded.unfold(2, 7, 1).unfold(3, 10, 1)  # [B, C, 5, 5, 7, 10]
+    found = (windows == result[:, :, None, None]).flatten(4).all(4).all(1).flatten(1)
+    assert found.any(1).all()
+    assert found.any(0).all()  # every one of the 25 moves occurs
 
 
 def test_swapped_patches_keep_every_value() -> None:
@@ -123,15 +135,16 @@ def test_a_function_of_your_own() -> None:
         Augment(AugmentConfig(custom="os:system"), shape)(levels, seeded())
 
 
-@pytest.mark.parametrize("settings", [{"rotate": -1.0}, {"crop": 1.0}, {"mask": -2}])
+@pytest.mark.parametrize("settings", [{"rotate": -1.0}, {"crop": 1.0}, {"mask": -2}, {"shift": -1}])
 def test_senseless_settings(settings) -> None:
     with pytest.raises(UserError):
         AugmentConfig(**settings)
 
 
-def test_a_patch_larger_than_the_image() -> None:
+@pytest.mark.parametrize("settings", [{"swap": 9}, {"shift": 9}])
+def test_a_patch_larger_than_the_image(settings) -> None:
     with pytest.raises(UserError, match="larger than the image"):
-        Augment(AugmentConfig(swap=9), ImageShape(1, 8, 8))
+        Augment(AugmentConfig(**settings), ImageShape(1, 8, 8))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 9), (28, 28)])

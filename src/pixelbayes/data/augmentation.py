@@ -21,6 +21,9 @@ class AugmentConfig:
 
     flip: bool = False
     """Mirror left and right, half of the time."""
+    shift: int = 0
+    """Move by up to so many pixels, up or down and left or right; what comes in repeats the edge. No value is mixed
+    with another, so that the density is not blurred."""
     rotate: float = 0.0
     """Rotate by up to so many degrees, either way; corners show the mirrored image."""
     jitter: float = 0.0
@@ -39,7 +42,7 @@ class AugmentConfig:
     """'module:function': a function of your own, from levels [B, C, H, W] to levels."""
 
     def __post_init__(self) -> None:
-        for name in ("rotate", "jitter", "crop", "noise", "mutate", "mask", "swap"):
+        for name in ("shift", "rotate", "jitter", "crop", "noise", "mutate", "mask", "swap"):
             value = getattr(self, name)
             if not 0 <= value < inf:
                 raise UserError(f"augmentation: {name} must be finite and not negative, not {value}")
@@ -58,7 +61,7 @@ class Augment:
 
     def __init__(self, config: AugmentConfig, shape: ImageShape) -> None:
         side = min(shape.height, shape.width)
-        for name, length in (("mask", config.mask), ("swap", config.swap)):
+        for name, length in (("shift", config.shift), ("mask", config.mask), ("swap", config.swap)):
             if length > side:
                 raise UserError(f"augmentation: {name} {length} is larger than the image ({shape})")
         if config.swap and (shape.height // config.swap) * (shape.width // config.swap) < 2:
@@ -82,6 +85,8 @@ class Augment:
             return self._applied(levels)
 
     def _applied(self, levels: Tensor) -> Tensor:
+        if self.config.shift:
+            levels = shift_images(levels, self.config.shift)
         if self.config.swap:
             levels = swap_patches(levels, self.config.swap)
         if self.steps is not None:
@@ -106,6 +111,21 @@ class Augment:
             what = f"{result.dtype} {tuple(result.shape)}" if tensor else type(result).__name__
             raise UserError(f"augmentation: {name} returned {what}, not {levels.dtype} {tuple(levels.shape)}")
         return result.clamp(0, self.shape.levels - 1)
+
+
+def shift_images(levels: Tensor, reach: int) -> Tensor:
+    """`[B, C, H, W]` -> each image moved by -reach..reach pixels along both sides, its edges repeated; drawn from the
+    global generator of the CPU (so the choice does not depend on the device)."""
+    rows, columns = (
+        _shifted(size, torch.randint(-reach, reach + 1, (len(levels), 1))) for size in levels.shape[-2:]
+    )
+    index = (rows[:, :, None] * levels.shape[-1] + columns[:, None, :]).flatten(1).to(levels.device)
+    return levels.flatten(2).gather(2, index[:, None].expand(-1, levels.shape[1], -1)).view_as(levels)
+
+
+def _shifted(size: int, by: Tensor) -> Tensor:
+    """Where each place along a side gets its value from, `(B, size)`, for moves `(B, 1)`."""
+    return (torch.arange(size) - by).clamp(0, size - 1)
 
 
 def swap_patches(levels: Tensor, side: int) -> Tensor:
