@@ -21,6 +21,9 @@ class TrainingConfig:
     epochs: float = 50.0
     """How long the run is when no minutes are given; an epoch is as many images as the training set has."""
     learning_rate: float = 1e-3
+    label_rate: float = 1.0
+    """Learning rate of the weights through which the label acts, as a multiple of the others'. They are few and begin
+    near zero: with Adam's steps of one size they are the last to grow."""
     schedule: Schedule = "cosine"
     """constant; linear or cosine, to `final_rate` at the end of the run; exponential, times `decay` each time."""
     decay: float = 0.999995
@@ -87,7 +90,7 @@ class TrainingConfig:
         _at_least(1, validation_pairs=self.validation_pairs)
         _at_least(0, clip=self.clip, weight_decay=self.weight_decay, patience=self.patience)
         _at_least(0, sample_every=self.sample_every or 0.0, checkpoint_seconds=self.checkpoint_seconds)
-        _positive(epochs=self.epochs, learning_rate=self.learning_rate)
+        _positive(epochs=self.epochs, learning_rate=self.learning_rate, label_rate=self.label_rate)
         if self.validate_every is not None:
             _positive(validate_every=self.validate_every)
         _share(warmup=self.warmup, ema=self.ema, focus_share=self.focus_share, final_rate=self.final_rate)

@@ -8,6 +8,8 @@ from tests.training.small import SmallRecipe
 
 from pixelbayes.data import Dataset
 from pixelbayes.distributed import launch
+from pixelbayes.errors import UserError
+from pixelbayes.fusion import FusionConfig
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.objectives import Batch, LikelihoodConfig
 from pixelbayes.training.step import Stepper, make_optimiser, set_rate
@@ -17,11 +19,13 @@ Make = Callable[..., tuple[AutoregressiveImageModel, Stepper]]
 
 @pytest.fixture
 def make(recipe: SmallRecipe, digits: Dataset) -> Make:
-    def made(accumulate: int = 1, clip: float = 0.0) -> tuple[AutoregressiveImageModel, Stepper]:
+    def made(
+        accumulate: int = 1, clip: float = 0.0, strategy: str = "mild"
+    ) -> tuple[AutoregressiveImageModel, Stepper]:
         torch.manual_seed(0)
         parts = recipe.still()
         config = ModelConfig(
-            digits.shape, parts.network, parts.distribution, parts.fusion, digits.classes.names
+            digits.shape, parts.network, parts.distribution, FusionConfig(strategy), digits.classes.names
         )
         model, fabric = AutoregressiveImageModel(config), launch(torch.device("cpu"), "32-true")
         objective, optimiser = (
@@ -105,3 +109,29 @@ def test_weight_decay_leaves_gains_and_biases_alone(make: Make, recipe: SmallRec
     assert kernels <= names
     set_rate(optimiser, 0.5)
     assert {group["lr"] for group in optimiser.param_groups} == {0.5}
+
+
+@pytest.mark.parametrize("strategy", ["mild", "attention", "downsampling", "shared"])
+def test_the_label_has_a_rate_of_its_own(make: Make, recipe: SmallRecipe, strategy: str) -> None:
+    model, _ = make(strategy=strategy)
+    optimiser = make_optimiser(model, recipe.but(label_rate=10.0, weight_decay=0.1).training)
+    set_rate(optimiser, 0.5)
+    rates = {id(item): group["lr"] for group in optimiser.param_groups for item in group["params"]}
+    assert set(rates) == {id(item) for item in model.parameters()}
+    faster = {name for name, item in model.named_parameters() if rates[id(item)] == 5.0}
+    assert faster
+    assert set(rates.values()) == {0.5, 5.0}
+    # What is faster is the label's alone: nothing else hears of it.
+    with torch.no_grad():
+        for name, item in model.named_parameters():
+            if name in faster:
+                item.zero_()
+    levels = torch.zeros(1, model.shape.channels, model.shape.height, model.shape.width, dtype=torch.uint8)
+    likelihoods = model.log_likelihoods(levels)
+    assert likelihoods.allclose(likelihoods[:, :1])
+
+
+def test_a_rate_for_labels_that_have_no_weights_is_refused(make: Make, recipe: SmallRecipe) -> None:
+    model, _ = make(strategy="input")
+    with pytest.raises(UserError, match="label_rate"):
+        make_optimiser(model, recipe.but(label_rate=10.0).training)

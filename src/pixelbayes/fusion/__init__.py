@@ -5,7 +5,7 @@ runs in every network that has its sites. y is the label's code: one-hot, or a l
 """
 
 from .operations import OPERATIONS, Operation, cells, register_operation, weights
-from .places import Frame, Fusion, LabelEmbedding, untouched
+from .places import Frame, Fusion, LabelEmbedding, label_parameters, untouched
 from .strategies import SITES, STAGES, STRATEGIES, STREAMS, Act, FusionConfig, Strategy, register_strategy
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Operation",
     "Strategy",
     "cells",
+    "label_parameters",
     "register_operation",
     "register_strategy",
     "untouched",

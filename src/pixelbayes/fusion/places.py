@@ -144,3 +144,10 @@ class Fusion:
                     f"the label strategy '{self.config.strategy}' acts at '{act.site}' ({'/'.join(act.streams)}),"
                     f" which {network} does not have (its sites: {', '.join(sites)})"
                 )
+
+
+def label_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are the label's own: of what it does at its places, and of its learned code. A label that
+    enters as channels of the image has none: its weights are part of the first convolution's."""
+    parts = [part for part in module.modules() if isinstance(part, Operation | LabelEmbedding)]
+    return list({id(item): item for part in parts for item in part.parameters()}.values())

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Adam, AdamW, Optimizer
 
+from ..errors import UserError
+from ..fusion import label_parameters
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Losses
 from ..training_config import TrainingConfig
@@ -95,17 +97,38 @@ def _part_of_mean(value: Tensor, images: int, total: int) -> Tensor:
 def make_optimiser(
     module: nn.Module, config: TrainingConfig, own: Sequence[nn.Parameter] = (), own_rate: float = 1.0
 ) -> Optimizer:
-    """The optimiser of a model's trainable parameters, in two groups: decayed and not; and of an objective's `own`,
-    whose learning rate is `own_rate` times that of the model."""
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    """The optimiser of a model's trainable parameters, decayed and not; those of the label, whose learning rate is
+    `config.label_rate` times the others'; and an objective's `own`, whose rate is `own_rate` times that.
+
+    Raises UserError when the label is to have a rate of its own, and has no weights of its own.
+    """
+    labels = label_parameters(module) if config.label_rate != 1 else []
+    if config.label_rate != 1 and not labels:
+        raise UserError(
+            "training.label_rate is for the weights of the label, and in this model it has none (no classes, or a "
+            "label strategy such as 'none' or 'input')"
+        )
+    apart = {id(parameter) for parameter in labels}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in apart]
     groups = [
-        {"params": [item for item in trainable if _is_matrix(item)], "weight_decay": config.weight_decay},
-        {"params": [item for item in trainable if not _is_matrix(item)], "weight_decay": 0.0},
+        *_by_decay(others, config.weight_decay, 1.0),
+        *_by_decay(labels, config.weight_decay, config.label_rate),
         {"params": list(own), "weight_decay": 0.0, "factor": own_rate},
     ]
     kind = AdamW if config.optimiser == "adamw" else Adam
     there = [group for group in groups if group["params"]]
     return kind(there, lr=config.learning_rate, betas=config.betas, fused=True)
+
+
+def _by_decay(parameters: Sequence[nn.Parameter], decay: float, factor: float) -> list[dict[str, Any]]:
+    """The trainable ones in two groups, decayed and not, at `factor` times the run's learning rate."""
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    matrices = [item for item in trainable if _is_matrix(item)]
+    rest = [item for item in trainable if not _is_matrix(item)]
+    return [
+        {"params": matrices, "weight_decay": decay, "factor": factor},
+        {"params": rest, "weight_decay": 0.0, "factor": factor},
+    ]
 
 
 def _is_matrix(parameter: Tensor) -> bool:
