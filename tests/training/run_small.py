@@ -24,6 +24,7 @@ def recipe(epochs: float = 2, **training: Any) -> SmallRecipe:
         "compile": "off",
         "precision": "32-true",
         "checkpoint_seconds": 0.1,
+        "label_rate": 4.0,
     }
     config = TrainingConfig(epochs=epochs, **{**fields, **training})
     return SmallRecipe(training=config, augment=AugmentConfig(noise=0.02, swap=2))

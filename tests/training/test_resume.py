@@ -238,6 +238,14 @@ def test_the_size_of_a_batch_stays(digits: Dataset, tmp_path: Path) -> None:
         train(digits, recipe(1, batch=16), tmp_path, seed=3, device="cpu", resume=True)
 
 
+def test_the_rate_of_the_labels_stays_since_moments_are_kept_by_its_groups(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    train(digits, recipe(), tmp_path, max_steps=1)
+    with pytest.raises(UserError, match=r"training\.label_rate 4"):
+        train(digits, recipe(label_rate=10.0), tmp_path, resume=True)
+
+
 def test_averaging_does_not_begin_in_mid_run(digits: Dataset, tmp_path: Path) -> None:
     train(digits, recipe(), tmp_path, max_steps=1)
     with pytest.raises(UserError, match="begun with averaged weights"):

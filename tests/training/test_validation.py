@@ -141,7 +141,7 @@ def test_without_classes_there_are_likelihoods_only(digits: Dataset, out: Path) 
         name: replace(s, classes=none, labels=torch.full_like(s.labels, -1))
         for name, s in digits.splits.items()
     }
-    model = train(replace(digits, splits=splits, classes=none), recipe(0.5), out)
+    model = train(replace(digits, splits=splits, classes=none), recipe(0.5, label_rate=1.0), out)
     figures = model.record.training.validation
     assert figures["validation_bits_per_dim"] > 0
     assert figures["validation_accuracy"] is None

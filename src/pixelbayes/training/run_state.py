@@ -200,6 +200,11 @@ def _refuse_other_parts(state: RunState, asked: Recipe) -> None:
             f"the run was begun with batches of {begun['batch']}, and --resume goes on so: leave training.batch as it "
             "was (training.accumulate takes a batch in parts, for less memory), or begin anew with --from"
         )
+    if begun.get("label_rate", 1.0) != training.label_rate:
+        raise UserError(
+            f"the run was begun with training.label_rate {begun.get('label_rate', 1.0):g}, and --resume goes on so: "
+            "leave it as it was, or begin anew with --from"
+        )
     averaged = bool(begun.get("ema") or begun.get("ema_decay"))
     if averaged != bool(training.ema or training.ema_decay):
         raise UserError(
