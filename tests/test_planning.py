@@ -14,7 +14,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.objectives import CONFIGS
-from pixelbayes.planning import DataFacts, choose_dropout, choose_size, plan, work
+from pixelbayes.planning import DataFacts, choose_dropout, choose_shift, choose_size, plan, work
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ GREY = ImageShape(1, 28, 28, 256)
 @pytest.mark.parametrize(
     ("shape", "counts", "objective", "strategy"),
     [
-        (PHOTOS, [40, 40], "hybrid", "left"),
-        (PHOTOS, [20] * 6, "hybrid", "left"),
-        (PHOTOS, [10] * 10, "hybrid", "late"),
-        (GREY, [10] * 10, "hybrid", "late"),
+        (PHOTOS, [40, 40], "hybrid", "left_film"),
+        (PHOTOS, [20] * 6, "hybrid", "left_film"),
+        (PHOTOS, [10] * 10, "hybrid", "late_film"),
+        (GREY, [10] * 10, "hybrid", "late_film"),
         (GREY, [4] * 10, "likelihood", "mild"),
         (GREY, [5] * 21, "likelihood", "mild"),
         (DIGITS, [60, 60], "likelihood", "mild"),
@@ -106,6 +106,17 @@ def test_dropout_grows_with_the_number_of_looks_at_an_image() -> None:
     rates = [choose_dropout(epochs) for epochs in (3, 20, 50, 100, 1000)]
     assert rates == sorted(rates)
     assert (rates[0], rates[-1]) == (0.0, 0.5)
+
+
+def test_images_that_are_seen_often_are_shifted_where_labels_are_learned() -> None:
+    assert (choose_shift(PHOTOS, 3), choose_shift(GREY, 30), choose_shift(PHOTOS, 30)) == (0, 2, 2)
+    assert choose_shift(ImageShape(1, 1, 9), 30) == 0
+    few = plan(made_up([10] * 10, GREY), "cpu")
+    assert few.augment.shift == 2
+    assert any("shifted by up to 2 pixels" in reason for _, reason in few.reasons)
+    assert few.training.label_rate > 1
+    digits = plan(made_up([30, 30], DIGITS), "cpu")
+    assert (digits.augment.shift, digits.training.label_rate) == (0, 1)
 
 
 def test_a_set_without_known_classes_is_refused() -> None:

@@ -16,7 +16,7 @@ from .distributions import CONFIGS as DISTRIBUTIONS
 from .errors import UserError
 from .fusion import STRATEGIES, FusionConfig
 from .labels import UNKNOWN
-from .levels import from_values, to_values
+from .levels import ImageShape, from_values, to_values
 from .model import build
 from .networks import CONFIGS as NETWORKS
 from .objectives import CONFIGS as OBJECTIVES
@@ -37,7 +37,12 @@ UNBALANCED = 1.5  # the largest class over the smallest
 MANY_LEVELS = 64
 LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
 MOST_PASSES = 3.1
-"""What all classes of an image may cost with the strategy `left`; beyond, the label enters before the head alone."""
+"""What all classes of an image may cost where the label enters the left stream; beyond, before the head alone."""
+LABEL_RATE = 10.0
+"""How much faster the label's weights learn beside the others: in a few hundred steps they would else stay small."""
+OFTEN = 12.0
+"""Epochs from which an image is seen so often that it is learned by heart: then dropout, and shifted images."""
+SHIFT = 14  # by a pixel for each so many of the side
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
 MOST_CLASSES_AT_ONCE = 20  # beyond, asking all of them in each step costs more than it teaches
@@ -100,10 +105,11 @@ class DataFacts:
 
     @property
     def strategy(self) -> str:
-        """`left` computes the stream above once for all classes; of many classes `late` costs a third of it."""
+        """`left_film` computes the stream above once for all classes; of many, `late_film` costs a third of it."""
         if not self.tells_classes_apart:
             return "mild"
-        return "left" if STRATEGIES["left"].passes(len(self.counts)) <= MOST_PASSES else "late"
+        cheap = STRATEGIES["left_film"].passes(len(self.counts)) <= MOST_PASSES
+        return "left_film" if cheap else "late_film"
 
     @property
     def photographs(self) -> bool:
@@ -124,14 +130,18 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     resnets, filters = choose_size(facts, speed * seconds)
     affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
     epochs = max(1.0, round(min(affordable, MOST_EPOCHS)))
-    dropout = choose_dropout(affordable if minutes else epochs)
+    seen = affordable if minutes else epochs
+    dropout, shift = (
+        choose_dropout(seen),
+        choose_shift(dataset.shape, seen) if facts.tells_classes_apart else 0,
+    )
     size = (
         f"{resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
         f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed{_shared(busy)}"
     )
     reasons = (
         ("network", f"network: {size}"),
-        *_reasons(facts, dropout),
+        *_reasons(facts, dropout, shift),
     )
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
@@ -139,7 +149,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
         fusion=FusionConfig(facts.strategy),
         objective=_objective(facts),
         training=_training(facts, epochs, resnets, filters, kind),
-        augment=AugmentConfig(flip=facts.photographs),
+        augment=AugmentConfig(flip=facts.photographs, shift=shift),
         reasons=reasons,
     )
 
@@ -164,8 +174,14 @@ def images_wanted(resnets: int, filters: int) -> float:
 
 def choose_dropout(epochs: float) -> float:
     """More, the more often each image is seen."""
-    steps = ((12, 0.0), (30, 0.1), (60, 0.2), (120, 0.35))
+    steps = ((OFTEN, 0.0), (30, 0.1), (60, 0.2), (120, 0.35))
     return next((rate for limit, rate in steps if epochs < limit), 0.5)
+
+
+def choose_shift(shape: ImageShape, epochs: float) -> int:
+    """Pixels, where each image is seen often: classes are then told apart by less that belongs to one image alone."""
+    side = min(shape.height, shape.width)
+    return max(1, round(side / SHIFT)) if epochs >= OFTEN and side > 1 else 0
 
 
 def _shared(load: float | None) -> str:
@@ -214,6 +230,7 @@ def _training(facts: DataFacts, epochs: float, resnets: int, filters: int, kind:
         batch=batch,
         epochs=epochs,
         learning_rate=2e-3 if filters <= 64 else 5e-4,
+        label_rate=LABEL_RATE if facts.tells_classes_apart else 1.0,
         schedule="cosine",
         ema=0.05,
         clip=1.0,
@@ -222,7 +239,7 @@ def _training(facts: DataFacts, epochs: float, resnets: int, filters: int, kind:
     )
 
 
-def _reasons(facts: DataFacts, dropout: float) -> tuple[tuple[str, str], ...]:
+def _reasons(facts: DataFacts, dropout: float, shift: int) -> tuple[tuple[str, str], ...]:
     reasons = []
     if facts.tells_classes_apart:
         text = "the labels are learned beside the likelihood (hybrid): it alone hardly feels them"
@@ -232,6 +249,10 @@ def _reasons(facts: DataFacts, dropout: float) -> tuple[tuple[str, str], ...]:
         reasons.append(("training", text))
     if dropout:
         reasons.append(("network", f"each image is seen many times: dropout {dropout:g}"))
+    if shift:
+        reasons.append(
+            ("augment", f"each image is seen many times: shifted by up to {shift} pixel{'s' * (shift > 1)}")
+        )
     if facts.photographs:
         reasons.append(("augment", "photographs: mirrored at random"))
     return tuple(reasons)
