@@ -39,7 +39,8 @@ LEAST_A_CLASS = 5  # images of the smallest class, from which labels are learned
 MOST_PASSES = 3.1
 """What all classes of an image may cost where the label enters the left stream; beyond, before the head alone."""
 LABEL_RATE = 10.0
-"""How much faster the label's weights learn beside the others: in a few hundred steps they would else stay small."""
+"""How much faster than the others the label's weights learn where it enters before the head alone: they are few,
+and in a few hundred steps they would stay small."""
 OFTEN = 12.0
 """Epochs from which an image is seen so often that it is learned by heart: then dropout, and shifted images."""
 SHIFT = 14  # by a pixel for each so many of the side
@@ -105,11 +106,16 @@ class DataFacts:
 
     @property
     def strategy(self) -> str:
-        """`left_film` computes the stream above once for all classes; of many, `late_film` costs a third of it."""
+        """`left` computes the stream above once for all classes; of many classes `late_film` costs a third of it."""
         if not self.tells_classes_apart:
             return "mild"
-        cheap = STRATEGIES["left_film"].passes(len(self.counts)) <= MOST_PASSES
-        return "left_film" if cheap else "late_film"
+        return "left" if STRATEGIES["left"].passes(len(self.counts)) <= MOST_PASSES else "late_film"
+
+    @property
+    def late(self) -> bool:
+        """Whether the label enters before the head alone. What helps it was seen to bring nothing to `left`
+        (docs/results.md)."""
+        return self.strategy == "late_film"
 
     @property
     def photographs(self) -> bool:
@@ -133,7 +139,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     seen = affordable if minutes else epochs
     dropout, shift = (
         choose_dropout(seen),
-        choose_shift(dataset.shape, seen) if facts.tells_classes_apart else 0,
+        choose_shift(dataset.shape, seen) if facts.late else 0,
     )
     size = (
         f"{resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
@@ -230,7 +236,7 @@ def _training(facts: DataFacts, epochs: float, resnets: int, filters: int, kind:
         batch=batch,
         epochs=epochs,
         learning_rate=2e-3 if filters <= 64 else 5e-4,
-        label_rate=LABEL_RATE if facts.tells_classes_apart else 1.0,
+        label_rate=LABEL_RATE if facts.late else 1.0,
         schedule="cosine",
         ema=0.05,
         clip=1.0,
