@@ -68,7 +68,7 @@ GREY = ImageShape(1, 28, 28, 256)
     [
         (PHOTOS, [40, 40], "hybrid", "left"),
         (PHOTOS, [20] * 6, "hybrid", "left"),
-        (PHOTOS, [10] * 10, "hybrid", "late_film"),
+        (PHOTOS, [10] * 10, "hybrid", "late"),
         (GREY, [10] * 10, "hybrid", "late_film"),
         (GREY, [4] * 10, "likelihood", "mild"),
         (GREY, [5] * 21, "likelihood", "mild"),
@@ -115,7 +115,7 @@ def test_images_that_are_seen_often_are_shifted_where_the_label_enters_late() ->
     assert few.augment.shift == 2
     assert any("shifted by up to 2 pixels" in reason for _, reason in few.reasons)
     assert few.training.label_rate > 1
-    for other in (made_up([30, 30], DIGITS), made_up([30, 30], PHOTOS)):
+    for other in (made_up([30, 30], DIGITS), made_up([30, 30], PHOTOS), made_up([10] * 10, PHOTOS)):
         chosen = plan(other, "cpu")
         assert (chosen.augment.shift, chosen.training.label_rate) == (0, 1)
 
