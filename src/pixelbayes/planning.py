@@ -139,10 +139,8 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     affordable = speed * seconds / work(resnets, filters, facts.pixels) / facts.images
     epochs = max(1.0, round(min(affordable, MOST_EPOCHS)))
     seen = affordable if minutes else epochs
-    dropout, shift = (
-        choose_dropout(seen),
-        choose_shift(dataset.shape, seen) if facts.hurried else 0,
-    )
+    dropout = choose_dropout(seen)
+    shift = choose_shift(dataset.shape, seen) if facts.hurried else 0
     size = (
         f"{resnets} block{'s' * (resnets > 1)} a resolution, {filters} filters, the largest that sees "
         f"enough images in {seconds / 60:g} minutes at {'the measured' if measured else 'a usual'} speed{_shared(busy)}"

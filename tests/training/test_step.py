@@ -8,7 +8,6 @@ from tests.training.small import SmallRecipe
 
 from pixelbayes.data import Dataset
 from pixelbayes.distributed import launch
-from pixelbayes.errors import UserError
 from pixelbayes.fusion import FusionConfig
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
 from pixelbayes.objectives import Batch, LikelihoodConfig
@@ -131,7 +130,11 @@ def test_the_label_has_a_rate_of_its_own(make: Make, recipe: SmallRecipe, strate
     assert likelihoods.allclose(likelihoods[:, :1])
 
 
-def test_a_rate_for_labels_that_have_no_weights_is_refused(make: Make, recipe: SmallRecipe) -> None:
-    model, _ = make(strategy="input")
-    with pytest.raises(UserError, match="label_rate"):
-        make_optimiser(model, recipe.but(label_rate=10.0).training)
+@pytest.mark.parametrize("strategy", ["input", "none"])
+def test_where_the_label_has_no_weights_of_its_own_its_rate_changes_nothing(
+    make: Make, recipe: SmallRecipe, strategy: str
+) -> None:
+    model, _ = make(strategy=strategy)
+    optimiser = make_optimiser(model, recipe.but(label_rate=10.0).training)
+    set_rate(optimiser, 0.5)
+    assert {group["lr"] for group in optimiser.param_groups} == {0.5}

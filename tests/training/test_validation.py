@@ -135,16 +135,19 @@ def test_validation_takes_a_tenth_of_the_time_at_most() -> None:
     assert validation / (validation + training) == pytest.approx(SHARE, rel=1e-3)
 
 
-def test_without_classes_there_are_likelihoods_only(digits: Dataset, out: Path) -> None:
+def test_without_classes_there_are_likelihoods_only(
+    digits: Dataset, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     none = Labels(())
     splits = {
         name: replace(s, classes=none, labels=torch.full_like(s.labels, -1))
         for name, s in digits.splits.items()
     }
-    model = train(replace(digits, splits=splits, classes=none), recipe(0.5, label_rate=1.0), out)
+    model = train(replace(digits, splits=splits, classes=none), recipe(0.5), out)
     figures = model.record.training.validation
     assert figures["validation_bits_per_dim"] > 0
     assert figures["validation_accuracy"] is None
+    assert "label_rate changes nothing" in capsys.readouterr().err  # it has one, and nothing to use it on
 
 
 def test_training_learns_and_the_best_weights_are_kept(digits: Dataset, out: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..data import cuts_nothing
+from ..fusion import label_parameters
 from ..model import Calibration
 from ..progress import say, spell_seconds, warn
 from ..tasks.classify import ignores_labels
@@ -24,6 +25,8 @@ def announce(run: Run, pace: ValidationPace) -> None:
             "the label enters this network nowhere (strategy 'none'): the model will draw and give likelihoods, but it "
             "cannot classify"
         )
+    if run.config.label_rate != 1 and not label_parameters(run.model):
+        warn("training.label_rate changes nothing: in this model the label has no weights of its own")
     if run.state.step:
         say(f"resumed at step {run.state.step:,}")
     elif run.validation is None and not run.config.include_validation:

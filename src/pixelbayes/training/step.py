@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Adam, AdamW, Optimizer
 
-from ..errors import UserError
 from ..fusion import label_parameters
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Losses
@@ -98,16 +97,8 @@ def make_optimiser(
     module: nn.Module, config: TrainingConfig, own: Sequence[nn.Parameter] = (), own_rate: float = 1.0
 ) -> Optimizer:
     """The optimiser of a model's trainable parameters, decayed and not; those of the label, whose learning rate is
-    `config.label_rate` times the others'; and an objective's `own`, whose rate is `own_rate` times that.
-
-    Raises UserError when the label is to have a rate of its own, and has no weights of its own.
-    """
+    `config.label_rate` times the others'; and an objective's `own`, whose rate is `own_rate` times that."""
     labels = label_parameters(module) if config.label_rate != 1 else []
-    if config.label_rate != 1 and not labels:
-        raise UserError(
-            "training.label_rate is for the weights of the label, and in this model it has none (no classes, or a "
-            "label strategy such as 'none' or 'input')"
-        )
     apart = {id(parameter) for parameter in labels}
     others = [parameter for parameter in module.parameters() if id(parameter) not in apart]
     groups = [
