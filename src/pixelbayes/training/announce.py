@@ -79,7 +79,8 @@ def _training(run: Run) -> str:
     done = [
         name if value is True else f"{name} {value}" for name, value in run.state.augment.items() if value
     ]
-    parts += [f"augmented: {', '.join(done)}"] if done else []
+    until = f", in the first {config.augment_until:.0%} of the run" if config.augment_until < 1 else ""
+    parts += [f"augmented: {', '.join(done)}{until}"] if done else []
     return f"training: {length}, {', '.join(parts)}, {_arithmetic(run)}"
 
 

@@ -48,19 +48,22 @@ class Batches:
     seed: int
     augment: Augment | None
     objective: Objective
+    augment_until: float = 1.0
+    """Share of the run after which images are no longer augmented."""
 
-    def at(self, step: int) -> Batch:
-        """This rank's part of a step's batch."""
+    def at(self, step: int, progress: float = 0.0) -> Batch:
+        """This rank's part of the batch of a step, in a run that has come as far as `progress` in [0, 1]."""
         indices = self.order.indices(step)
         coming = None if self.store.resident else self.order.indices(step + 1)
         mine = my_part(self.fabric, len(indices))
         torch.manual_seed(derive(self.seed, "step", step))
         strong, group = self.objective.strong, self.objective.model.config.fusion.views
-        if self.augment is None and strong is None and group == "none":
+        augment = self.augment if progress < self.augment_until else None
+        if augment is None and strong is None and group == "none":
             return Batch(*self.store.take(indices[mine], None if coming is None else coming[mine]))
         # The whole batch is augmented on every rank, so that the images do not depend on how many there are.
         levels, labels = self.store.take(indices, coming)
-        levels = self.augment(levels) if self.augment is not None else levels
+        levels = augment(levels) if augment is not None else levels
         copies = strong(levels, generator(self.seed, "strong", step)) if strong is not None else None
         seen = None
         if group != "none":

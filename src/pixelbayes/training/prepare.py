@@ -81,7 +81,7 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
         objective=objective,
         stepper=_stepper(fabric, objective, config, state),
         images=images,
-        batches=Batches(fabric, store, order, state.seed, drawn, objective),
+        batches=Batches(fabric, store, order, state.seed, drawn, objective, config.augment_until),
         validation=plan_validation(held_out, config.validation_pairs, state.seed) if held_out else None,
         probe=images[probe],
         budget=Budget(ceil(config.epochs * len(images) / config.batch), seconds, state.max_steps),

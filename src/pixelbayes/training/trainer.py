@@ -138,8 +138,9 @@ def _loop(run: Run, duties: Sequence[Duty]) -> None:
 def _step(run: Run) -> None:
     """One step of the optimiser: a batch, its losses and their gradient, the update, the average of the weights."""
     step, config = run.state.step, run.config
-    run.objective.begin(run.progress)
-    batch = run.batches.at(step)
+    progress = run.progress
+    run.objective.begin(progress)
+    batch = run.batches.at(step, progress)
     if not run.alone:
         torch.manual_seed(derive(run.state.seed, "rank", run.fabric.global_rank, step))
     set_rate(run.stepper.optimiser, run.rate)
