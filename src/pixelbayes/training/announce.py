@@ -99,7 +99,8 @@ def _arithmetic(run: Run) -> str:
 def _speed(run: Run, pace: ValidationPace) -> str:
     speed = run.config.batch / pace.step_seconds
     seconds = max(0.0, run_seconds(run.budget, pace.step_seconds) - run.state.elapsed)
-    epochs = seconds * speed / len(run.images)
+    steps = run.budget.steps_left(run.state.step, run.state.elapsed, pace.step_seconds)
+    epochs = steps * run.config.batch / len(run.images)
     return (
         f"speed: {speed:,.0f} images/s measured; about {spell_seconds(seconds)} left, "
         f"{epochs:.1f} epochs of {len(run.images):,} images"

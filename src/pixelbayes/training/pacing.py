@@ -76,6 +76,17 @@ class Budget:
         """Returns the seconds that are left at this speed."""
         return (self.last_step - step) * step_seconds if self.limit is None else self.limit - elapsed
 
+    def steps_left(self, step: int, elapsed: float, step_seconds: float) -> float:
+        """Returns how many steps are to come; of a run by the clock, as far as is known, beside its validations.
+
+        >>> Budget(steps=100).steps_left(40, 9.0, 0.1), round(Budget(100, seconds=20.0).steps_left(40, 9.0, 0.1))
+        (60, 99)
+        """
+        if self.limit is None:
+            return self.last_step - step
+        steps = max(0.0, self.limit - elapsed) * (1 - SHARE) / step_seconds
+        return steps if self.max_steps is None else min(steps, self.max_steps - step)
+
 
 class Clock:
     """Seconds of a run over all its sittings; `carried` are those of earlier ones."""
