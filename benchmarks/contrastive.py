@@ -1,4 +1,4 @@
-"""Contrastive fine-tuning of a density on its labels, against which the hybrid objective's cross-entropy was tried.
+"""Contrastive fine-tuning of a density on its labels, to be set beside the hybrid objective's cross-entropy.
 
     pixelbayes train DATA --from MODEL --recipe cpen455-hybrid --import benchmarks.contrastive --objective contrastive
 
@@ -19,8 +19,7 @@ from pixelbayes.errors import UserError
 from pixelbayes.likelihood import class_passes
 from pixelbayes.model import AutoregressiveImageModel
 from pixelbayes.objectives import Batch, Losses, Objective, class_log_likelihoods, register_objective
-
-DIMS_A_NAT = 40.0  # as the hybrid objective's temperature begins
+from pixelbayes.objectives.hybrid import DIMS_A_NAT
 
 
 @register_objective("contrastive")
@@ -32,7 +31,7 @@ class ContrastiveConfig:
     negative: float = 1.0
     """Weight of the classes that an image does not have."""
     temperature: float | None = None
-    """T; None: a nat for each 40 dimensions."""
+    """T; None: where the hybrid objective begins, a nat for each 40 dimensions."""
 
     def build(self, model: AutoregressiveImageModel) -> "Contrastive":
         return Contrastive(model, self)
