@@ -11,6 +11,7 @@ from tests.training.run_small import recipe
 from pixelbayes import measure, training
 from pixelbayes.data import Dataset, ImageSet
 from pixelbayes.distributed import launch
+from pixelbayes.fusion import FusionConfig
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
@@ -184,3 +185,14 @@ def test_a_validation_that_the_clock_cannot_pay_is_thinned_and_says_so():
     assert part.describe(10) == "500 of 1,000 validation images"
     assert fewer(plan, 10_000, seed=0) is plan
     assert torch.equal(part.images.labels, fewer(plan, 5_000, seed=0).images.labels)
+
+
+def test_a_model_that_the_label_does_not_enter_is_not_calibrated(
+    digits: Dataset, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = replace(recipe(), fusion=FusionConfig(strategy="none"))
+    model = train(digits, none, out, max_steps=1)
+    assert not model.record.training.calibrated
+    shown = capsys.readouterr()
+    assert "it cannot classify" in " ".join(shown.err.split())
+    assert "calibrated" not in shown.out

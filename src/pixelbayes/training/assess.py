@@ -14,6 +14,7 @@ from ..measure import Metrics, fit_calibration, scores
 from ..model import AutoregressiveImageModel, evaluating
 from ..progress import warn
 from ..records import TrainingRecord
+from ..tasks.classify import ignores_labels
 from .announce import tell_end, tell_validation
 from .run import Run
 from .run_state import SUMMARY, figure_of_merit
@@ -169,6 +170,8 @@ def _calibrate(run: Run, model: AutoregressiveImageModel) -> dict[str, Any] | No
     record; None where nothing can be fitted."""
     plan = run.validation
     if plan is None or len(model.classes) < 2 or not run.config.calibrate or run.state.best is None:
+        return None
+    if ignores_labels(model):
         return None
     if run.nats is None:
         run.nats = score(run.fabric, model, plan.images.levels, plan.candidates, run.check)
