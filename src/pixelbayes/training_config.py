@@ -33,10 +33,11 @@ class TrainingConfig:
     """Share of the learning rate that is left at the end (schedules linear and cosine)."""
     warmup: float = 0.02
     """Share of the run in which the learning rate rises from zero."""
-    optimiser: Literal["adam", "adamw"] = "adam"
+    optimiser: Literal["adam", "adamw", "muon"] = "adam"
+    """muon: kernels move by semi-orthogonal matrices, as far as Adam would at this learning rate; all else by Adam."""
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    """Not applied to gains and biases. With adamw it is decoupled from the gradient."""
+    """Not applied to gains and biases. With adamw and muon it is decoupled from the gradient."""
     clip: float = 0.0
     """Largest norm of the gradient in nats/dim; 0: not clipped."""
     ema: float = 0.05

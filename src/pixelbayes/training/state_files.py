@@ -40,6 +40,8 @@ FORGOTTEN = (*NUMBERED, "events/*", SUMMARY)
 """What a run that begins anew deletes of the earlier one; the rest is replaced when the new one is there."""
 NEWEST = 2  # states that are kept
 Moments = dict[int, dict[str, Tensor]]
+ADAM = ("exp_avg", "exp_avg_sq")
+MUON = ("momentum",)
 
 
 def products_of(out: Path) -> Products:
@@ -142,8 +144,7 @@ def _check(state: RunState, tensors: dict[str, Tensor]) -> None:
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise UserError("some of its weights are not finite")
     optimiser = make_optimiser(model, config, objective.own_parameters(), objective.rate)
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    _check_moments(parameters, moments, state.step)
+    check_moments(optimiser, moments, state.step)
 
 
 def _known(state: RunState) -> bool:
@@ -158,16 +159,21 @@ def _known(state: RunState) -> bool:
     return all(name in registry for registry, name in parts)
 
 
-def _check_moments(parameters: list[Tensor], moments: Moments, step: int) -> None:
-    """The moments of Adam: three tensors for each parameter that was ever moved."""
+def check_moments(optimiser: Optimizer, moments: Moments, step: int) -> None:
+    """The moments of Adam, two for each parameter that was ever moved, and the one of Muon."""
     if step and not moments:
         raise UserError("it holds no moments of the optimiser")
+    parameters = [
+        (parameter, MUON if group.get("orthogonal") else ADAM)
+        for group in optimiser.param_groups
+        for parameter in group["params"]
+    ]
     for number, own in moments.items():
-        if own.keys() != {"step", "exp_avg", "exp_avg_sq"}:
-            raise UserError("its moments of the optimiser are incomplete")
         # One more may be that of an objective's parameter that is learned no more.
-        shape = parameters[number].shape if number < len(parameters) else own["exp_avg"].shape
-        if not own["exp_avg"].shape == own["exp_avg_sq"].shape == shape or own["step"].numel() != 1:
+        parameter, names = parameters[number] if number < len(parameters) else (own.get("exp_avg"), ADAM)
+        if parameter is None or own.keys() != {"step", *names}:
+            raise UserError("its moments of the optimiser are incomplete, or those of another optimiser")
+        if any(own[name].shape != parameter.shape for name in names) or own["step"].numel() != 1:
             raise UserError("its moments of the optimiser are of another shape")
 
 
