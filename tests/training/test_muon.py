@@ -115,6 +115,8 @@ def test_a_run_that_stopped_goes_on_to_the_same_weights(tmp_path: Path, digits: 
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert any(name.endswith(".momentum") for name in one)
+    with pytest.raises(UserError, match="begun with the optimiser muon"):
+        train(digits, recipe(1), tmp_path / "parts", resume=True)
 
 
 def test_moments_of_another_optimiser_are_refused(digits: Dataset) -> None:

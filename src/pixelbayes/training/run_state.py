@@ -205,6 +205,15 @@ def _refuse_other_parts(state: RunState, asked: Recipe) -> None:
             f"the run was begun with training.label_rate {begun.get('label_rate', 1.0):g}, and --resume goes on so: "
             "leave it as it was, or begin anew with --from"
         )
+    kind = begun.get("optimiser", training.optimiser)
+    if kind != training.optimiser and "muon" in (
+        kind,
+        training.optimiser,
+    ):  # adam and adamw have the same moments
+        raise UserError(
+            f"the run was begun with the optimiser {kind}, and --resume goes on so: leave training.optimiser as "
+            "it was, or begin anew with --from"
+        )
     averaged = bool(begun.get("ema") or begun.get("ema_decay"))
     if averaged != bool(training.ema or training.ema_decay):
         raise UserError(
