@@ -14,7 +14,15 @@ from pixelbayes.errors import UserError
 from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.objectives import CONFIGS
-from pixelbayes.planning import DataFacts, choose_dropout, choose_shift, choose_size, plan, work
+from pixelbayes.planning import (
+    DataFacts,
+    choose_dropout,
+    choose_optimiser,
+    choose_shift,
+    choose_size,
+    plan,
+    work,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +114,13 @@ def test_dropout_grows_with_the_number_of_looks_at_an_image() -> None:
     rates = [choose_dropout(epochs) for epochs in (3, 20, 50, 100, 1000)]
     assert rates == sorted(rates)
     assert (rates[0], rates[-1]) == (0.0, 0.5)
+
+
+def test_short_runs_are_left_to_adam(digits: Dataset) -> None:
+    assert [choose_optimiser(steps) for steps in (50, 10_000)] == ["adam", "muon"]
+    chosen = plan(digits, "cpu").training  # without minutes, as many epochs as it says
+    steps = chosen.epochs * len(digits.train) / chosen.batch
+    assert chosen.optimiser == choose_optimiser(steps)
 
 
 def test_images_that_are_seen_often_are_shifted_where_the_label_enters_late() -> None:

@@ -5,7 +5,7 @@ resumed bit for bit. With minutes the machine's speed is measured first, and the
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ LABEL_RATE = 10.0
 and in a few hundred steps they would stay small."""
 OFTEN = 12.0
 """Epochs from which an image is seen so often that it is learned by heart: then dropout, and shifted images."""
+MUON_STEPS = 400
+"""Steps from which Muon is ahead of Adam; in two hundred it is behind (docs/results.md, Adam and Muon)."""
 SHIFT = 14  # by a pixel for each so many of the side
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
@@ -154,7 +156,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
         distribution=_distribution(facts),
         fusion=FusionConfig(facts.strategy),
         objective=_objective(facts),
-        training=_training(facts, epochs, resnets, filters, kind),
+        training=_training(facts, epochs, seen, resnets, filters, kind),
         augment=AugmentConfig(flip=facts.photographs, shift=shift),
         reasons=reasons,
     )
@@ -182,6 +184,11 @@ def choose_dropout(epochs: float) -> float:
     """More, the more often each image is seen."""
     steps = ((OFTEN, 0.0), (30, 0.1), (60, 0.2), (120, 0.35))
     return next((rate for limit, rate in steps if epochs < limit), 0.5)
+
+
+def choose_optimiser(steps: float) -> Literal["adam", "muon"]:
+    """Muon, where there are steps enough."""
+    return "muon" if steps >= MUON_STEPS else "adam"
 
 
 def choose_shift(shape: ImageShape, epochs: float) -> int:
@@ -230,12 +237,15 @@ def _distribution(facts: DataFacts) -> Any:
     return DISTRIBUTIONS["logistic_mixture"](mixtures=5 if facts.images < 20_000 else 10)
 
 
-def _training(facts: DataFacts, epochs: float, resnets: int, filters: int, kind: str) -> TrainingConfig:
+def _training(
+    facts: DataFacts, epochs: float, seen: float, resnets: int, filters: int, kind: str
+) -> TrainingConfig:
     batch = max(1, min(choose_batch(kind, facts.pixels), facts.images))
     return TrainingConfig(
         batch=batch,
         epochs=epochs,
         learning_rate=2e-3 if filters <= 64 else 5e-4,
+        optimiser=choose_optimiser(seen * facts.images / batch),
         label_rate=LABEL_RATE if facts.hurried else 1.0,
         schedule="cosine",
         ema=0.05,
