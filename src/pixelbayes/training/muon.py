@@ -78,8 +78,3 @@ def orthogonalised(matrix: Tensor) -> Tensor:
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x if matrix.shape[0] <= matrix.shape[1] else x.T
-
-
-def is_kernel(parameter: Tensor) -> bool:
-    """True of weights that mix several inputs into each output, which orthogonalising concerns."""
-    return parameter.dim() > 1 and len(parameter) > 1 and parameter[0].numel() > 1

@@ -15,7 +15,7 @@ from ..fusion import label_parameters
 from ..model import AutoregressiveImageModel
 from ..objectives import Batch, Losses
 from ..training_config import TrainingConfig
-from .muon import Muon, is_kernel
+from .muon import Muon
 
 Gradient = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -99,14 +99,14 @@ def make_optimiser(
 ) -> Optimizer:
     """The optimiser of a model's trainable parameters, decayed and not; those of the label, whose learning rate is
     `config.label_rate` times the others'; and an objective's `own`, whose rate is `own_rate` times that. Muon moves the
-    kernels; the label's weights are rows of a table, and stay with Adam."""
+    matrices; the label's weights are rows of a table, and stay with Adam."""
     muon = config.optimiser == "muon"
     labels = label_parameters(module) if muon or config.label_rate != 1 else []
     apart = {id(parameter) for parameter in labels}
     others = [parameter for parameter in module.parameters() if id(parameter) not in apart]
     matrices, rest = _by_decay(others, config.weight_decay, 1.0)
     groups = [
-        *(_by_kind(matrices) if muon else [matrices]),
+        {**matrices, "orthogonal": muon},
         rest,
         *_by_decay(labels, config.weight_decay, config.label_rate),
         {"params": list(own), "weight_decay": 0.0, "factor": own_rate},
@@ -116,13 +116,6 @@ def make_optimiser(
         return Muon(there, config.learning_rate, config.betas)
     kind = AdamW if config.optimiser == "adamw" else Adam
     return kind(there, lr=config.learning_rate, betas=config.betas, fused=True)
-
-
-def _by_kind(group: dict[str, Any]) -> list[dict[str, Any]]:
-    """A group of weights in two: kernels, which Muon moves, and what Adam does."""
-    kernels = [parameter for parameter in group["params"] if is_kernel(parameter)]
-    others = [parameter for parameter in group["params"] if not is_kernel(parameter)]
-    return [{**group, "params": kernels, "orthogonal": True}, {**group, "params": others}]
 
 
 def _by_decay(parameters: Sequence[nn.Parameter], decay: float, factor: float) -> list[dict[str, Any]]:
