@@ -52,6 +52,22 @@ def test_labels_may_be_truths_and_may_be_unknown(images) -> None:
     assert (found.images, found.labelled) == (6, 2)
 
 
+def test_files_are_asked_of_as_on_the_command_line(model, images, tmp_path) -> None:
+    files = [tmp_path / f"{row}.npy" for row in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        np.save(file, image * 15)
+    wanted = pb.classify(model, images * 15).log_likelihoods
+    nats = pb.log_prob(model, images * 15, NUMBERS[:6])
+    for given in (files, tuple(map(str, files)), tmp_path, str(tmp_path / "*.npy")):
+        assert torch.equal(pb.classify(model, given).log_likelihoods, wanted)
+        assert torch.equal(pb.log_prob(model, given, NUMBERS[:6]), nats)
+    judged = pb.evaluate(model, files, NUMBERS[:6], progress=False)
+    assert judged == pb.evaluate(model, images * 15, NUMBERS[:6], progress=False)
+    assert torch.equal(pb.explain(model, files).maps, pb.explain(model, images * 15).maps)
+    with pytest.raises(pb.UserError, match="no such file"):
+        pb.classify(model, tmp_path / "none.png")
+
+
 def test_every_verb_takes_every_layout(model, images) -> None:
     wanted = pb.log_prob(model, images, NUMBERS[:6])
     forms = (

@@ -6,12 +6,13 @@ said. Here words and images become a `Question` and levels; `tasks` know nothing
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .data import ImageSet
+from .data import ImageSet, open_images
 from .data.arrays import arrays_of, is_torch_set, levels_for
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
@@ -44,9 +45,9 @@ def classify(
 ) -> Classification:
     """Images -> Classification, in the same order: which class makes each image most probable?
 
-    images: an array or tensor, prepared as in the training; an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy
-    source of levels. Raises UserError for a model without classes, and
-    images, priors, regions and detectors that do not fit it.
+    images: an array or tensor, prepared as in the training; a path, a word or a list of files, as on the command line;
+    an `ImageSet`; a torch `Dataset` or `DataLoader`; a lazy source of levels. Raises UserError for a model without
+    classes, and images, priors, regions and detectors that do not fit it.
 
     Args:
         model: the model, of `pb.load`, `pb.train`, `pb.create` or `pb.adapt`.
@@ -74,7 +75,7 @@ def classify(
     _check_detector(model, detector, reject, whole=regions is None and views == "none")
     weights = None if prior is None else prior_weights(prior, model)
     question = question_of(model, regions, combine, batch, precision, views)
-    levels, _ = prepared(model, images, shard.first)
+    levels, _ = prepared(model, images, shard.first, lazy=True)
     answer = classify_levels(model, levels, question, weights, progress, shard)
     if detector is None:
         return answer
@@ -150,7 +151,7 @@ def log_prob(
     """
     require_model(model)
     check_whole("the batch", batch, least=1)
-    levels, own = prepared(model, images)
+    levels, own = prepared(model, images, lazy=True)
     labels = own if labels is None else labels
     if not model.classes and labels is not None:
         raise UserError("this model has no classes: it takes no labels")
@@ -161,10 +162,17 @@ def log_prob(
 
 
 def prepared(
-    model: AutoregressiveImageModel, images: Any, speaks: bool = True
+    model: AutoregressiveImageModel, images: Any, speaks: bool = True, lazy: bool = False
 ) -> tuple[Any, list[Any] | None]:
-    """Levels as the model takes them, and the labels that came with the images; what was done is said if `speaks`."""
+    """Levels as the model takes them, and the labels that came with the images; what was done is said if `speaks`.
+
+    `lazy`: of many files, levels that are decoded when they are asked for.
+    """
     labels = None
+    if names_files(images):
+        images = open_images(images, model.shape, model.record.data, model.classes, lazy=lazy)
+        for notice in images.notices if speaks else ():
+            warn(notice)
     if isinstance(images, ImageSet):
         if replace(images.shape, signal=model.shape.signal) != model.shape:
             raise UserError(f"the model takes images of {model.shape}, not {images.shape}")
@@ -179,3 +187,9 @@ def prepared(
     for notice in notices if speaks else ():
         warn(notice)
     return levels, labels
+
+
+def names_files(images: Any) -> bool:
+    """Whether these are a path or a word as on the command line, or a list of files."""
+    each = images if isinstance(images, list | tuple) and len(images) else [images]
+    return all(isinstance(file, str | Path) for file in each)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoint
-from .asking import prepared
+from .asking import names_files, prepared
 from .data import Dataset, ImageSet, canonical, open_images
 from .distributed import ALONE, Shard
 from .errors import UserError
@@ -192,7 +192,7 @@ def unlabelled(
     `lazy`: many images are decoded when their levels are asked for, and not now."""
     if isinstance(images, ImageSet):
         image_set = images
-    elif isinstance(images, str | Path):
+    elif names_files(images):
         image_set = open_images(
             images, model.shape, model.record.data, Labels(()),
             split=split, skip_bad_images=skip_bad_images, root=root, lazy=lazy,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .asking import prepared
+from .asking import names_files, prepared
 from .data import ImageSet, open_images
 from .errors import UserError, unknown
 from .files import write_tensors
@@ -82,7 +82,7 @@ def as_image_set(model: AutoregressiveImageModel, images: Any) -> ImageSet:
     """Images in any form as a set; the classes of files are taken where they are the model's."""
     if isinstance(images, ImageSet):
         return images
-    if isinstance(images, str | Path):
+    if names_files(images):
         return open_images(images, model.shape, model.record.data, model.classes)
     levels = as_levels(prepared(model, images)[0])
     model.check(levels)

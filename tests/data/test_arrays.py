@@ -139,7 +139,7 @@ def test_names_validation_and_test() -> None:
         (np.full((3, 4, 4), 70_000), None, "accepted are 0 to 65535"),
         (np.full((3, 4, 4), -1), None, "values from -1"),
         (np.zeros((3, 4, 4), np.uint8), [0, 1], "2 labels for 3 images"),
-        (np.zeros((3, 4, 4), np.uint8), [[0], [1], [1]], "one for each image"),
+        (np.zeros((3, 4, 4), np.uint8), [[0, 2], [1, 1], [1, 0]], "one for each image"),
         (np.zeros((3, 4, 4), np.uint8), [0.5, 1, 0], "whole numbers"),
     ],
 )

@@ -70,7 +70,7 @@ def test_text_as_table_programs_write_it(table) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("a.xlsx", "as .csv"), ("a.csv.gz", "unpack it"), ("a.npz", "pb.train")]
+    ("name", "advice"), [("a.xlsx", "as .csv"), ("a.csv.gz", "unpack it"), ("a.mat", "pb.train")]
 )
 def test_files_that_are_no_data_say_what_to_do(tmp_path: Path, name: str, advice: str) -> None:
     (tmp_path / name).write_bytes(b"PK")

@@ -14,10 +14,11 @@ from ..errors import UserError
 from ..levels import ImageShape
 from ..records import DataRecord
 from .assembling import assemble
-from .collection import Collection, Part
+from .collection import Collection
 from .config import DataConfig
 from .decode_all import decode_all
 from .image_set import Dataset
+from .labelled import check_length, labelled
 from .preparation import Preparation, refuse_too_deep
 from .stacks import about_depth, as_stack
 
@@ -40,9 +41,9 @@ def from_arrays(
     """A data set from arrays or tensors.
 
     images: `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` (see `stacks.channels_last`); labels: N numbers or
-    names (-1 unknown), or None; validation, test: images, or a pair (images, labels); maximum: the value of
-    white (chosen by type and values). Images of more than 32 pixels are shrunk, as those of folders are, unless
-    `config.size` or `shape` says otherwise. Raises UserError.
+    names (-1 unknown; other forms: see `labelled`), or None; validation, test: images, or a pair (images, labels);
+    maximum: the value of white (chosen by type and values). Images of more than 32 pixels are shrunk, as those of
+    folders are, unless `config.size` or `shape` says otherwise. Raises UserError.
 
     >>> data = from_arrays(np.zeros((20, 4, 4), dtype=np.uint8), [0, 1] * 10)
     >>> len(data.train), len(data.validation)
@@ -56,9 +57,9 @@ def from_arrays(
         pixels, words = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
         if pixels is not None:
             stack = as_stack(pixels, f"{name} ({split})", levels, maximum, told=notices)
-            splits[split] = _part(stack, words, f"{name} ({split})")
+            splits[split] = labelled(stack, words, f"{name} ({split})")
     if groups is not None:
-        _check_length(groups, len(splits["train"]), "groups", name)
+        check_length(groups, len(splits["train"]), "groups", name)
         splits["train"].groups = [str(group) for group in groups]
     if class_names is not None:
         config = replace(config, class_names=tuple(map(str, class_names)))
@@ -144,38 +145,6 @@ def _plain(labels: Any) -> list[Any]:
     """Labels as plain numbers and texts."""
     values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
     return [each.item() if isinstance(each, Tensor | np.generic) else each for each in values]
-
-
-def _part(pictures: Any, labels: Any, name: str) -> Part:
-    names = [f"{name}[{row}]" for row in range(len(pictures))]
-    words = [""] * len(names) if labels is None else _words(labels, name)
-    _check_length(words, len(pictures), "labels", name)
-    return Part(pictures, words, names)
-
-
-def _words(labels: Any, name: str) -> list[str]:
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise UserError(f"{name}: labels of shape {array.shape}; one for each image is needed")
-    if np.issubdtype(array.dtype, np.floating):
-        array = np.where(np.isnan(array), -1, array)
-        if not (array == np.floor(array)).all():
-            raise UserError(f"{name}: labels must be whole numbers or names, not {array.dtype} values")
-    if np.issubdtype(array.dtype, np.number):
-        words = [str(int(label)) for label in array]
-    else:  # None and not-a-number are how tables leave a label open
-        words = ["" if label is None or label != label else str(label) for label in array]
-    for word in words:
-        if word.startswith("-") and word[1:].isdecimal() and word != "-1":
-            raise UserError(
-                f"{name}: label {word} is outside the classes (accepted: from 0, or -1 for unknown)"
-            )
-    return words
-
-
-def _check_length(values: Sequence[object], count: int, what: str, name: str) -> None:
-    if len(values) != count:
-        raise UserError(f"{name}: {len(values):,} {what} for {count:,} images")
 
 
 def _is_empty(images: object) -> bool:

@@ -45,8 +45,8 @@ def open_dataset(
     Raises UserError.
 
     Args:
-        source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npy stack
-            or a pattern.
+        source: a standard set's name, `hub:NAME`, a folder of classes, a folder with train.csv, a CSV, a .npz file of
+            arrays, a .npy stack or a pattern.
         config: how the images are prepared and divided.
         shape: what a recipe or model wants where `config` leaves it open.
         known: what a model to start from remembers of its data. Of the same source, divided alike, the images that it

@@ -52,8 +52,8 @@ def test_wrong_batches(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train_data_batch_1\.npz holds .* another set"):
         open_dataset("imagenet32", config)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"train_data_batch_1\.npz is truncated"):
+    with pytest.raises(UserError, match=r"train_data_batch_1\.npz: the array 'labels' cannot be read"):
         open_dataset("imagenet32", config)
     np.savez(path, images=np.zeros(3))
-    with pytest.raises(UserError, match=r"no npz batch with 'data' and 'labels'"):
+    with pytest.raises(UserError, match=r"the array 'labels' cannot be read"):
         open_dataset("imagenet32", config)

@@ -17,6 +17,7 @@ from .csv_splits import CsvSplits, names_images, split_tables
 from .hub import Hub
 from .idx import Idx
 from .imagenet import DownsampledImageNet
+from .npz import Npz
 from .single_files import SingleFiles, Stack
 from .standard import Digits
 from .tables import TABLES
@@ -73,7 +74,7 @@ OTHER_FILES = {
     ".xlsx .xls .xlsm .ods .numbers .feather .txt": "save the table as .csv",
     ".parquet .arrow": "hub: before a path reads parquet files",
     ".zip .tar .tgz .gz .bz2 .xz .7z .rar": "unpack it",
-    ".mat .h5 .hdf5 .npz .pkl .pickle .pt": "give its arrays to pb.train, or save them as .npy",
+    ".mat .h5 .hdf5 .pkl .pickle .pt": "give its arrays to pb.train, or save them as .npz",
 }
 """Endings of files that are no data here, and what to do with them."""
 
@@ -84,6 +85,8 @@ def _one_file(path: Path, config: DataConfig, classes: Labels | None) -> Source:
         raise UserError(f"{path}: files {suffix} are not read: {advice}")
     if suffix in TABLES:
         return CsvSplits(path, {"all": path}, config, classes)
+    if suffix == ".npz":
+        return Npz(path, config)
     return Stack(path, config) if suffix == ".npy" else SingleFiles([path], str(path), config)
 
 

@@ -10,6 +10,7 @@ from ..collection import Collection, Part
 from ..config import DataConfig
 from ..raw import Facts, Picture, Pictures
 from ..words import in_order
+from .npz import read_array
 from .standard import StandardSet
 
 MOST_BYTES = 1 << 31
@@ -77,7 +78,7 @@ class BatchPictures(Pictures):
 
     def _load(self, number: int) -> np.ndarray:
         path, shape = self.paths[number], (self._counts[number], 3 * self.side**2)
-        data = _entry(path, "data", most=MOST_BYTES)
+        data = read_array(path, "data", MOST_BYTES)
         if data.dtype != np.uint8 or data.shape != shape:
             raise UserError(
                 f"{path} holds {data.dtype} data of shape {data.shape}, not uint8 {shape}: another set"
@@ -86,20 +87,8 @@ class BatchPictures(Pictures):
 
 
 def _labels(path: Path) -> np.ndarray:
-    labels = _entry(path, "labels", most=MOST_BYTES // 256).reshape(-1)
+    labels = read_array(path, "labels", MOST_BYTES // 256).reshape(-1)
     whole = np.issubdtype(labels.dtype, np.integer) and labels.size > 0
     if not whole or labels.min() < 1 or labels.max() > 1000:
         raise UserError(f"{path}: labels must be whole numbers from 1 to 1000; it is of another set")
     return labels
-
-
-def _entry(path: Path, key: str, most: int) -> np.ndarray:
-    """An array of a batch, of `most` bytes at most: no more than a zip says is ever unpacked."""
-    try:
-        with np.load(path, allow_pickle=False) as batch:
-            size = batch.zip.getinfo(f"{key}.npy").file_size
-            if size > most:
-                raise ValueError(f"'{key}' takes {size:,} bytes; at most {most:,} are read")
-            return batch[key]
-    except Exception as error:  # numpy and zipfile raise nearly anything on damaged files
-        raise UserError(f"{path} is truncated, or no npz batch with 'data' and 'labels' ({error})") from error
