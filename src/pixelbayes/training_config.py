@@ -58,6 +58,9 @@ class TrainingConfig:
     augment_until: float = 1.0
     """Share of the run in which images are augmented, if they are; afterwards they are seen as they are, so that the
     density comes back to them."""
+    half_until: float = 0.0
+    """Share of the run in which images are seen at half their height and width, four times as many in the same time;
+    the kernels then go on with whole images (as Karras et al. 2018 grow theirs)."""
     include_validation: bool = False
     """Train on the validation images too; then no validation figures are shown."""
     validate_every: float | None = None
@@ -98,7 +101,7 @@ class TrainingConfig:
         if self.validate_every is not None:
             _positive(validate_every=self.validate_every)
         _share(warmup=self.warmup, ema=self.ema, focus_share=self.focus_share, final_rate=self.final_rate)
-        _share(augment_until=self.augment_until)
+        _share(augment_until=self.augment_until, half_until=self.half_until)
         _share(decay=self.decay, ema_decay=self.ema_decay or 0.0)
         _share(beta_1=self.betas[0], beta_2=self.betas[1])
         if max(self.betas) >= 1 or (self.ema_decay or 0.0) >= 1:

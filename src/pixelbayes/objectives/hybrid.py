@@ -112,7 +112,7 @@ class Hybrid(Objective):
         if batch.strong is None:
             likelihoods = class_log_likelihoods(self.model, batch.levels, batch.views)
             own = likelihoods.gather(1, batch.labels[:, None]).squeeze(1)
-            loss = -own / self.model.shape.dims
+            loss = -own / batch.dims
         else:
             loss = self.negative_log_likelihood(batch)
             likelihoods = class_log_likelihoods(self.model, batch.strong, batch.views)

@@ -24,6 +24,11 @@ class Batch(NamedTuple):
     views: Tensor | None = None
     """Under which view each image is shown, an index in the model's group [n]; None where the model knows none."""
 
+    @property
+    def dims(self) -> int:
+        """Values of an image as it is here: a run may begin with smaller ones than the model's."""
+        return self.levels.shape[1:].numel()
+
     def split(self, size: int) -> list["Batch"]:
         """Parts of at most `size` images."""
         levels = self.levels.split(size)
@@ -84,7 +89,7 @@ class Objective(nn.Module):
     def negative_log_likelihood(self, batch: Batch) -> Tensor:
         """-log p(x | c) of each image [n] in nats/dim, under the view that it is shown in, with gradients."""
         labels = self.model.under(batch.labels, batch.views)
-        return -log_likelihood(self.model, batch.levels, labels) / self.model.shape.dims
+        return -log_likelihood(self.model, batch.levels, labels) / batch.dims
 
 
 class ObjectiveConfig(Protocol):

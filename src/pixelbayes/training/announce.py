@@ -74,6 +74,7 @@ def _training(run: Run) -> str:
     length = f"{run.state.minutes:g} minutes" if run.state.minutes else f"{config.epochs:g} epochs"
     parts = [f"batch {config.batch}", f"{config.optimiser}, {config.schedule} from {config.learning_rate:g}"]
     parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
+    parts += [f"images at half their size in the first {config.half_until:.0%}"] if config.half_until else []
     parts += ["classes balanced"] if config.balanced else []
     parts += [_objective(run)] if run.state.objective["name"] != "likelihood" else []
     done = [

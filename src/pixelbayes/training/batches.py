@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import views
@@ -50,9 +51,18 @@ class Batches:
     objective: Objective
     augment_until: float = 1.0
     """Share of the run after which images are no longer augmented."""
+    half_until: float = 0.0
+    """Share of the run after which images are seen at their size."""
 
     def at(self, step: int, progress: float = 0.0) -> Batch:
         """This rank's part of the batch of a step, in a run that has come as far as `progress` in [0, 1]."""
+        batch = self._whole(step, progress)
+        if progress >= self.half_until:
+            return batch
+        strong = None if batch.strong is None else halved(batch.strong)
+        return batch._replace(levels=halved(batch.levels), strong=strong)
+
+    def _whole(self, step: int, progress: float) -> Batch:
         indices = self.order.indices(step)
         coming = None if self.store.resident else self.order.indices(step + 1)
         mine = my_part(self.fabric, len(indices))
@@ -72,6 +82,16 @@ class Batches:
             copies = views.each_under(copies, group, seen) if copies is not None else None
         others = (None if part is None else part[mine] for part in (labels, copies, seen))
         return Batch(levels[mine], *others)
+
+
+def halved(levels: Tensor) -> Tensor:
+    """Integer levels [n, C, H, W] at half the height and width: each the mean of four, rounded; an odd last row or
+    column is left out.
+
+    >>> halved(torch.tensor([[[[0, 1, 7], [2, 3, 7]]]]))
+    tensor([[[[2]]]])
+    """
+    return F.avg_pool2d(levels.float(), 2).round().to(levels.dtype)
 
 
 class ImageStore:

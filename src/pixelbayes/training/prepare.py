@@ -23,7 +23,7 @@ from ..progress import warn
 from ..records import DataRecord, ModelRecord
 from ..speed import choose_precision, compile_pays, load_a_core
 from ..training_config import TrainingConfig
-from .batches import Batches, ImageStore, Order, generator, make_order
+from .batches import Batches, ImageStore, Order, generator, halved, make_order
 from .duties import DUTIES
 from .guard import Guard
 from .material import fit_data, initialise, make_model, training_images
@@ -36,6 +36,7 @@ from .validation import plan_validation
 from .watch import LossWatch, nonfinite_images
 
 PROBE = 256  # training images that are scored beside the validation ones
+LEAST_TO_HALVE = 8  # pixels on a side, so that kernels still have something to see
 
 
 def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -> Run:
@@ -49,13 +50,18 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
 
     dataset = fit_data(options, state)
     images = training_images(dataset, config)
+    if config.half_until and min(images.shape.height, images.shape.width) < LEAST_TO_HALVE:
+        raise UserError(
+            f"training.half_until needs images of {LEAST_TO_HALVE} pixels and more, not {images.shape}"
+        )
     model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
     store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
     if options.saved is None:
         first = store.take(order.indices(0)[: config.at_once])
         if config.init_data_dependent and options.start is None:  # weights to start from stay as they are
-            initialise(model, *first)
+            levels, labels = first
+            initialise(model, halved(levels) if config.half_until else levels, labels)
         _choose(state, config, model, *first, images=len(images), ranks=fabric.world_size)
 
     fabric = launch(options.device, state.precision) if state.precision != "32-true" else fabric
@@ -81,7 +87,9 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
         objective=objective,
         stepper=_stepper(fabric, objective, config, state),
         images=images,
-        batches=Batches(fabric, store, order, state.seed, drawn, objective, config.augment_until),
+        batches=Batches(
+            fabric, store, order, state.seed, drawn, objective, config.augment_until, config.half_until
+        ),
         validation=plan_validation(held_out, config.validation_pairs, state.seed) if held_out else None,
         probe=images[probe],
         budget=Budget(ceil(config.epochs * len(images) / config.batch), seconds, state.max_steps),
@@ -198,7 +206,7 @@ def _capture(run: Run) -> None:
     """On one CUDA device, forward and backward become one static program."""
     if run.fabric.device.type != "cuda" or not run.alone or run.state.compiled or run.config.accumulate > 1:
         return
-    if not run.objective.static or run.model.config.fusion.views != "none":
+    if not run.objective.static or run.model.config.fusion.views != "none" or run.config.half_until:
         return
     batch = run.batches.at(run.state.step)
 
