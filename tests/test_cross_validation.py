@@ -200,3 +200,11 @@ def test_folds_are_planned_once(
     networks = {pb.load(tmp_path / "cv" / f"fold-{number}").config.network for number in range(3)}
     assert len(networks) == 1
     assert [run.folder.name for run in find_runs(tmp_path)] == ["fold-0", "fold-1", "fold-2"]
+
+
+def test_folds_take_the_levels_of_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 17, (40, 6, 6), dtype=np.uint8)
+    words = {"max_steps": 1, "device": "cpu", **SMALL}
+    pb.cross_validate(pictures, np.arange(40) % 2, folds=2, out=tmp_path / "cv", **words)
+    assert {pb.load(tmp_path / "cv" / f"fold-{number}").shape.levels for number in range(2)} == {17}
+    assert capsys.readouterr().out.count("17 levels instead of 256") == 1

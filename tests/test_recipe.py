@@ -270,3 +270,13 @@ def test_the_fields_of_another_network_may_stand_before_its_name() -> None:
     assert network == CONFIGS["gated_pixelcnn"](filters=8)
     kept = override(load_recipe("digits"), {"network": {"name": "pixelcnn_pp", "filters": 8}}).network
     assert kept == replace(load_recipe("digits").network, filters=8)
+
+
+def test_a_part_that_is_named_anew_keeps_its_fields() -> None:
+    base = load_recipe("cpen455-hybrid")
+    named = {"objective": "hybrid", "network": "pixelcnn_pp", "distribution": "logistic_mixture"}
+    assert override(base, named) == base
+    assert (
+        override(base, {"objective": {"name": "hybrid", "weight": 0.1}}).objective.ramp == base.objective.ramp
+    )
+    assert override(base, {"network": "gated_pixelcnn"}).network == CONFIGS["gated_pixelcnn"]()

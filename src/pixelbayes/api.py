@@ -24,6 +24,7 @@ from .labels import Labels
 from .levels import ImageShape
 from .model import AutoregressiveImageModel, build
 from .model_config import ModelConfig, from_spec
+from .plain import from_plain
 from .planning import fewer_levels, plan
 from .progress import say, warn
 from .recipe import Recipe, from_dict, load_recipe, override
@@ -143,7 +144,8 @@ def train(
     settings = override(base or Recipe(name="own"), overrides)
     if recipe is None or _is_models(recipe):
         _refuse_code(settings, base, imports)
-    dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups)
+    known = _known_before(origin, begun)
+    dataset = open_data(data, labels, settings, origin or _as_begun(begun), groups, known=known)
     if base is None:
         dataset, settings = _with_fewer_levels(dataset, data, labels, settings, groups)
     _tell(dataset)
@@ -158,7 +160,7 @@ def train(
         out,
         minutes=minutes,
         max_steps=max_steps,
-        seed=settings.seed if seed is None and base is not None else seed,
+        seed=settings.seed if seed is None and base is not None and saved is None else seed,
         device=device,
         resume=saved or resume,
         overwrite=overwrite,
@@ -304,9 +306,11 @@ def open_data(
     origin: AutoregressiveImageModel | ModelConfig | None = None,
     groups: Sequence[object] | None = None,
     begun_with: str | None = None,
+    known: DataRecord | None = None,
 ) -> Dataset:
     """A data set from what `train` takes, prepared as the recipe says, or for the model that goes on (`origin`); of a
-    word or path without images that came later (`begun_with`: the prints of the names of those to take, as text)."""
+    word or path held out as is `known` of a model to start from, and without images that came later (`begun_with`: the
+    prints of the names of those to take, as text)."""
     if data is None:
         raise UserError("there are no data to train on: give arrays, a data set, or a word such as 'digits'")
     if labels is not None and isinstance(data, Dataset | str | Path):
@@ -321,15 +325,18 @@ def open_data(
         data, labels = arrays_of(data)
     shape = settings.shape if origin is None else _continued(origin.shape, settings.data)
     if isinstance(data, str | Path):
-        return open_dataset(data, settings.data, shape, known=_held_out_by(origin), begun_with=begun_with)
+        return open_dataset(data, settings.data, shape, known=known, begun_with=begun_with)
     return from_arrays(data, labels, groups=groups, config=settings.data, shape=shape)
 
 
-def _held_out_by(origin: AutoregressiveImageModel | ModelConfig | None) -> DataRecord | None:
-    """What a model to start from knows of its data, unless it was trained on its validation images too."""
-    if not isinstance(origin, AutoregressiveImageModel) or origin.record.training.trained_on_validation:
+def _known_before(origin: AutoregressiveImageModel | None, begun: RunState | None) -> DataRecord | None:
+    """What a model to start from, or the one that a run to resume was begun from, knows of its data, unless it was
+    trained on its validation images too."""
+    if origin is not None:
+        return None if origin.record.training.trained_on_validation else origin.record.data
+    if begun is None or not begun.start_divides:
         return None
-    return origin.record.data
+    return from_plain(DataRecord, begun.start_data, "what the run remembers of the model to start from")
 
 
 def _continued(shape: ImageShape, data: DataConfig) -> ImageShape:

@@ -24,6 +24,7 @@ from .measure import Metrics, fit_calibration
 from .measure.evaluation import judge, measure
 from .model import AutoregressiveImageModel
 from .pictures import confusion
+from .planning import fewer_levels
 from .products import Products
 from .progress import say, warn
 from .recipe import Recipe, from_dict, override
@@ -126,6 +127,10 @@ def cross_validate(
         refuse_occupied(folder, overwrite or resume)
         products.refuse_foreign(FILES)
     source = FoldImages(data, labels, groups, folder if resume else None)
+    if recipe is None:
+        overrides |= source.levels(
+            settings_for(None, {**overrides, "data.folds": folds, "data.fold": 0}), shard.first
+        )
     judged = []
     for number in range(folds):
         fields = {**overrides, "data.folds": folds, "data.fold": number}
@@ -185,6 +190,18 @@ class FoldImages:
         )
         self._leave_out(begun)
         return self._open(settings)
+
+    def levels(self, settings: Recipe, speaks: bool) -> dict[str, int]:
+        """The levels that a plan takes where fewer occur than the images seem to have, as an override: as `train` does
+        with the same data."""
+        if settings.data.levels is not None:
+            return {}
+        fewer = fewer_levels(self.open(settings), from_array=not isinstance(self.data, str | Path))
+        if fewer is None:
+            return {}
+        if speaks:
+            say(f"plan: {fewer.reason}")
+        return {"data.levels": fewer.levels}
 
     def _leave_out(self, begun: frozenset[bytes]) -> None:
         if isinstance(self.data, str | Path):

@@ -199,9 +199,9 @@ def to_toml(recipe: Recipe) -> str:
 def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override") -> Recipe:
     """A recipe with some fields changed.
 
-    A key is `section.field`, a section (with a dictionary of fields, or the name of another network, distribution or
-    objective, which then starts from its own defaults, or of a label strategy), or a field's name alone where it
-    is unique. `training.objective` is another word for `objective`.
+    A key is `section.field`, a section (with a dictionary of fields; the name of another network, distribution or
+    objective, which then starts from its own defaults, while the one that is there keeps its fields; or that of a
+    label strategy), or a field's name alone where it is unique. `training.objective` is another word for `objective`.
 
     >>> override(load_recipe("digits"), {"network.filters": 8, "training": {"batch": 4}}).network.filters
     8
@@ -210,7 +210,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any], where: str = "override"
     flat: dict[str, Any] = {}
     for key, value in _with_objective(changes, where).items():
         if key in KINDS and isinstance(value, str):
-            data[key] = _defaults(key, value)
+            flat[f"{key}.name"] = value
         elif key in (*KINDS, *SECTIONS) and isinstance(value, Mapping):
             flat |= {f"{key}.{name}": item for name, item in value.items()}
         elif key == "fusion" and isinstance(value, str):

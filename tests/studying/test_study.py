@@ -7,6 +7,7 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.training.run_small import child
@@ -166,6 +167,60 @@ def test_a_trial_that_fails_is_said_and_the_others_are_done(
     shown = " ".join(capsys.readouterr().err.split())
     assert "2 trials could not be done, such as filters=2.seed0: it diverged" in shown
     assert [row["variant"] for row in rows(out)] == ["filters=3", "filters=3"]
+
+
+def test_a_trial_that_was_begun_otherwise_begins_anew(
+    definition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixelbayes.studying import running
+
+    went_on = []
+
+    def figures(worker: running._Worker, trial: Trial) -> dict[str, object]:
+        state = worker.folder / "trials" / trial.name / running.STATE
+        went_on.append(state.is_dir())
+        if len(went_on) < 3:
+            state.mkdir(parents=True, exist_ok=True)
+            raise pb.UserError("interrupted")
+        return {"bits_per_dim": 1.0, "accuracy": None, "images": 3}
+
+    monkeypatch.setattr(running._Worker, "figures", figures)
+    words = [str(definition), "--out", str(tmp_path / "out"), "--device", "cpu", "--seeds", "0"]
+    definition.write_text(TOML.replace("[2, 3]", "[2]"))
+    assert main(["study", *words]) == 2
+    assert main(["study", *words]) == 2
+    definition.write_text(TOML.replace("[2, 3]", "[2]").replace('batch" = 16', 'batch" = 8'))
+    assert main(["study", *words]) == 0
+    assert went_on == [False, True, False]
+    assert "was begun with other settings or data, and begins anew" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+def test_trials_of_other_images_do_not_stand_in_one_table(
+    definition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixelbayes.studying import running
+
+    monkeypatch.setattr(
+        running._Worker, "figures", lambda *_: {"bits_per_dim": 1.0, "accuracy": None, "images": 3}
+    )
+    pictures = np.random.default_rng(0).integers(0, 17, (40, 8, 8), dtype=np.uint8)
+    for count in (30, 40):
+        np.savez(tmp_path / "data.npz", images=pictures[:count], labels=np.arange(count) % 2)
+        words = [str(definition), "--data", str(tmp_path / "data.npz"), "--out", str(tmp_path / "out")]
+        assert main(["study", *words, "--device", "cpu", "--seeds", "0"]) == (0 if count == 30 else 2)
+    assert "was made with other settings or data" in " ".join(capsys.readouterr().err.split())
+    definition.write_text(TOML + '[[variants]]\nset = { "data.validation_share" = 0.0 }\n')
+    assert main(["study", *words, "--device", "cpu", "--seeds", "0"]) == 2
+    assert "has no validation images" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_seed_is_no_setting_of_a_variant(definition: Path) -> None:
+    for table in ("[set]\n", "[grid]\n"):
+        definition.write_text(TOML.replace(table, f"{table}seed = [1, 2]\n"))
+        with pytest.raises(pb.UserError, match=r"write seeds = \[\.\.\.\] at the top"):
+            load_study(str(definition))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, make_dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -212,15 +212,30 @@ def parse(arguments: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     decide which other options exist and what their values are. `--training.objective` is another word of `--objective`.
     """
     from ..extensions import import_extensions
-    from ..recipe import KINDS, Recipe, load_recipe, override
+    from ..recipe import KINDS, override
 
     arguments = [word.replace("--training.objective", "--objective", 1) for word in arguments]
     import_extensions(peek_all(arguments, "--import"))
-    name = peek(arguments, "--recipe")
     kinds = {kind: word for kind in KINDS if (word := peek(arguments, f"--{kind}"))}
-    recipe = override(load_recipe(name) if name else Recipe(name="own"), kinds, "the command line")
+    recipe = override(_base(arguments), kinds, "the command line")
+    if not fields(recipe.objective) and (words := [w for w in arguments if w.startswith("--objective.")]):
+        raise UserError(f"{words[0]} is a setting of another objective: add --objective hybrid")
     options = read(options_for(recipe), arguments, "train")
     return options, kinds | _fields(options, given(arguments)) | _shortcuts(options)
+
+
+def _base(arguments: Sequence[str]) -> "Recipe":
+    """The recipe whose parts have options: the one that is named, else that of the run to resume or of the model to
+    start from, where it can be read."""
+    from ..recipe import Recipe, load_recipe
+
+    if name := peek(arguments, "--recipe"):
+        return load_recipe(name)
+    for folder in (peek(arguments, "--out") if "--resume" in arguments else None, peek(arguments, "--from")):
+        if folder and Path(folder).is_dir():
+            with suppress(UserError):  # `train` says what is wrong with it
+                return load_recipe(folder)
+    return Recipe(name="own")
 
 
 def options_for(recipe: "Recipe") -> type[Any]:

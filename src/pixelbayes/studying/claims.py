@@ -66,13 +66,19 @@ class Ledger:
         return {trial.user_attrs["name"] for trial in self._trials(TrialState.RUNNING)}
 
     def check(self, digests: Mapping[str, str]) -> None:
-        """UserError where a trial of one of these names was made or begun with other settings or data."""
+        """UserError where a trial of one of these names was made, or is at work, with other settings or data."""
         for trial in self._trials(TrialState.COMPLETE, TrialState.RUNNING):
             name, own = trial.user_attrs["name"], trial.user_attrs["digest"]
             if digests.get(name, own) != own:
                 raise UserError(
                     f"the trial {name} was made with other settings or data: choose another --out for the changed study"
                 )
+
+    def begun_otherwise(self, claim: Claim, digest: str) -> bool:
+        """Whether those who worked on the trial before had other settings or data, the last of them."""
+        failed = self._trials(TrialState.FAIL)
+        earlier = [t for t in failed if t.user_attrs["name"] == claim.name and t.number < claim.number]
+        return bool(earlier) and earlier[-1].user_attrs["digest"] != digest
 
     def claim(self, names: Sequence[str], digests: Mapping[str, str]) -> Claim | None:
         """The first trial of these that is neither done nor claimed, now claimed; None where there is none."""

@@ -217,6 +217,8 @@ def _beside(recipe: Any, where: str) -> str:
 def _fields(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise UserError(f"{where} must be a table of fields, not {value!r}")
+    if "seed" in value:
+        raise UserError(f"{where}: the seed is no setting of a variant: write seeds = [...] at the top")
     # An unquoted "network.filters = 3" is a table within a table.
     flat: dict[str, Any] = {}
     for key, item in value.items():

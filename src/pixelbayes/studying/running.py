@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -91,13 +92,15 @@ def study(
     overrides = {"data.root": str(root)} if root is not None else {}
     dataset = _open(chosen.trials[0], source, overrides)
     folder = Path(out) if out is not None else Path("runs") / f"study-{chosen.name}"
-    digests = chosen.digests(canonical(source))
+    judged = _judged(dataset, chosen.images)
+    if not judged:
+        raise UserError(f"{dataset.name} has no validation images, which judge the trials of a study")
+    digests = chosen.digests(f"{canonical(source)} {dataset.fingerprint()}")
     ledger = _ledger(folder, storage, chosen) if not plan_only or (folder / "study.db").exists() else None
     done = ledger.completed() if ledger else {}
     if ledger:
         ledger.check(digests)
     left = [trial for trial in chosen.trials if trial.name not in done]
-    judged = _judged(dataset, chosen.images)
     for line in told_before(
         chosen, judged, minutes_of(left, dataset, place, judged) if left else [], len(left)
     ):
@@ -175,6 +178,7 @@ class _Worker:
         start = time.monotonic()
         try:
             with self.ledger.alive(claim):
+                self._begin_anew_if_changed(claim, trial)
                 figures = self.figures(trial)
         except UserError as error:
             self.ledger.withdraw(claim, str(error))
@@ -191,6 +195,13 @@ class _Worker:
         took = spell_seconds(time.monotonic() - start)
         say(f"trial {trial.name}: {figures['bits_per_dim']:.4f} bits/dim{scored} ({took})")
         self.write(self.ledger.completed())
+
+    def _begin_anew_if_changed(self, claim: Claim, trial: Trial) -> None:
+        """Forget the state of a trial that was interrupted with other settings or data than today's."""
+        state = self.folder / "trials" / trial.name / STATE
+        if state.is_dir() and self.ledger.begun_otherwise(claim, self.digests[trial.name]):
+            warn(f"the trial {trial.name} was begun with other settings or data, and begins anew")
+            rmtree(state)
 
     def figures(self, trial: Trial) -> dict[str, Any]:
         """Train, or go on where the trial was interrupted, and measure on the held-out images."""

@@ -73,7 +73,10 @@ def _training(run: Run) -> str:
     config = run.config
     length = f"{run.state.minutes:g} minutes" if run.state.minutes else f"{config.epochs:g} epochs"
     parts = [f"batch {config.batch}", f"{config.optimiser}, {config.schedule} from {config.learning_rate:g}"]
-    parts += [f"averaged over {config.ema:.0%} of the run"] if config.ema else []
+    if config.ema_decay is not None:
+        parts.append(f"averaged with a decay of {config.ema_decay:g} a step")
+    elif config.ema:
+        parts.append(f"averaged over {config.ema:.0%} of the run")
     parts += [f"images at half their size in the first {config.half_until:.0%}"] if config.half_until else []
     parts += ["classes balanced"] if config.balanced else []
     parts += [_objective(run)] if run.state.objective["name"] != "likelihood" else []

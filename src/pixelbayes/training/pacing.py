@@ -7,6 +7,7 @@ validate) depends on steps alone. By the clock it depends on the machine's speed
 
 import time
 from dataclasses import dataclass, replace
+from math import inf
 
 from ..errors import check_above_zero, check_whole
 
@@ -229,8 +230,15 @@ def sheet_due(
 
 
 def run_seconds(budget: Budget, step_seconds: float) -> float:
-    """Returns how long a run will be, as far as is known."""
-    return budget.limit if budget.limit is not None else budget.last_step * step_seconds / (1 - SHARE)
+    """Returns how long a run will be, as far as is known.
+
+    >>> run_seconds(Budget(100, seconds=60.0), 1.0), round(run_seconds(Budget(100, seconds=60.0, max_steps=9), 1.0))
+    (60.0, 10)
+    """
+    if budget.limit is None:
+        return budget.last_step * step_seconds / (1 - SHARE)
+    steps = inf if budget.max_steps is None else budget.max_steps
+    return min(budget.limit, steps * step_seconds / (1 - SHARE))
 
 
 def reserve(validation_seconds: float, sheet_guess: float, seconds: float) -> float:

@@ -36,7 +36,6 @@ from .validation import plan_validation
 from .watch import LossWatch, nonfinite_images
 
 PROBE = 256  # training images that are scored beside the validation ones
-LEAST_TO_HALVE = 8  # pixels on a side, so that kernels still have something to see
 
 
 def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -> Run:
@@ -50,10 +49,6 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
 
     dataset = fit_data(options, state)
     images = training_images(dataset, config)
-    if config.half_until and min(images.shape.height, images.shape.width) < LEAST_TO_HALVE:
-        raise UserError(
-            f"training.half_until needs images of {LEAST_TO_HALVE} pixels and more, not {images.shape}"
-        )
     model = _model(options, state, dataset, images, fabric)
     order = _order(images, model, config, state)
     store = ImageStore(images.levels, images.labels if len(model.classes) else None, fabric.device)
@@ -146,7 +141,9 @@ def _model(
     counts = dict(zip(dataset.train.classes, dataset.train.counts(), strict=True))
     duties = state.training.get("duties", ())
     named = [CONFIGS.origins(state.objective["name"]), *(DUTIES.origins(name) for name in duties)]
-    before = options.start.record.data if options.start is not None else DataRecord()
+    start = options.start.record.data if options.start is not None else DataRecord()
+    told = "what the run remembers of the model to start from"
+    before = from_plain(DataRecord, state.start_data, told) if state.start_data else start
     trained = remember_trained(images, before)
     model.record = ModelRecord(
         data=replace(dataset.preparation, class_counts=counts, trained_on=trained),

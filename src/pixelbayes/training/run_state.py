@@ -38,6 +38,10 @@ class RunState:
     objective: dict[str, Any] = field(default_factory=lambda: {"name": "likelihood"})
     seen_validation: bool = False
     """Whether the model to start from may have been trained on the validation images."""
+    start_data: dict[str, Any] = field(default_factory=dict)
+    """What the model to start from remembers of its data (a `DataRecord`); empty where there is none."""
+    start_divides: bool = False
+    """Whether the images that it held out are held out again."""
     data: str = ""
     """The fingerprint of the images, by which others are refused when the run goes on."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -141,6 +145,8 @@ def new_state(options: RunOptions) -> RunState:
         objective=objectives.CONFIGS.to_table(recipe.objective),
         recipe=recipe.to_dict(),
         seen_validation=_saw_validation(options.start, options.dataset),
+        start_data=to_plain(options.start.record.data) if options.start is not None else {},
+        start_divides=options.start is not None and not options.start.record.training.trained_on_validation,
     )
 
 
@@ -176,6 +182,8 @@ def continued(state: RunState, options: RunOptions) -> RunState:
         state.training, state.augment = to_plain(asked.training), to_plain(asked.augment)
         state.recipe = asked.to_dict()
     _choose_anew(state, begun.get("select"))
+    if begun.get("validation_pairs") != state.training.get("validation_pairs"):
+        _judge_anew(state)
     if state.stopped and state.stale < (state.training.get("patience") or inf):
         state.stopped = ""
     return state
@@ -187,6 +195,7 @@ def _limit(state: RunState, out: Path | None) -> int | None:
     if not reached or out is None or not (out / SUMMARY).exists():
         return state.max_steps
     state.validation_pairs = 0  # they may have been few, for few steps
+    _judge_anew(state)
     warn(f"the run had ended after {state.step:,} steps, as it was told to; it goes on to its schedule's end")
     return None
 
@@ -214,17 +223,27 @@ def _refuse_other_parts(state: RunState, asked: Recipe) -> None:
             f"the run was begun with the optimiser {kind}, and --resume goes on so: leave training.optimiser as "
             "it was, or begin anew with --from"
         )
+    if begun.get("include_validation") and not training.include_validation:
+        raise UserError(
+            "the run was begun with the validation images among those that it trains on (--add-validation), and they "
+            "cannot judge it any more: leave training.include_validation as it was, or begin anew with another --out"
+        )
     averaged = bool(begun.get("ema") or begun.get("ema_decay"))
     if averaged != bool(training.ema or training.ema_decay):
         raise UserError(
             f"the run was begun {'with' if averaged else 'without'} averaged weights, and --resume goes on so: leave "
             "training.ema as it was, or begin anew with another --out"
         )
-    objective, own = objectives.CONFIGS.to_table(asked.objective)["name"], state.objective["name"]
-    if objective != own:
+    table, own = objectives.CONFIGS.to_table(asked.objective), state.objective["name"]
+    if (objective := table["name"]) != own:
         raise UserError(
             f"the run was begun with the objective {own}, and --resume goes on with that: leave it out, or "
             f"begin anew with --from (and --objective {objective})"
+        )
+    if table.get("temperature") != state.objective.get("temperature"):
+        raise UserError(
+            f"the run was begun with objective.temperature {state.objective.get('temperature')}, and --resume goes on "
+            "from what became of it: leave it as it was, or begin anew with --from"
         )
     known = from_dict(state.recipe, "the run's recipe")  # an earlier version's table has fewer fields
     for part in ("network", "distribution", "fusion"):
@@ -233,6 +252,11 @@ def _refuse_other_parts(state: RunState, asked: Recipe) -> None:
                 f"the run was begun with another {part} ({state.recipe.get(part)}); --resume goes on with that: leave "
                 "it out, or begin anew with another --out"
             )
+
+
+def _judge_anew(state: RunState) -> None:
+    """Where other images judge from now on: the figures so far are not comparable with theirs."""
+    state.best, state.best_figures, state.stale, state.validated = None, {}, 0, -1
 
 
 def _choose_anew(state: RunState, before: str | None) -> None:

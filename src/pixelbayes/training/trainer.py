@@ -96,6 +96,8 @@ def _carry_out(run: Run) -> AutoregressiveImageModel:
         run.batches.store.close()
         if run.journal is not None:
             run.journal.close()
+    if run.guard.asked:  # while the last pictures were drawn: what follows is not wanted
+        run.guard.leave()
     return model
 
 
