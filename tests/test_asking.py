@@ -249,3 +249,39 @@ def test_independent_colours_are_said(tmp_path, capsys) -> None:
     flat = replace(recipe, distribution=Categorical())
     pb.train(colour, recipe=flat, out=tmp_path, max_steps=1, device="cpu", **settings)
     assert "independent of each other" in capsys.readouterr().err
+
+
+def test_labels_in_every_form_mean_the_same_in_every_verb(model, images) -> None:
+    words = np.array(NUMBERS[:6])
+    wanted = pb.log_prob(model, images, words)
+    one_hot, digits = np.eye(10)[:6], pb.create("digits", filters=2)
+    assert torch.equal(pb.log_prob(digits, images, one_hot), pb.log_prob(digits, images, range(6)))
+    objects = np.array([*map(float, words[:5]), None], object)
+    for given in (words[:, None], torch.tensor([[int(word)] for word in words]), words.astype("S")):
+        assert torch.equal(pb.log_prob(model, images, given), wanted)
+        assert pb.evaluate(model, images, given, progress=False).labelled == 6
+        assert from_arrays(images, given).train is not None
+    assert (
+        from_arrays(images, objects, config=pb.data.DataConfig(validation_share=0)).classes.names
+        == NUMBERS[:5]
+    )
+    assert pb.evaluate(model, images, objects, progress=False).labelled == 5
+    for wrong in ([[1, 2], [3]], one_hot * 2, [np.inf] * 6):
+        with pytest.raises(pb.UserError):
+            from_arrays(images, wrong)
+        with pytest.raises(pb.UserError):
+            pb.evaluate(model, images, wrong, progress=False)
+
+
+def test_a_model_without_classes_is_asked_of_whatever_has_some() -> None:
+    model = pb.create("digits", classes=(), filters=2)
+    digits = pb.open_dataset("digits").validation[:4]
+    assert torch.equal(pb.log_prob(model, digits), pb.log_prob(model, digits.levels))
+    with pytest.raises(pb.UserError, match="it takes no labels"):
+        pb.log_prob(model, digits, [1, 2, 3, 4])
+
+
+def test_what_is_no_image_is_named(model, tmp_path) -> None:
+    for wrong in (None, tmp_path.glob("*.png"), 5):
+        with pytest.raises(pb.UserError, match="images must be an array, a tensor, files or a data set, not"):
+            pb.classify(model, wrong)

@@ -31,6 +31,17 @@ def test_images_are_joined_by_their_paths(tmp_path: Path) -> None:
     assert (found.images, found.both, found.only_a, found.only_b, found.neither) == (4, 3, 0, 1, 0)
 
 
+def test_a_class_that_nobody_names_is_no_name_of_another(tmp_path: Path) -> None:
+    numbers = ("1", "2", "3")  # 'true' holds 2, the index of the class 3
+    rows = [("1.png", "3", "2"), ("2.png", "1", "1")]
+    one = write(tmp_path / "a.csv", rows, numbers)
+    other = write(tmp_path / "b.csv", [("1.png", "3", "1"), rows[1]], numbers)
+    assert pb.compare(one, other).accuracies == (0.5, 0.5)
+    text = one.read_text()
+    one.write_text(text.replace(HEADER, HEADER.replace(",", ", ")))
+    assert pb.compare(one, other).accuracies == (0.5, 0.5)
+
+
 def test_models_may_count_their_classes_differently(tmp_path: Path) -> None:
     a = write(tmp_path / "a.csv", ROWS)
     b = write(tmp_path / "b.csv", BETTER, names=("eel", "dog", "cat"))

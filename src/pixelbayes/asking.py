@@ -16,7 +16,7 @@ from .data import ImageSet, open_images
 from .data.arrays import arrays_of, is_torch_set, levels_for
 from .distributed import ALONE, Shard
 from .errors import UserError, check_whole
-from .inputs import Images, LabelsLike, as_indices, as_levels, require_model
+from .inputs import Images, LabelsLike, as_indices, as_levels, one_each, require_model
 from .likelihood import ImageSource, Precision, Question, collect, log_likelihoods
 from .model import AutoregressiveImageModel
 from .progress import warn
@@ -152,10 +152,10 @@ def log_prob(
     require_model(model)
     check_whole("the batch", batch, least=1)
     levels, own = prepared(model, images, lazy=True)
-    labels = own if labels is None else labels
     if not model.classes and labels is not None:
         raise UserError("this model has no classes: it takes no labels")
-    index = None if labels is None else as_indices(labels, model.classes)
+    labels = own if labels is None and model.classes else labels
+    index = None if labels is None else as_indices(one_each(labels), model.classes)
     label = model.check_labels(index, len(levels))
     question = Question(candidates=None if label is None else label[:, None], batch=batch)
     return collect(log_likelihoods(model, levels, question), len(levels), 1)[:, 0]
@@ -182,7 +182,11 @@ def prepared(
     if is_torch_set(images):
         images, labels = arrays_of(images)
     if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
-        return images, labels  # a lazy source, or what the task refuses
+        if not (hasattr(images, "__len__") and hasattr(images, "__getitem__")):
+            raise UserError(
+                f"images must be an array, a tensor, files or a data set, not {type(images).__name__}"
+            )
+        return images, labels  # a lazy source
     levels, notices = levels_for(images, model.shape, model.record.data)
     for notice in notices if speaks else ():
         warn(notice)

@@ -107,8 +107,11 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Autoregressive
     """
     check_path("the model", path)
     folder = Path(path)
-    if not folder.exists():
-        folder = ready_models().get(str(path)) or _from_hub(str(path))
+    ready = ready_models().get(str(path))
+    if ready is not None and not (folder / CONFIG).is_file():
+        folder = ready  # a folder of that name with something else in it does not hide it
+    elif not folder.exists():
+        folder = _from_hub(str(path))
     config = read_config(folder)
     try:
         model = AutoregressiveImageModel(_model_config(config["model"]))

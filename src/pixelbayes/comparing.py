@@ -82,6 +82,8 @@ class _Spelling:
                 f"{self.files} count their classes differently, so that {word} may be {self.joint[word]} or another: "
                 "give the true classes by name, with --labels FILE.csv (path,label)"
             )
+        if own and word not in self.joint and word in self.joint.values():
+            return f"class number {word}"  # an index that neither file names is no class of that name
         return self.joint.get(word, word)
 
 
@@ -118,8 +120,8 @@ def _table(file: str | Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with Path(file).open(newline="", encoding="utf-8-sig") as opened:
             reader = csv.DictReader(opened)
-            rows = list(reader)
-            return [name.strip() for name in reader.fieldnames or ()], rows
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            return list(reader.fieldnames), list(reader)
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror or error}") from None
     except (UnicodeDecodeError, csv.Error) as error:

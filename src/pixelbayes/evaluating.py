@@ -12,7 +12,7 @@ from .data import Dataset, ImageSet, canonical, default_split, open_images
 from .data.held_out import the_split
 from .distributed import ALONE, Shard
 from .errors import UserError
-from .inputs import LabelsLike, as_indices, as_levels, require_model
+from .inputs import LabelsLike, as_indices, as_levels, one_each, require_model
 from .labels import UNKNOWN
 from .model import AutoregressiveImageModel
 from .progress import warn
@@ -135,7 +135,7 @@ def _as_set(model: AutoregressiveImageModel, images: Any, labels: LabelsLike | N
     if labels is not None and not model.classes and own is None:
         raise UserError("this model has no classes: it takes no labels")
     if labels is not None and model.classes:
-        index = as_indices(labels, model.classes).cpu()
+        index = as_indices(one_each(labels), model.classes).cpu()
     if len(index) and int(index.min()) < UNKNOWN:
         raise UserError(
             f"label {int(index.min())} is outside the classes (accepted: from 0, or -1 for unknown)"

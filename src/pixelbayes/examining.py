@@ -47,7 +47,7 @@ class Evaluation:
     def notes(self) -> list[str]:
         """What a reader of the figures should know, a line each."""
         labelled = self.metrics.labelled if self.metrics.classes else self.metrics.images
-        lines = self.provenance.notes(labelled)
+        lines = self.provenance.notes(self.metrics.images)
         if self.metrics.calibrated is not None and labelled < FEW:
             lines.append(
                 f"{labelled} images are few, as the intervals show: train with --folds 5 judges every image by a model "

@@ -111,11 +111,36 @@ def as_indices(labels: LabelsLike | int | str, classes: Labels) -> Tensor:
         given = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
     except (TypeError, ValueError) as error:
         raise UserError(f"labels must be whole numbers or names ({error})") from error
-    if given.dtype.kind not in "biufUO":
+    if given.dtype.kind not in "biufUSO":
         raise UserError(f"labels must be whole numbers or names, not {given.dtype} values")
-    table = {word: _index_of(word, classes) for word in {_plain(each) for each in given.flat}}
-    indices = np.array([table[_plain(each)] for each in given.flat], np.int64)
+    words = [plain_label(each) for each in given.flat]
+    table = {word: _index_of(word, classes) for word in set(words)}
+    indices = np.array([table[word] for word in words], np.int64)
     return torch.from_numpy(indices.reshape(given.shape))
+
+
+def one_each(labels: LabelsLike, name: str = "the labels") -> LabelsLike:
+    """`[N]` labels, also from a column `[N, 1]` and from rows of 0 and 1 with a single 1, `[N, K]`. UserError for other
+    rows.
+
+    >>> one_each([[0, 1, 0], [1, 0, 0]])
+    array([1, 0])
+    """
+    try:
+        values = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name}: the labels differ in length; one for each image is needed") from error
+    if values.ndim < 2:
+        return labels
+    if values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    if values.ndim == 2 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
+        if (values.sum(axis=1) == 1).all():
+            return values.argmax(axis=1)
+        raise UserError(
+            f"{name}: labels of shape {values.shape}, where a row has no 1, or several: one class each"
+        )
+    raise UserError(f"{name}: labels of shape {values.shape}; one for each image is needed")
 
 
 def _whole(labels: Tensor) -> Tensor:
@@ -127,12 +152,20 @@ def _whole(labels: Tensor) -> Tensor:
     return labels.long()
 
 
-def _plain(label: object) -> str | int:
-    """A label as a text or a whole number: '' where it says 'unknown'. Raises UserError for what is neither."""
+def plain_label(label: object) -> str | int:
+    """A label as a text or a whole number: '' where it says 'unknown' (None, NaN, pandas' NA).
+
+    Raises UserError for what is neither.
+    """
     if isinstance(label, np.generic):
         label = label.item()
-    if label is None or label != label:
+    if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
         return ""
+    if isinstance(label, bytes):
+        try:
+            return label.decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"the label {label!r} is not UTF-8") from error
     if isinstance(label, bool):
         return str(label)
     if isinstance(label, float) and label.is_integer():

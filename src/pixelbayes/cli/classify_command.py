@@ -224,7 +224,13 @@ def _finished(outputs: "Outputs", images: "ImageSet") -> bool:
             f"{outputs.first} is no unfinished classification of these {len(images):,} images (it has {rows:,} rows):"
             " leave out --resume and give --overwrite to replace it"
         )
-    say(f"{outputs.first} is finished: there is nothing to resume")
+    if outputs.csv and outputs.logits and not outputs.logits.exists():
+        raise UserError(
+            f"{outputs.csv} is finished, and without {outputs.logits}: --overwrite writes both anew"
+        )
+    say(
+        f"{outputs.first} is finished: there is nothing to resume (by which model it was made is not known any more)"
+    )
     return True
 
 

@@ -162,12 +162,14 @@ def _foreign_images(
 
 def _training_images(model: "AutoregressiveImageModel", options: Evaluate) -> "ImageSet | None":
     """The images that the model was trained on; where they cannot be had, a note says why."""
+    from ..data import canonical
     from ..examining import training_images
     from ..progress import warn
 
     if not model.classes or not options.baselines:
         return None
-    train, why = training_images(model, options.data)
+    own = options.data is None or canonical(options.data) == model.record.data.source
+    train, why = training_images(model, options.data, options.root if own else None)
     if train is None:
         warn(f"no simple classifiers beside the model ({why})")
     return train

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from ..inputs import one_each, plain_label
 from .collection import Part
 from .raw import Pictures
 
@@ -29,35 +30,20 @@ def check_length(values: Sequence[object], count: int, what: str, name: str) -> 
 
 
 def _words(labels: Any, name: str) -> list[str]:
-    array = _in_one_row(np.asarray(labels), name)
+    array = np.asarray(one_each(labels, name))
+    if array.ndim != 1:
+        raise UserError(f"{name}: labels of shape {array.shape}; one for each image is needed")
     if np.issubdtype(array.dtype, np.floating):
         array = np.where(np.isnan(array), -1, array)
-        if not (array == np.floor(array)).all():
+        if not (np.isfinite(array) & (array == np.floor(array))).all():
             raise UserError(f"{name}: labels must be whole numbers or names, not {array.dtype} values")
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
     if np.issubdtype(array.dtype, np.number):
         words = [str(int(label)) for label in array]
-    else:  # None and not-a-number are how tables leave a label open
-        words = ["" if label is None or label != label else str(label) for label in array]
+    else:
+        words = [str(plain_label(label)) for label in array]
     for word in words:
         if word.startswith("-") and word[1:].isdecimal() and word != "-1":
             raise UserError(
                 f"{name}: label {word} is outside the classes (accepted: from 0, or -1 for unknown)"
             )
     return words
-
-
-def _in_one_row(labels: np.ndarray, name: str) -> np.ndarray:
-    """`[N]` labels from `[N]`, `[N, 1]` or one-hot `[N, K]`."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        return labels[:, 0]
-    if labels.ndim == 2 and labels.dtype.kind in "biuf" and np.isin(labels, (0, 1)).all():
-        if (labels.sum(axis=1) == 1).all():
-            return labels.argmax(axis=1)
-        raise UserError(
-            f"{name}: labels of shape {labels.shape}, where a row has no 1, or several: one class each"
-        )
-    if labels.ndim != 1:
-        raise UserError(f"{name}: labels of shape {labels.shape}; one for each image is needed")
-    return labels

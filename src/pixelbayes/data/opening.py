@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -71,12 +72,14 @@ def _opened(
     known: DataRecord | None = None,
     begun_with: str | None = None,
     left: bool = False,
+    to_train: bool = True,
 ) -> Dataset:
-    """What `open_dataset` says; `left`: what is left will do, where images that a table names or all training images
-    are gone."""
+    """What `open_dataset` says; `left`: what is left will do, where images that a table names are gone; `to_train`:
+    there must be training images."""
     if config.root is not None:  # the description must hold in another working folder too
         config = replace(config, root=str(Path(config.root).resolve()))
-    reader = find_source(source, config)
+    levels = config.levels or (shape.levels if shape else None)
+    reader = find_source(source, replace(config, levels=levels))
     gone = left and isinstance(reader, CsvSplits) and reader.leave_out_missing()
     word, files = canonical(source), reader.files()
     record = _known_before(known or DataRecord(), word, config)
@@ -87,7 +90,7 @@ def _opened(
     )
 
     def made(allocate: Allocate) -> Dataset:
-        dataset = assemble(reader.read(), config, shape, allocate, before, to_train=not left)
+        dataset = assemble(reader.read(), config, shape, allocate, before, to_train=to_train)
         return replace(dataset, preparation=replace(dataset.preparation, source=word))
 
     if not files:
@@ -104,7 +107,9 @@ def _opened(
         "shape": to_plain(shape) if shape else None,
         **{name: value for name, value in told.items() if value},
     }
-    return Entry(question, files).dataset(made)
+    found = Entry(question, files).dataset(made)
+    # A copy that was made to judge by may lack them; the reader says what is missing.
+    return made(in_memory) if to_train and "train" not in found.splits else found
 
 
 def _known_before(known: DataRecord, word: str, config: DataConfig) -> DataRecord:
@@ -156,6 +161,10 @@ def open_images(
         return _open_split(source, split, stored, preparation, config, classes)
     reader = find_source(source, replace(config, levels=stored.levels), classes)
     collection = as_stated(reader.read(), config)
+    if (
+        collection.indices_allowed and collection.names is not None
+    ):  # an index counts the source's own classes
+        collection = collection.each(partial(_by_name, Labels(collection.names)))
     part = join(collection.parts)
     facts = facts_of(collection)
     check_channels([each.channels for each in facts], stored, preparation.file_channels, collection.name)
@@ -175,11 +184,18 @@ def open_images(
     return replace(images, notices=tuple(notices))
 
 
+def _by_name(own: Labels, part: Part) -> Part:
+    """The part with the names of its classes, where it gives indices of its `own`; other words stay."""
+    known = {word: index_of(word, own) for word in set(part.words)}
+    named = {word: own[index] for word, index in known.items() if index is not None and index != UNKNOWN}
+    return replace(part, words=[named.get(word, word) for word in part.words])
+
+
 def default_split(source: Data, preparation: DataRecord, root: str | None = None) -> str | None:
     """What to evaluate on: 'validation' of the training's data and of data that come with one; None: all of them."""
     if preparation.source == canonical(source):
         return "validation"
-    config = from_plain(DataConfig, preparation.config, "the model's data")
+    config = _stored_config(preparation, canonical(source))
     reader = find_source(source, replace(config, root=root or config.root))
     return "validation" if reader.validates() else None
 
@@ -224,10 +240,10 @@ def _open_split(
     asked = preparation.asked_shape
     shape = from_plain(ImageShape, asked, "the model's description of its data") if asked else None
     same = preparation.source == canonical(source)
-    dataset = _opened(source, config, shape, left=True) if same else None
+    dataset = _opened(source, config, shape, left=True, to_train=False) if same else None
     if dataset is None or dataset.shape != stored.shape:
-        config = replace(config, size=None, channels=None, levels=None, signal="linear")
-        dataset = _opened(source, config, stored.shape, left=same)
+        config = replace(config, size=None, channels=None, levels=stored.levels, signal="linear")
+        dataset = _opened(source, config, stored.shape, left=same, to_train=False)
     check_channels(dataset.preparation.file_channels, stored, preparation.file_channels, dataset.name)
     images, changes = as_remembered(preparation, dataset, split) if same else (the_split(dataset, split), [])
     # The notices of the training's own data were said then.

@@ -122,3 +122,47 @@ def test_the_questions_to_a_model_take_it(tmp_path: Path) -> None:
     answers, wanted = pb.classify(model, path), pb.classify(model, drawn)
     assert torch.equal(answers.log_likelihoods, wanted.log_likelihoods)
     assert torch.equal(pb.log_prob(model, path), pb.log_prob(model, drawn, [3, 1, 4]))
+
+
+@pytest.mark.parametrize("key", ["class_names", "target_names", "label_names"])
+def test_the_classes_of_a_file_are_counted_as_it_says(tmp_path: Path, key: str) -> None:
+    model = pb.create("digits", classes=("ant", "bee", "cow"), filters=4)
+    images = np.random.default_rng(1).integers(0, 17, (12, 8, 8), dtype=np.uint8)
+    path = saved(tmp_path / "a.npz", images=images, labels=LABELS, **{key: np.array(["cow", "bee", "ant"])})
+    read = open_images(path, model.shape, model.record.data, model.classes)
+    assert read.labels.tolist() == (2 - LABELS).tolist()
+
+
+def test_splits_of_other_data_keep_the_depth_of_the_model(tmp_path: Path) -> None:
+    model = pb.load("digits")
+    labels = np.array([3, 1, 4, 1])
+    drawn = pb.generate(model, labels=labels, seed=0)[:, 0].numpy()
+    whole = saved(tmp_path / "whole.npz", images=drawn, labels=labels)
+    parts = {"val_images": drawn, "val_labels": labels, "test_images": drawn[:0], "test_labels": labels[:0]}
+    wanted = pb.evaluate(model, whole, progress=False)
+    for more in (
+        {},
+        {"train_images": drawn // 2, "train_labels": labels},
+    ):  # to be judged alone, or to train on
+        found = pb.evaluate(model, saved(tmp_path / "parts.npz", **parts, **more), progress=False)
+        assert (found.images, found.bits_per_dim) == (wanted.images, wanted.bits_per_dim)
+
+
+def test_a_column_that_is_named_is_taken_or_missed(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.npz", images=PIXELS, image_label=LABELS, y_true=LABELS)
+    assert len(open_dataset(path, DataConfig(validation_share=0, label_column="image_label")).classes) == 3
+    with pytest.raises(UserError, match="no array 'true'"):
+        open_dataset(path, DataConfig(label_column="true"))
+    alone = saved(tmp_path / "b.npz", images=np.zeros((32, 30, 3), np.uint8))
+    with pytest.raises(UserError, match=r"one image in colour: save images\[None\]"):
+        open_dataset(alone)
+
+
+def test_settings_of_the_training_do_not_hinder_other_files(tmp_path: Path) -> None:
+    fine = saved(tmp_path / "a.npz", images=PIXELS, fine=LABELS)
+    other = saved(tmp_path / "b.npz", images=PIXELS, labels=LABELS)
+    words = {"recipe": "digits", "filters": 2, "max_steps": 1, "device": "cpu", "training.sample_every": 0.0}
+    model = pb.train(
+        fine, out=tmp_path / "run", levels=256, channels=3, **words, **{"data.label_column": "fine"}
+    )
+    assert pb.evaluate(model, other, progress=False).labelled == 12

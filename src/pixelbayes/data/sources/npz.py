@@ -48,7 +48,12 @@ def roles(names: Iterable[str], words: dict[Kind, tuple[str, ...]] = WORDS) -> d
     if set(every) <= set(IN_ORDER) or len(every) == 1:
         in_order: tuple[Kind, ...] = ("images", "labels")
         return {name: Role("all", kind) for name, kind in zip(every, in_order, strict=False)}
-    said: dict[str, tuple[str, Kind]] = {}
+    said: dict[str, tuple[str, Kind]] = {
+        name: ("", kind)  # a whole name first: 'target_names' are no labels of a split 'names'
+        for kind, accepted in words.items()
+        for name in every
+        if name.lower() in map(str.lower, accepted)
+    }
     for kind, accepted in words.items():
         word = "|".join(map(re.escape, accepted))
         for name in every:
@@ -74,27 +79,31 @@ class Npz(Source):
 
     @cached_property
     def _roles(self) -> dict[str, Role]:
-        words = dict(WORDS)
-        if self.config.label_column is not None:
-            words["labels"] = (self._known(self.config.label_column, "label_column"),)
-        if self.config.group_by is not None:
-            words["groups"] = (self._known(self.config.group_by, "group_by"),)
-        return roles(self.arrays, words)
-
-    def _known(self, word: str, setting: str) -> str:
-        """The array that a setting names, perhaps one for each split."""
-        if not any(re.search(re.escape(word), name, re.IGNORECASE) for name in self.arrays):
-            raise UserError(
-                f"{self.path} has no array '{word}' ({setting}); there are {some_of(self.arrays, 8)}"
-            )
-        return word
+        named: dict[Kind, tuple[str, str | None]] = {
+            "labels": ("label_column", self.config.label_column),
+            "groups": ("group_by", self.config.group_by),
+        }
+        asked: dict[Kind, tuple[str, ...]] = {
+            kind: (word,) for kind, (_, word) in named.items() if word is not None
+        }
+        found = roles(
+            self.arrays, {**asked, **{kind: own for kind, own in WORDS.items() if kind not in asked}}
+        )
+        for kind, (word,) in asked.items():
+            if not any(role.kind == kind for role in found.values()):
+                there = some_of(self.arrays, 8)
+                raise UserError(f"{self.path} has no array '{word}' ({named[kind][0]}); there are {there}")
+        return found
 
     def validates(self) -> bool:
         return any(role.split == "validation" for role in self._roles.values())
 
     def read(self) -> Collection:
         notices: list[str] = []
-        splits = {split: self._part(split, notices) for split in self._splits()}
+        parts = {split: self._part(split, notices) for split in self._splits()}
+        splits = {split: part for split, part in parts.items() if part is not None}
+        if not splits:
+            raise UserError(f"{self.path} holds no images")
         unread = [name for name in self.arrays if name not in self._roles]
         notices += [f"not read of {self.name}: {some_of(unread, 5)}"] if unread else []
         return Collection(self.name, splits, self._class_names(), notices)
@@ -116,17 +125,24 @@ class Npz(Source):
         order = ("all", "train", "validation", "test")
         return sorted(splits, key=order.index)
 
-    def _part(self, split: str, notices: list[str]) -> Part:
+    def _part(self, split: str, notices: list[str]) -> Part | None:
+        """The images of a split with their labels; None where it is empty."""
         name = f"{self.path.name}/{self._array(split, 'images')}"
         white = self.config.white
         maximum = int(white) if white is not None and white >= 1 else None
         values = self._values(split, "images")
+        if values.ndim in (3, 4) and not len(values):
+            return None
+        if values.ndim == 3 and values.shape[2] == 3 != values.shape[1]:
+            raise UserError(f"{name}: shape {values.shape} is that of one image in colour: save images[None]")
         pictures = as_stack(values, name, self.config.levels, maximum, told=notices)
         if maximum is None:
             notices += about_depth(pictures.maximum, self.config.levels, name)
-        part = labelled(pictures, self._values(split, "labels"), name)
-        groups = self._values(split, "groups")
-        if groups is not None:
+        part = labelled(
+            pictures, self._values(split, "labels") if self._array(split, "labels") else None, name
+        )
+        if self._array(split, "groups"):
+            groups = self._values(split, "groups")
             part.groups = [str(group) for group in groups.reshape(-1)]
             check_length(part.groups, len(part), "groups", name)
         return part
@@ -138,14 +154,13 @@ class Npz(Source):
             raise UserError(f"{self.path}: {', '.join(named)} could all be its {kind}; keep one")
         return named[0] if named else None
 
-    def _values(self, split: str, kind: Kind) -> np.ndarray | None:
-        name = self._array(split, kind)
-        return None if name is None else read_array(self.path, name, MOST_BYTES)
+    def _values(self, split: str, kind: Kind) -> np.ndarray:
+        return read_array(self.path, self._array(split, kind) or "", MOST_BYTES)
 
     def _class_names(self) -> tuple[str, ...] | None:
-        names = self._values("all", "names")
-        if names is None:
+        if self._array("all", "names") is None:
             return None
+        names = self._values("all", "names")
         if names.ndim != 1 or names.dtype.kind not in "US":
             raise UserError(
                 f"{self.path}: class names are a row of texts, not {names.dtype} of shape {names.shape}"
