@@ -283,5 +283,8 @@ def test_a_model_without_classes_is_asked_of_whatever_has_some() -> None:
 
 def test_what_is_no_image_is_named(model, tmp_path) -> None:
     for wrong in (None, tmp_path.glob("*.png"), 5):
-        with pytest.raises(pb.UserError, match="images must be an array, a tensor, files or a data set, not"):
+        with pytest.raises(
+            pb.UserError,
+            match="images must be files, a data set, an array or a tensor of integer levels, not",
+        ):
             pb.classify(model, wrong)

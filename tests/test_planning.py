@@ -15,8 +15,10 @@ from pixelbayes.labels import Labels
 from pixelbayes.levels import ImageShape
 from pixelbayes.objectives import CONFIGS
 from pixelbayes.planning import (
+    HALF_UNTIL,
     DataFacts,
     choose_dropout,
+    choose_half,
     choose_optimiser,
     choose_shift,
     choose_size,
@@ -121,6 +123,11 @@ def test_short_runs_are_left_to_adam(digits: Dataset) -> None:
     chosen = plan(digits, "cpu").training  # without minutes, as many epochs as it says
     steps = chosen.epochs * len(digits.train) / chosen.batch
     assert chosen.optimiser == choose_optimiser(steps)
+
+
+def test_images_that_are_seen_about_once_are_small_at_first() -> None:
+    pairs = [(0.3, 28 * 28), (1.9, 32 * 32), (2.0, 32 * 32), (0.3, 8 * 8)]
+    assert [choose_half(*pair) for pair in pairs] == [HALF_UNTIL, HALF_UNTIL, 0.0, 0.0]
 
 
 def test_images_that_are_seen_often_are_shifted_where_the_label_enters_late() -> None:

@@ -184,7 +184,7 @@ def prepared(
     if not isinstance(images, Tensor | list | tuple) and not hasattr(images, "__array__"):
         if not (hasattr(images, "__len__") and hasattr(images, "__getitem__")):
             raise UserError(
-                f"images must be an array, a tensor, files or a data set, not {type(images).__name__}"
+                f"images must be files, a data set, an array or a tensor of integer levels, not {type(images).__name__}"
             )
         return images, labels  # a lazy source
     levels, notices = levels_for(images, model.shape, model.record.data)

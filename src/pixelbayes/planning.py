@@ -45,6 +45,9 @@ OFTEN = 12.0
 """Epochs from which an image is seen so often that it is learned by heart: then dropout, and shifted images."""
 MUON_STEPS = 400
 """Steps from which Muon is ahead of Adam; in two hundred it is behind (docs/results.md, Adam and Muon)."""
+SELDOM = 2.0
+"""Epochs up to which a run begins with images of half the size: it sees four times as many in the same time."""
+HALF_UNTIL = 0.4
 SHIFT = 14  # by a pixel for each so many of the side
 RAMP = 0.25
 """Share of the run in which the labels' weight rises: they tell little until the likelihood has learned something."""
@@ -149,7 +152,7 @@ def plan(dataset: Dataset, device: str = "auto", minutes: float | None = None) -
     )
     reasons = (
         ("network", f"network: {size}"),
-        *_reasons(facts, dropout, shift),
+        *_reasons(facts, dropout, shift, choose_half(seen, facts.pixels)),
     )
     return Plan(
         network=NETWORKS["pixelcnn_pp"](resnets=resnets, filters=filters, dropout=dropout),
@@ -189,6 +192,12 @@ def choose_dropout(epochs: float) -> float:
 def choose_optimiser(steps: float) -> Literal["adam", "muon"]:
     """Muon, where there are steps enough."""
     return "muon" if steps >= MUON_STEPS else "adam"
+
+
+def choose_half(epochs: float, pixels: int) -> float:
+    """The share of the run with images of half the size: where each is seen about once (docs/results.md, Half the size
+    first)."""
+    return HALF_UNTIL if epochs < SELDOM and pixels >= LEAST_PIXELS else 0.0
 
 
 def choose_shift(shape: ImageShape, epochs: float) -> int:
@@ -247,6 +256,7 @@ def _training(
         learning_rate=2e-3 if filters <= 64 else 5e-4,
         optimiser=choose_optimiser(seen * facts.images / batch),
         label_rate=LABEL_RATE if facts.hurried else 1.0,
+        half_until=choose_half(seen, facts.pixels),
         schedule="cosine",
         ema=0.05,
         clip=1.0,
@@ -255,13 +265,16 @@ def _training(
     )
 
 
-def _reasons(facts: DataFacts, dropout: float, shift: int) -> tuple[tuple[str, str], ...]:
+def _reasons(facts: DataFacts, dropout: float, shift: int, half: float) -> tuple[tuple[str, str], ...]:
     reasons = []
     if facts.tells_classes_apart:
         text = "the labels are learned beside the likelihood (hybrid): it alone hardly feels them"
         reasons.append(("objective", text))
     if facts.ratio > UNBALANCED:
         text = f"classes are unbalanced ({facts.ratio:.1f} to 1): each is drawn equally often"
+        reasons.append(("training", text))
+    if half:
+        text = f"each image is seen about once: at half the size in the first {half:.0%} of the run"
         reasons.append(("training", text))
     if dropout:
         reasons.append(("network", f"each image is seen many times: dropout {dropout:g}"))
