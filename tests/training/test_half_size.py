@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,13 +9,13 @@ from safetensors.torch import load_file
 from tests.training.run_small import recipe
 
 import pixelbayes as pb
-from pixelbayes.data import Augment, AugmentConfig, Dataset
+from pixelbayes.data import Dataset
 from pixelbayes.errors import UserError
 from pixelbayes.networks import CONFIGS
 from pixelbayes.objectives import Batch, LikelihoodConfig
 from pixelbayes.objectives.hybrid import HybridConfig
 from pixelbayes.training import train
-from pixelbayes.training.batches import Batches, ImageStore, Order, halved
+from pixelbayes.training.batches import Batches, halved
 
 
 def test_four_pixels_become_their_mean() -> None:
@@ -28,18 +27,9 @@ def test_four_pixels_become_their_mean() -> None:
     assert torch.equal(halved(levels.repeat_interleave(2, 2).repeat_interleave(2, 3)), levels)
 
 
-def test_images_are_whole_after_its_share_of_the_run(digits: Dataset) -> None:
-    model = pb.create("digits", filters=4)
-    levels, labels = digits.train.levels, digits.train.labels
-    batches = Batches(
-        fabric=SimpleNamespace(world_size=1, global_rank=0),
-        store=ImageStore(levels, labels, torch.device("cpu")),
-        order=Order(len(levels), 8, seed=0),
-        seed=0,
-        augment=Augment(AugmentConfig(shift=2), digits.shape),
-        objective=HybridConfig(augmented=True).build(model),
-        half_until=0.4,
-    )
+def test_images_are_whole_after_its_share_of_the_run(batches: Batches) -> None:
+    objective = HybridConfig(augmented=True).build(batches.objective.model)
+    batches = replace(batches, objective=objective, half_until=0.4)
     batches.objective.begin(0.39)
     early, late = batches.at(3, 0.39), batches.at(3, 0.4)
     assert late.dims == 64

@@ -2,19 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from tests.training.run_small import recipe
 
-import pixelbayes as pb
 from pixelbayes.causal.scan import WholeImage
-from pixelbayes.data import Augment, AugmentConfig, Dataset
+from pixelbayes.data import Dataset
 from pixelbayes.journals import Journal, read_rows
 from pixelbayes.model import AutoregressiveImageModel, ModelConfig
-from pixelbayes.objectives import LikelihoodConfig
-from pixelbayes.training.batches import Batches, ImageStore, Order
+from pixelbayes.training.batches import Batches, ImageStore
 from pixelbayes.training.material import initialise
 
 
@@ -36,22 +33,12 @@ def test_gathered_batches_are_those_of_a_resident_set(digits: Dataset) -> None:
             assert torch.equal(one, other)
 
 
-def test_augmentation_ends_with_its_share_of_the_run(digits: Dataset) -> None:
-    model = pb.create("digits", filters=4)
-    levels, labels = digits.train.levels, digits.train.labels
-    batches = Batches(
-        fabric=SimpleNamespace(world_size=1, global_rank=0),
-        store=ImageStore(levels, labels, torch.device("cpu")),
-        order=Order(len(levels), 8, seed=0),
-        seed=0,
-        augment=Augment(AugmentConfig(shift=2), digits.shape),
-        objective=LikelihoodConfig().build(model),
-        augment_until=0.7,
-    )
-    plain = levels[batches.order.indices(3)]
-    assert not torch.equal(batches.at(3, 0.0).levels, plain)
-    assert torch.equal(batches.at(3, 0.0).levels, batches.at(3, 0.699).levels)
-    assert torch.equal(batches.at(3, 0.7).levels, plain)
+def test_augmentation_ends_with_its_share_of_the_run(digits: Dataset, batches: Batches) -> None:
+    until = replace(batches, augment_until=0.7)
+    plain = digits.train.levels[batches.order.indices(3)]
+    assert not torch.equal(until.at(3, 0.0).levels, plain)
+    assert torch.equal(until.at(3, 0.0).levels, until.at(3, 0.699).levels)
+    assert torch.equal(until.at(3, 0.7).levels, plain)
     assert torch.equal(replace(batches, augment_until=0.0).at(3, 0.0).levels, plain)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from ..errors import UserError
 from ..levels import ImageShape
+from .config import DataConfig
 from .raw import ArrayPictures
 
 LAYOUTS = "N,H,W or N,H,W,C or N,C,H,W of integers from 0, C being 1 or 3"
@@ -53,6 +54,15 @@ def as_stack(
     if lowest < 0 or highest > maximum:
         raise UserError(f"{name}: values from {lowest} to {highest}; accepted are 0 to {maximum}")
     return ArrayPictures(pixels, maximum)
+
+
+def stack_of_file(
+    values: np.ndarray, name: str, config: DataConfig, told: list[str] | None = None
+) -> ArrayPictures:
+    """`as_stack` of an array in a file, with the levels and the white that were set; where 1 is white, floating-point
+    values say so themselves."""
+    white = None if config.white == 1 and np.issubdtype(values.dtype, np.floating) else config.white
+    return as_stack(values, name, config.levels, int(white) if white and white >= 1 else None, told=told)
 
 
 def _as_array(images: object, name: str) -> np.ndarray:

@@ -20,7 +20,6 @@ from ..training_config import TrainingConfig
 from .batches import derive
 from .run_state import RunOptions, RunState
 
-LEAST_TO_HALVE = 8  # pixels on a side, so that kernels still have something to see
 LEAST_SPREAD = 1e-4  # what hardly varies over a batch (an empty border, one image) would be blown up
 
 
@@ -85,10 +84,6 @@ def training_images(dataset: Dataset, config: TrainingConfig) -> ImageSet:
     images = joined(sets, labelled=len(dataset.classes) > 0)
     if not len(images):
         raise UserError(f"{dataset.name} has no training images of a known class")
-    if config.half_until and min(images.shape.height, images.shape.width) < LEAST_TO_HALVE:
-        raise UserError(
-            f"training.half_until needs images of {LEAST_TO_HALVE} pixels and more, not {images.shape}"
-        )
     return images
 
 

@@ -16,6 +16,7 @@ from ..distributed import is_first, launch, on_first
 from ..errors import UserError
 from ..folders import FolderLock, refuse_occupied
 from ..journals import Journal, require_wandb
+from ..levels import ImageShape
 from ..model import AutoregressiveImageModel
 from ..objectives import CONFIGS, Batch, Objective
 from ..plain import from_plain
@@ -35,6 +36,7 @@ from .step import EMA, GradientGraph, Stepper, make_optimiser
 from .validation import plan_validation
 from .watch import LossWatch, nonfinite_images
 
+LEAST_TO_HALVE = 8  # pixels on a side, so that kernels still have something to see
 PROBE = 256  # training images that are scored beside the validation ones
 
 
@@ -45,7 +47,7 @@ def prepare(options: RunOptions, guard: Guard, clock: Clock, lock: FolderLock) -
     state = _state(options, fabric, lock)
     clock.carried = state.elapsed
     config = from_plain(TrainingConfig, state.training, "the run's training")
-    _check(config, fabric.world_size)
+    _check(config, options.dataset.shape, fabric.world_size)
 
     dataset = fit_data(options, state)
     images = training_images(dataset, config)
@@ -123,11 +125,13 @@ def _state(options: RunOptions, fabric: Any, lock: FolderLock) -> RunState:
     return new_state(options)
 
 
-def _check(config: TrainingConfig, ranks: int) -> None:
+def _check(config: TrainingConfig, shape: ImageShape, ranks: int) -> None:
     for name in config.duties:
         DUTIES[name]
     if config.batch < ranks:
         raise UserError(f"a batch of {config.batch} cannot be shared by {ranks} ranks; raise training.batch")
+    if config.half_until and min(shape.height, shape.width) < LEAST_TO_HALVE:
+        raise UserError(f"training.half_until needs images of {LEAST_TO_HALVE} pixels and more, not {shape}")
     if config.wandb:
         require_wandb()
 

@@ -68,6 +68,10 @@ def test_values_as_everywhere(tmp_path: Path) -> None:
     data = open_dataset(saved(tmp_path / "a.npz", x=PIXELS / 255, y=LABELS), WHOLE)
     assert (data.train.levels.numpy() == PIXELS).all()
     assert any("[0, 1]" in line for line in data.notices)
+    np.save(tmp_path / "a.npy", PIXELS[:, 0] / 255)
+    for name in ("a.npz", "a.npy"):
+        data = open_dataset(tmp_path / name, DataConfig(validation_share=0, white=1, channels=1))
+        assert data.shape.levels == 256
     alone = open_dataset(saved(tmp_path / "b.npz", anything=PIXELS[:, 0]), WHOLE)
     assert alone.shape.channels == 1
     assert not len(alone.classes)

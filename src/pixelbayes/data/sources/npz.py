@@ -14,7 +14,7 @@ from ...errors import UserError, some_of
 from ..collection import Collection, Part, Source
 from ..config import DataConfig
 from ..labelled import check_length, labelled
-from ..stacks import about_depth, as_stack
+from ..stacks import about_depth, stack_of_file
 from ..words import splits_of
 
 Kind = Literal["images", "labels", "names", "groups"]
@@ -128,15 +128,13 @@ class Npz(Source):
     def _part(self, split: str, notices: list[str]) -> Part | None:
         """The images of a split with their labels; None where it is empty."""
         name = f"{self.path.name}/{self._array(split, 'images')}"
-        white = self.config.white
-        maximum = int(white) if white is not None and white >= 1 else None
         values = self._values(split, "images")
         if values.ndim in (3, 4) and not len(values):
             return None
         if values.ndim == 3 and values.shape[2] == 3 != values.shape[1]:
             raise UserError(f"{name}: shape {values.shape} is that of one image in colour: save images[None]")
-        pictures = as_stack(values, name, self.config.levels, maximum, told=notices)
-        if maximum is None:
+        pictures = stack_of_file(values, name, self.config, notices)
+        if self.config.white is None:
             notices += about_depth(pictures.maximum, self.config.levels, name)
         part = labelled(
             pictures, self._values(split, "labels") if self._array(split, "labels") else None, name

@@ -11,7 +11,7 @@ from ..decoding import load_array
 from ..file_pictures import FilePictures, about_others
 from ..formats import is_image_name
 from ..raw import BadImageError
-from ..stacks import as_stack
+from ..stacks import stack_of_file
 from ..words import groups_by_pattern
 
 
@@ -55,14 +55,8 @@ class Stack(Source):
             array = load_array(self.path)
         except BadImageError as error:
             raise UserError(f"{self.path}: {error}") from error
-        white = self.config.white
         alone = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
-        pictures = as_stack(
-            array[None] if alone else array,
-            self.name,
-            self.config.levels,
-            int(white) if white is not None and white >= 1 else None,
-        )
+        pictures = stack_of_file(array[None] if alone else array, self.name, self.config)
         names = [self.name] if alone else [f"{self.name}[{row}]" for row in range(len(pictures))]
         _, height, width, _ = pictures.array.shape
         part = Part(pictures, [""] * len(names), names)
