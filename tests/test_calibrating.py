@@ -82,6 +82,8 @@ def test_what_cannot_be_calibrated_is_refused_and_nothing_is_written(
     for images, words in ((unknown, "none is a class"), (one, "only 3 is a class")):
         with pytest.raises(pb.UserError, match=words):
             pb.calibrate(folder, images, progress=False)
+    with pytest.raises(pb.UserError, match="root goes with the name"):
+        pb.calibrate(folder, some, root=str(tmp_path))
     with pytest.raises(pb.UserError, match="model's own folder"):
         pb.calibrate(tmp_path / "nowhere", some)
     with pytest.raises(pb.UserError, match="without classes"):

@@ -39,6 +39,7 @@ def calibrate(
     labels: LabelsLike | None = None,
     *,
     split: str | None = None,
+    root: str | None = None,
     batch: int | None = None,
     progress: bool = True,
     shard: Shard = ALONE,
@@ -56,6 +57,7 @@ def calibrate(
         data: labelled images in any form, as in `evaluate`; None: what the training held out.
         labels: names or numbers, where `data` is an array.
         split: of a data set: train, validation or test.
+        root: the folder of a standard set's files; None: that of the training.
         batch: pairs of an image and a class that go through the network at once; None: so many that memory stays small.
         progress: show how far it is.
         shard: which part of several processes this one does; alone, all.
@@ -73,7 +75,7 @@ def calibrate(
     require_model(chosen)
     assert not isinstance(chosen, str | Path)
     require_classes(chosen)
-    images = images_for(chosen, data, labels, split, shard)
+    images = images_for(chosen, data, labels, split, shard, root)
     occurring = [index for index in images.labels.unique().tolist() if index >= 0]
     if len(occurring) < 2:
         present = f"only {chosen.classes[occurring[0]]}" if occurring else "none"

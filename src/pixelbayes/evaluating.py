@@ -100,15 +100,19 @@ def images_for(
     labels: LabelsLike | None = None,
     split: str | None = None,
     shard: Shard = ALONE,
+    root: str | None = None,
 ) -> ImageSet:
-    """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them."""
+    """What `evaluate` and `calibrate` take as images -> a set with labels as the model counts them; `root`: as in
+    `held_out`."""
     require_model(model)
     if labels is not None and isinstance(images, ImageSet | Dataset | str | Path | None):
         raise UserError("labels go with arrays of images; a data set has its own")
     if split is not None and not isinstance(images, Dataset | str | Path | None):
         raise UserError(f"split '{split}' goes with a data set or its name, not with images")
+    if root is not None and not isinstance(images, str | Path | None):
+        raise UserError("root goes with the name of a standard set, not with images")
     if images is None or isinstance(images, str | Path):
-        chosen = held_out(model, images, split)
+        chosen = held_out(model, images, split, root=root)
         for notice in chosen.notices if shard.first else ():
             warn(notice)
     elif isinstance(images, Dataset):

@@ -458,6 +458,8 @@ def test_a_standard_set_is_found_by_its_root(
     for words in (
         ["classify", str(tiny_model_folder), "mnist"],
         ["evaluate", str(tiny_model_folder), "--data", "mnist"],
+        ["calibrate", str(tiny_model_folder), "--data", "mnist"],
+        ["complete", str(tiny_model_folder), "mnist", "--keep", "0:4,:"],
     ):
         assert main([*words, "--root", str(tmp_path)]) == 2
         assert f"not found in {tmp_path}" in capsys.readouterr().err

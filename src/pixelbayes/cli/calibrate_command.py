@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from .arguments import Device, Imports, Pairs, optional, read
+from .arguments import Device, Imports, Pairs, Root, optional, read
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Calibrate:
     """Labelled images; those that the training held out when not given."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """train, validation or test; when not given: validation where the data have one, else all of the images."""
+    root: Root = None
     batch: Pairs = None
     device: Device = "auto"
     imports: Imports = ()
@@ -47,8 +48,8 @@ def run(arguments: Sequence[str]) -> None:
     import_extensions(options.imports)
     shard = my_shard(options.device)
     result = calibrate(
-        options.model, options.data, split=options.split, batch=options.batch,
-        progress=shard.first, shard=shard,
+        options.model, options.data, split=options.split, root=options.root,
+        batch=options.batch, progress=shard.first, shard=shard,
     )  # fmt: skip
     if not shard.first:
         return

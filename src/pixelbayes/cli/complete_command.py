@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from ..errors import UserError
-from .arguments import Device, Flag, Imports, Model, optional, read
+from .arguments import Device, Flag, Imports, Model, Root, optional, read
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +52,7 @@ class Complete:
     """Of more images than this, only the first are completed."""
     split: Annotated[str | None, optional("SPLIT")] = None
     """Which split of the data, such as test; all of its images when not given."""
+    root: Root = None
     temperature: float = 1.0
     """Below 1: more typical completions, above: more varied ones; 0: at each pixel the most probable."""
     seed: int = 0
@@ -114,7 +115,10 @@ def the_images(model: "AutoregressiveImageModel", options: Complete) -> "ImageSe
     if not options.images:
         raise UserError("name the images to complete")
     word = options.images[0] if len(options.images) == 1 else list(options.images)
-    images = open_images(word, model.shape, model.record.data, model.classes, split=options.split)
+    images = open_images(
+        word, model.shape, model.record.data, model.classes,
+        split=options.split, root=options.root,
+    )  # fmt: skip
     for notice in images.notices:
         warn(notice)
     if len(images) > options.most:
