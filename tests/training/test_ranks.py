@@ -29,10 +29,10 @@ def become(rank: int, ranks: int, port: int) -> None:
     os.environ |= {name: str(value) for name, value in {**variables, **others}.items()}
 
 
-def as_rank(rank: int, ranks: int, port: int, out: Path, epochs: float, batch: int, resume: bool) -> None:
+def as_rank(rank: int, ranks: int, port: int, out: Path, epochs: float, batch: int, optimiser: str) -> None:
     """One rank's run by steps."""
     become(rank, ranks, port)
-    train_small(out, recipe(epochs, batch=batch, clip=0.5).still(), resume=resume)
+    train_small(out, recipe(epochs, batch=batch, clip=0.5, optimiser=optimiser).still())
 
 
 def as_uneven_rank(rank: int, ranks: int, port: int, out: Path) -> None:
@@ -57,11 +57,11 @@ def losses(out: Path) -> list[float]:
     return [float(row[name]) for row in rows for name in row if name.endswith("bits_per_dim") and row[name]]
 
 
-@pytest.mark.parametrize("batch", [8, 9])
-def test_two_ranks_give_the_losses_of_one_process(tmp_path: Path, batch: int) -> None:
+@pytest.mark.parametrize(("batch", "optimiser"), [(8, "adam"), (9, "muon")])
+def test_two_ranks_give_the_losses_of_one_process(tmp_path: Path, batch: int, optimiser: str) -> None:
     alone, shared = tmp_path / "alone", tmp_path / "shared"
-    train_small(alone, recipe(1, batch=batch, clip=0.5).still())
-    together(shared, 2, 1, batch, False)
+    train_small(alone, recipe(1, batch=batch, clip=0.5, optimiser=optimiser).still())
+    together(shared, 2, 1, batch, optimiser)
     expected, found = losses(alone), losses(shared)
     assert len(expected) == len(found) > 10
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
@@ -69,7 +69,7 @@ def test_two_ranks_give_the_losses_of_one_process(tmp_path: Path, batch: int) ->
 
 def test_a_run_of_two_ranks_goes_on_with_one(tmp_path: Path) -> None:
     both, alone = tmp_path / "both", tmp_path / "alone"
-    together(both, 2, 0.5, 8, False)
+    together(both, 2, 0.5, 8, "adam")
     train_small(both, recipe(1, clip=0.5).still(), resume=True)
     train_small(alone, recipe(0.5, clip=0.5).still())
     train_small(alone, recipe(1, clip=0.5).still(), resume=True)
